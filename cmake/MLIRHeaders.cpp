@@ -1,0 +1,1 @@
+// Source file of the precompiled header target; see JanusMLIR.cmake.
