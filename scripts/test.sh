@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds everything and runs all tests, stage by stage, with the time of each.
+#   --zoo DIR, --traces DIR   also run over exported models and routing traces kept elsewhere
+#   --full                    the whole cross of the byte-equality axes instead of a covering array
+#   --fuzz-seconds N          per fuzz target (default 60)
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+zoo= traces= full= fuzz_seconds=60
+while (($#)); do
+  case $1 in
+    --zoo) zoo=$2; shift 2 ;;
+    --traces) traces=$2; shift 2 ;;
+    --full) full=--full; shift ;;
+    --fuzz-seconds) fuzz_seconds=$2; shift 2 ;;
+    *) echo "test.sh: unknown option '$1'; known: --zoo DIR --traces DIR --full --fuzz-seconds N" >&2; exit 2 ;;
+  esac
+done
+
+passed=0 failed=0 summary=
+stage() { # stage NAME COMMAND...: runs it, reports its time, goes on after a failure
+  local name=$1 start=$SECONDS
+  shift
+  echo "=== $name"
+  if "$@"; then passed=$((passed + 1)) result=ok; else failed=$((failed + 1)) result=FAILED; fi
+  summary+=$(printf '%-28s %-7s %4d s' "$name" "$result" $((SECONDS - start)))$'\n'
+}
+finish() {
+  printf '\n%s' "$summary"
+  echo "$passed passed, $failed failed"
+  exit $((failed > 0))
+}
+
+format_check() { git ls-files '*.cpp' '*.h' | xargs clang-format-22 --dry-run -Werror; }
+sanitized() {
+  [ -f build-dev/build.ninja ] || cmake --preset dev >/dev/null || return 1
+  ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2
+}
+fuzz() {
+  [ -f build-fuzz/build.ninja ] || cmake --preset fuzz >/dev/null || return 1
+  ninja -C build-fuzz fuzzers && scripts/fuzz.sh build-fuzz "$fuzz_seconds"
+}
+
+stage "install" scripts/install.sh || finish
+stage "build" scripts/build.sh
+((failed)) && finish
+stage "format" format_check
+stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
+stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
+stage "without LLVM, sanitized" sanitized
+stage "fuzz" fuzz
+finish
