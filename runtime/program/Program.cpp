@@ -1,0 +1,330 @@
+#include "runtime/program/Program.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+
+#include <array>
+#include <limits>
+#include <set>
+#include <utility>
+#include <xxhash.h>
+
+namespace janus {
+namespace {
+
+using nlohmann::json;
+using Op = Instruction::Op;
+
+constexpr std::array<absl::string_view, abi::kSymbolCount> kSymbolNames = {"rows", "step_rows", "pairs", "wanted"};
+constexpr std::array<std::pair<Op, absl::string_view>, 7> kOpNames = {{{Op::kCall, "call"},
+                                                                      {Op::kDispatch, "dispatch"},
+                                                                      {Op::kCollect, "collect"},
+                                                                      {Op::kExchange, "exchange"},
+                                                                      {Op::kReceive, "receive"},
+                                                                      {Op::kSchedule, "schedule"},
+                                                                      {Op::kReturn, "return"}}};
+/// Far above any model; keeps rows * columns * 4 inside 64 bits.
+constexpr int64_t kMaxNumber = int64_t{1} << 40;
+
+/// Reads the members of one JSON object and remembers the first error.
+/// `where` names the object in messages ("program.steps[3]").
+class Reader {
+public:
+  Reader(const json &object, std::string where) : object(object), where(std::move(where)) {
+    if (!object.is_object())
+      Fail("", absl::StrCat("found ", object.type_name(), ", expected an object"));
+  }
+
+  const json *Member(absl::string_view name) {
+    if (!status.ok())
+      return nullptr;
+    auto it = object.find(std::string(name));
+    if (it == object.end()) {
+      Fail(name, "is missing; the manifest is incomplete, compile the model again");
+      return nullptr;
+    }
+    return &*it;
+  }
+  int64_t Int(absl::string_view name, int64_t low, int64_t high) {
+    const json *member = Member(name);
+    return member ? Number(*member, name, low, high) : 0;
+  }
+  std::string String(absl::string_view name) {
+    const json *member = Member(name);
+    if (!member)
+      return {};
+    if (!member->is_string()) {
+      Fail(name, absl::StrCat("found ", member->type_name(), ", expected a string"));
+      return {};
+    }
+    return member->get<std::string>();
+  }
+  const json *Array(absl::string_view name) {
+    const json *member = Member(name);
+    if (member && !member->is_array()) {
+      Fail(name, absl::StrCat("found ", member->type_name(), ", expected an array"));
+      return nullptr;
+    }
+    return member;
+  }
+  std::vector<int64_t> Indices(absl::string_view name, int64_t count) {
+    std::vector<int64_t> result;
+    if (const json *array = Array(name))
+      for (const json &element : *array)
+        result.push_back(Number(element, name, 0, count - 1));
+    return result;
+  }
+  std::map<std::string, int64_t> NamedIndices(absl::string_view name, int64_t count) {
+    std::map<std::string, int64_t> result;
+    const json *member = Member(name);
+    if (!member)
+      return result;
+    if (!member->is_object()) {
+      Fail(name, absl::StrCat("found ", member->type_name(), ", expected an object of value indices"));
+      return result;
+    }
+    for (const auto &[key, value] : member->items())
+      result[key] = Number(value, absl::StrCat(name, ".", key), 0, count - 1);
+    return result;
+  }
+  int64_t Number(const json &value, absl::string_view name, int64_t low, int64_t high) {
+    bool fits = value.is_number_integer() &&
+                !(value.is_number_unsigned() && value.get<uint64_t>() > uint64_t(std::numeric_limits<int64_t>::max()));
+    if (fits && value.get<int64_t>() >= low && value.get<int64_t>() <= high)
+      return value.get<int64_t>();
+    if (high < low)
+      Fail(name, absl::StrCat("found ", value.dump(), ", but there is nothing it could refer to"));
+    else
+      Fail(name, absl::StrCat("found ", value.dump(), ", expected an integer in [", low, ", ", high, "]"));
+    return low;
+  }
+  void Fail(absl::string_view name, std::string message) {
+    if (status.ok())
+      status = absl::InvalidArgumentError(
+          absl::StrCat(where, name.empty() || where.empty() ? "" : ".", name, ": ", message));
+  }
+
+  const json &object;
+  std::string where;
+  absl::Status status;
+};
+
+absl::StatusOr<ValueDesc> ParseValue(const json &object, std::string where) {
+  Reader reader(object, std::move(where));
+  ValueDesc value;
+  value.name = reader.String("name");
+  std::string type = reader.String("type");
+  value.type = type == "i32" ? ElementType::kI32 : ElementType::kF32;
+  if (reader.status.ok() && type != "f32" && type != "i32")
+    reader.Fail("type", absl::StrCat("found \"", type, "\", expected \"f32\" or \"i32\""));
+  value.columns = reader.Int("columns", 1, kMaxNumber);
+  const json *rows = reader.Member("rows");
+  if (rows && rows->is_string()) {
+    std::string name = rows->get<std::string>();
+    for (size_t i = 0; i < kSymbolNames.size(); ++i)
+      if (kSymbolNames[i] == name)
+        value.symbol = static_cast<int64_t>(i);
+    if (value.symbol < 0)
+      reader.Fail("rows",
+                  absl::StrCat("found \"", name, "\", expected ", absl::StrJoin(kSymbolNames, ", "), " or a number"));
+  } else if (rows) {
+    value.fixed_rows = reader.Number(*rows, "rows", 0, kMaxNumber);
+  }
+  if (!reader.status.ok())
+    return reader.status;
+  return value;
+}
+
+absl::StatusOr<FragmentDesc> ParseFragment(const json &object, std::string where) {
+  Reader reader(object, std::move(where));
+  FragmentDesc fragment;
+  fragment.name = reader.String("name");
+  fragment.operands = reader.Int("operands", 0, 4096);
+  fragment.weights = reader.Int("weights", 0, 4096);
+  if (!reader.status.ok())
+    return reader.status;
+  return fragment;
+}
+
+void ParseCall(Reader &reader, const RoleProgram &program, Instruction &step) {
+  const int64_t values = static_cast<int64_t>(program.values.size());
+  step.fragment = reader.Int("fragment", 0, static_cast<int64_t>(program.fragments.size()) - 1);
+  step.operands = reader.Indices("operands", values);
+  step.outputs = reader.Int("outputs", 0, static_cast<int64_t>(step.operands.size()));
+  if (const json *weights = reader.Array("weights"))
+    for (const json &name : *weights) {
+      if (!name.is_string())
+        return reader.Fail("weights", absl::StrCat("found ", name.dump(), ", expected the name of a weight"));
+      step.weights.push_back(name.get<std::string>());
+    }
+  if (!reader.status.ok())
+    return;
+  const FragmentDesc &fragment = program.fragments[step.fragment];
+  if (static_cast<int64_t>(step.operands.size()) != fragment.operands)
+    reader.Fail("operands", absl::StrCat("found ", step.operands.size(), ", but fragment ", fragment.name, " takes ",
+                                         fragment.operands));
+  else if (static_cast<int64_t>(step.weights.size()) != fragment.weights)
+    reader.Fail("weights", absl::StrCat("found ", step.weights.size(), ", but fragment ", fragment.name, " takes ",
+                                        fragment.weights));
+}
+
+absl::StatusOr<Instruction> ParseInstruction(const json &object, const RoleProgram &program, std::string where) {
+  Reader reader(object, std::move(where));
+  const int64_t values = static_cast<int64_t>(program.values.size());
+  Instruction step;
+  std::string name = reader.String("op");
+  bool known = false;
+  for (const auto &[op, op_name] : kOpNames)
+    if (op_name == name) {
+      step.op = op;
+      known = true;
+    }
+  if (reader.status.ok() && !known)
+    reader.Fail("op", absl::StrCat("found \"", name,
+                                   "\", expected call, dispatch, collect, exchange, receive, schedule or return"));
+  step.layer = reader.Int("layer", step.op == Op::kCall ? -1 : 0, 1 << 20);
+  switch (step.op) {
+  case Op::kCall:
+    ParseCall(reader, program, step);
+    break;
+  case Op::kDispatch:
+  case Op::kReceive:
+    step.transfer = reader.Int("transfer", 0, 1 << 20);
+    step.operands = reader.Indices("values", values);
+    if (reader.status.ok() && (step.operands.empty() || step.operands.size() > 3))
+      reader.Fail("values", absl::StrCat("found ", step.operands.size(), " values, expected 1 to 3"));
+    break;
+  case Op::kCollect:
+  case Op::kReturn:
+    step.transfer = reader.Int("transfer", 0, 1 << 20);
+    step.operands = {reader.Int("value", 0, values - 1)};
+    break;
+  case Op::kExchange:
+    step.operands = {reader.Int("value", 0, values - 1)};
+    break;
+  case Op::kSchedule:
+    step.experts = reader.Int("experts", 1, 65536);
+    step.k = reader.Int("k", 1, step.experts);
+    step.operands = {reader.Int("ids", 0, values - 1), reader.Int("weights", 0, values - 1)};
+    break;
+  }
+  if (!reader.status.ok())
+    return reader.status;
+  return step;
+}
+
+json RowsToJson(const ValueDesc &value) {
+  if (value.symbol >= 0)
+    return std::string(kSymbolNames[value.symbol]);
+  return value.fixed_rows;
+}
+
+json StepToJson(const Instruction &step) {
+  json object = {{"layer", step.layer}};
+  for (const auto &[op, name] : kOpNames)
+    if (op == step.op)
+      object["op"] = std::string(name);
+  switch (step.op) {
+  case Op::kCall:
+    object["fragment"] = step.fragment;
+    object["operands"] = step.operands;
+    object["outputs"] = step.outputs;
+    object["weights"] = step.weights;
+    break;
+  case Op::kDispatch:
+  case Op::kReceive:
+    object["transfer"] = step.transfer;
+    object["values"] = step.operands;
+    break;
+  case Op::kCollect:
+  case Op::kReturn:
+    object["transfer"] = step.transfer;
+    object["value"] = step.operands.at(0);
+    break;
+  case Op::kExchange:
+    object["value"] = step.operands.at(0);
+    break;
+  case Op::kSchedule:
+    object["experts"] = step.experts;
+    object["k"] = step.k;
+    object["ids"] = step.operands.at(0);
+    object["weights"] = step.operands.at(1);
+    break;
+  }
+  return object;
+}
+
+json ToJsonWithoutHash(const RoleProgram &program) {
+  json object = {{"inputs", program.inputs}, {"outputs", program.outputs}};
+  object["values"] = object["fragments"] = object["steps"] = json::array();
+  for (const ValueDesc &value : program.values)
+    object["values"].push_back({{"name", value.name},
+                                {"type", value.type == ElementType::kI32 ? "i32" : "f32"},
+                                {"rows", RowsToJson(value)},
+                                {"columns", value.columns}});
+  for (const FragmentDesc &fragment : program.fragments)
+    object["fragments"].push_back(
+        {{"name", fragment.name}, {"operands", fragment.operands}, {"weights", fragment.weights}});
+  for (const Instruction &step : program.steps)
+    object["steps"].push_back(StepToJson(step));
+  return object;
+}
+
+std::string HashText(uint64_t hash) { return absl::StrFormat("%016x", hash); }
+
+/// Parses every element of array member `name` with `parse(element, where)`.
+template <typename T, typename Parse>
+absl::Status ParseList(Reader &reader, absl::string_view name, std::vector<T> &out, Parse parse) {
+  const json *array = reader.Array(name);
+  if (!array)
+    return reader.status;
+  for (size_t i = 0; i < array->size(); ++i) {
+    absl::StatusOr<T> element = parse((*array)[i], absl::StrCat(reader.where, ".", name, "[", i, "]"));
+    if (!element.ok())
+      return element.status();
+    out.push_back(*std::move(element));
+  }
+  return absl::OkStatus();
+}
+
+} // namespace
+
+absl::StatusOr<RoleProgram> ParseRoleProgram(const json &object) {
+  Reader reader(object, "program");
+  RoleProgram program;
+  std::string hash = reader.String("hash");
+  if (absl::Status status = ParseList(reader, "values", program.values, ParseValue); !status.ok())
+    return status;
+  const int64_t values = static_cast<int64_t>(program.values.size());
+  program.inputs = reader.NamedIndices("inputs", values);
+  program.outputs = reader.NamedIndices("outputs", values);
+  if (absl::Status status = ParseList(reader, "fragments", program.fragments, ParseFragment); !status.ok())
+    return status;
+  auto parse_step = [&](const json &element, std::string where) {
+    return ParseInstruction(element, program, std::move(where));
+  };
+  if (absl::Status status = ParseList(reader, "steps", program.steps, parse_step); !status.ok())
+    return status;
+  program.hash = ProgramHash(program);
+  if (HashText(program.hash) != hash)
+    reader.Fail("hash", absl::StrCat("found \"", hash, "\", but the program hashes to \"", HashText(program.hash),
+                                     "\"; the manifest was changed after it was written, compile the model again"));
+  if (!reader.status.ok())
+    return reader.status;
+  return program;
+}
+
+json ToJson(const RoleProgram &program) {
+  json object = ToJsonWithoutHash(program);
+  object["hash"] = HashText(ProgramHash(program));
+  return object;
+}
+
+uint64_t ProgramHash(const RoleProgram &program) {
+  std::string text = ToJsonWithoutHash(program).dump(-1, ' ', false, json::error_handler_t::replace);
+  return XXH3_64bits(text.data(), text.size());
+}
+
+} // namespace janus
