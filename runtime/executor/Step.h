@@ -64,6 +64,16 @@ std::vector<char> Encode(const StepResult &result);
 absl::StatusOr<StepDescriptor> DecodeStepDescriptor(absl::Span<const char> bytes);
 absl::StatusOr<StepResult> DecodeStepResult(absl::Span<const char> bytes);
 
+/// The same without allocation in a steady step: the caller owns the memory
+/// that EncodeTo fills, and Decode reuses the vectors of `out`. After an error
+/// `out` holds anything.
+int64_t EncodedBytes(const StepDescriptor &descriptor);
+int64_t EncodedBytes(const StepResult &result);
+void EncodeTo(const StepDescriptor &descriptor, char *bytes);
+void EncodeTo(const StepResult &result, char *bytes);
+absl::Status Decode(absl::Span<const char> bytes, StepDescriptor &out);
+absl::Status Decode(absl::Span<const char> bytes, StepResult &out);
+
 } // namespace janus
 
 #endif // JANUS_RUNTIME_EXECUTOR_STEP_H

@@ -1,0 +1,119 @@
+//===- Instance.h - one attention or expert instance ------------*- C++ -*-===//
+//
+// An instance is not a thread: it is state (mapped weights, value buffers, KV
+// pages or expert slots, an instruction pointer) and a transport endpoint.
+// Instances share nothing, not even in one process; all an instance knows of a
+// step reaches it in messages. It idles until a StepDescriptor arrives, plays
+// its role's program, moves data by the scheme that the descriptor names, and,
+// as an attention instance with rows, answers the controller with a StepResult.
+// Whatever goes wrong inside a step is answered as StepResult::error, by
+// instances of either role; the instance then idles again. A descriptor of a
+// later step supersedes an unfinished one.
+//
+// Nothing is allocated, locked or slept on in a steady step.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RUNTIME_EXECUTOR_INSTANCE_H
+#define JANUS_RUNTIME_EXECUTOR_INSTANCE_H
+
+#include "absl/status/statusor.h"
+#include "janus/ABI/Program.h"
+#include "runtime/executor/Stats.h"
+#include "runtime/executor/Step.h"
+#include "runtime/executor/WeightSource.h"
+#include "runtime/program/Program.h"
+
+#include <functional>
+#include <memory>
+
+namespace janus {
+
+class Endpoint;
+class Topology;
+class Placement;
+class WorkerPool;
+
+/// Picks a token from one row of logits [vocab]. `token_index` is the index of
+/// the new token in its sequence. Runs on the executor's thread.
+using Sampler =
+    std::function<int32_t(const float *logits, int64_t vocab, const SamplingParams &params, int64_t token_index)>;
+
+/// Sees the routing of a layer: ids [rows, k] of all rows of the step in
+/// attention-instance order. Called by one instance per layer and step (the
+/// lowest expert instance under EGate, the lowest active attention instance
+/// under AGate) on its executor's thread.
+using RoutingRecorder =
+    std::function<void(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids)>;
+
+/// What the instance's memory is sized for. Descriptors beyond it are refused.
+struct InstanceLimits {
+  int64_t rows = 0;       // of one attention instance in a step
+  int64_t step_rows = 0;  // of all attention instances together in a step
+  int64_t wanted = 0;     // rows of one attention instance whose logits are wanted
+  int64_t sequences = 0;  // sequence slots of an attention instance
+  int64_t pages = 0;      // KV pages of an attention instance
+};
+
+/// Everything an instance is made of. Pointers are borrowed and outlive it.
+struct InstanceConfig {
+  Role role = Role::kAttention;
+  int64_t id = 0;  // among the instances of its role
+  GateSide gate_side = GateSide::kExpert;
+  const ModelDesc *model = nullptr;
+  const RoleProgram *program = nullptr;     // of this role and gate side
+  const abi::Program *code = nullptr;       // holds the program's fragments, by name
+  const abi::KernelTable *kernels = nullptr;
+  WeightSource *weights = nullptr;
+  const Topology *topology = nullptr;
+  const Placement *placement = nullptr;
+  Endpoint *endpoint = nullptr;             // this instance's own
+  InstanceLimits limits;
+  Sampler sampler;                          // attention instances
+  RoutingRecorder recorder;                 // optional
+  bool count_tokens = false;                // fill LayerStats::tokens
+};
+
+/// Bytes of a KV page: page_tokens tokens of all caches of the model.
+int64_t KvPageBytes(const ModelDesc &model);
+/// Pages that a sequence of `tokens` tokens needs.
+int64_t KvPages(const ModelDesc &model, int64_t tokens);
+/// The largest payload that any message of a step can have, control included.
+int64_t MaxMessageBytes(const ModelDesc &model, const InstanceLimits &limits, int64_t attention_instances);
+/// What Instance::Create would use. Needs no endpoint and maps no weights:
+/// `weights` and `slots` are 0 here, the manifest knows them.
+absl::StatusOr<InstanceMemory> PlanMemory(const InstanceConfig &config);
+
+class Instance {
+public:
+  /// Checks that program, code, model, topology and placement fit together and
+  /// allocates all memory. FailedPrecondition or InvalidArgument says what
+  /// does not fit; NotFound names a missing weight.
+  static absl::StatusOr<std::unique_ptr<Instance>> Create(const InstanceConfig &config);
+  ~Instance();
+  Instance(const Instance &) = delete;
+  Instance &operator=(const Instance &) = delete;
+
+  /// Runs until it would wait. True if anything was done.
+  bool Advance(WorkerPool &pool);
+  /// No step is in progress.
+  bool idle() const;
+  /// A shutdown descriptor arrived; Advance does nothing any more.
+  bool stopped() const;
+  /// Ends the step in progress, if any, with DeadlineExceeded, naming who was
+  /// awaited and for what.
+  void Expire(int64_t waited_ms);
+  /// What the instance waits for, for messages: "attention 1 awaits ...".
+  std::string Awaits() const;
+
+  const InstanceStats &stats() const;
+  InstanceMemory memory() const;
+
+private:
+  struct State;
+  explicit Instance(std::unique_ptr<State> state);
+  std::unique_ptr<State> state;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_EXECUTOR_INSTANCE_H

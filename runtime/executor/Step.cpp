@@ -1,0 +1,239 @@
+#include "runtime/executor/Step.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include <cmath>
+#include <cstring>
+#include <type_traits>
+
+namespace janus {
+namespace {
+
+constexpr uint32_t kDescriptorMagic = 0x3144534a; // "JSD1"
+constexpr uint32_t kResultMagic = 0x3152534a;     // "JSR1"
+constexpr uint8_t kSequenceFlags = 7;             // opens, sample, return_logits
+
+/// Counts bytes when it has none to write to.
+class Writer {
+public:
+  explicit Writer(char *bytes) : bytes(bytes) {}
+  template <typename T> void Put(T value) { Copy(&value, sizeof(T)); }
+  template <typename T> void PutAll(const std::vector<T> &values) {
+    Put(static_cast<uint32_t>(values.size()));
+    Copy(values.data(), values.size() * sizeof(T));
+  }
+  int64_t size = 0;
+
+private:
+  void Copy(const void *data, size_t count) {
+    if (bytes && count)
+      std::memcpy(bytes + size, data, count);
+    size += static_cast<int64_t>(count);
+  }
+  char *bytes;
+};
+
+class Reader {
+public:
+  Reader(absl::Span<const char> bytes, absl::string_view what) : bytes(bytes), what(what) {}
+  template <typename T> T Get() {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    if (Need(sizeof(T)))
+      std::memcpy(&value, bytes.data() + at, sizeof(T)), at += sizeof(T);
+    return value;
+  }
+  template <typename T> void GetAll(std::vector<T> &out) {
+    uint32_t count = Get<uint32_t>();
+    if (!Need(uint64_t{count} * sizeof(T)))
+      return out.clear();
+    out.resize(count);
+    if (count)
+      std::memcpy(out.data(), bytes.data() + at, count * sizeof(T));
+    at += count * sizeof(T);
+  }
+  /// The number of elements that follow, each of at least `least` bytes.
+  uint32_t Count(size_t least) {
+    uint32_t count = Get<uint32_t>();
+    return Need(uint64_t{count} * least) ? count : 0;
+  }
+  void Expect(bool condition, absl::string_view field, int64_t found, absl::string_view expected) {
+    if (status.ok() && !condition)
+      status = absl::InvalidArgumentError(
+          absl::StrCat(what, ".", field, ": found ", found, ", expected ", expected));
+  }
+  absl::Status Finish() {
+    Expect(at == bytes.size(), "size", static_cast<int64_t>(bytes.size()), absl::StrCat(at, " bytes"));
+    return status;
+  }
+  bool ok() const { return status.ok(); }
+
+private:
+  bool Need(uint64_t count) {
+    if (status.ok() && count > bytes.size() - at)
+      status = absl::InvalidArgumentError(absl::StrCat(what, ": found ", bytes.size(), " bytes, expected at least ",
+                                                       at + count, "; the message is cut off"));
+    return status.ok();
+  }
+  absl::Span<const char> bytes;
+  absl::string_view what;
+  size_t at = 0;
+  absl::Status status;
+};
+
+void Write(Writer &writer, const StepDescriptor &step) {
+  writer.Put(kDescriptorMagic);
+  writer.Put(step.epoch);
+  writer.Put(step.step);
+  writer.Put(step.scheme);
+  writer.Put(static_cast<uint8_t>(step.shutdown));
+  writer.PutAll(step.rows);
+  writer.Put(static_cast<uint32_t>(step.sequences.size()));
+  for (const StepSequence &sequence : step.sequences) {
+    writer.Put(sequence.slot);
+    writer.Put(sequence.begin);
+    writer.Put(static_cast<uint8_t>(sequence.opens | sequence.sample << 1 | sequence.return_logits << 2));
+    writer.Put(static_cast<uint8_t>(sequence.logits));
+    writer.Put(sequence.token_index);
+    writer.Put(sequence.sampling.temperature);
+    writer.Put(sequence.sampling.top_k);
+    writer.Put(sequence.sampling.top_p);
+    writer.Put(sequence.sampling.seed);
+    writer.PutAll(sequence.tokens);
+    writer.PutAll(sequence.pages);
+  }
+}
+
+void Write(Writer &writer, const StepResult &result) {
+  writer.Put(kResultMagic);
+  writer.Put(result.step);
+  writer.Put(result.error_code);
+  writer.PutAll(result.error);
+  writer.Put(static_cast<uint32_t>(result.sequences.size()));
+  for (const StepResult::Sequence &sequence : result.sequences) {
+    writer.Put(sequence.slot);
+    writer.Put(sequence.token);
+    writer.PutAll(sequence.logits);
+  }
+}
+
+void Read(Reader &reader, StepSequence &sequence) {
+  sequence.slot = reader.Get<int32_t>();
+  reader.Expect(sequence.slot >= 0, "slot", sequence.slot, "0 or more");
+  sequence.begin = reader.Get<int32_t>();
+  reader.Expect(sequence.begin >= 0, "begin", sequence.begin, "0 or more");
+  uint8_t flags = reader.Get<uint8_t>();
+  reader.Expect(flags <= kSequenceFlags, "flags", flags, "at most 7");
+  sequence.opens = flags & 1;
+  sequence.sample = flags & 2;
+  sequence.return_logits = flags & 4;
+  uint8_t logits = reader.Get<uint8_t>();
+  reader.Expect(logits <= 2, "logits", logits, "0 (none), 1 (last) or 2 (all)");
+  sequence.logits = static_cast<StepSequence::Logits>(logits <= 2 ? logits : 0);
+  sequence.token_index = reader.Get<int64_t>();
+  sequence.sampling.temperature = reader.Get<float>();
+  reader.Expect(std::isfinite(sequence.sampling.temperature) && sequence.sampling.temperature >= 0, "temperature", -1,
+                "a finite number of 0 or more");
+  sequence.sampling.top_k = reader.Get<int32_t>();
+  reader.Expect(sequence.sampling.top_k >= 0, "top_k", sequence.sampling.top_k, "0 or more");
+  sequence.sampling.top_p = reader.Get<float>();
+  reader.Expect(sequence.sampling.top_p >= 0 && sequence.sampling.top_p <= 1, "top_p", -1, "0 to 1");
+  sequence.sampling.seed = reader.Get<uint64_t>();
+  reader.GetAll(sequence.tokens);
+  reader.Expect(!sequence.tokens.empty(), "tokens", 0, "at least one");
+  reader.GetAll(sequence.pages);
+  reader.Expect(!sequence.sample || logits != 0, "sample", 1, "logits of the last row to be wanted");
+  reader.Expect(!sequence.return_logits || logits != 0, "return_logits", 1, "logits to be wanted");
+}
+
+} // namespace
+
+int64_t EncodedBytes(const StepDescriptor &descriptor) {
+  Writer writer(nullptr);
+  Write(writer, descriptor);
+  return writer.size;
+}
+
+int64_t EncodedBytes(const StepResult &result) {
+  Writer writer(nullptr);
+  Write(writer, result);
+  return writer.size;
+}
+
+void EncodeTo(const StepDescriptor &descriptor, char *bytes) {
+  Writer writer(bytes);
+  Write(writer, descriptor);
+}
+
+void EncodeTo(const StepResult &result, char *bytes) {
+  Writer writer(bytes);
+  Write(writer, result);
+}
+
+std::vector<char> Encode(const StepDescriptor &descriptor) {
+  std::vector<char> bytes(EncodedBytes(descriptor));
+  EncodeTo(descriptor, bytes.data());
+  return bytes;
+}
+
+std::vector<char> Encode(const StepResult &result) {
+  std::vector<char> bytes(EncodedBytes(result));
+  EncodeTo(result, bytes.data());
+  return bytes;
+}
+
+absl::Status Decode(absl::Span<const char> bytes, StepDescriptor &out) {
+  Reader reader(bytes, "step descriptor");
+  uint32_t magic = reader.Get<uint32_t>();
+  reader.Expect(magic == kDescriptorMagic, "magic", magic, "a step descriptor of version 1");
+  out.epoch = reader.Get<uint32_t>();
+  out.step = reader.Get<uint64_t>();
+  out.scheme = reader.Get<int32_t>();
+  reader.Expect(out.scheme >= 0, "scheme", out.scheme, "0 or more");
+  uint8_t shutdown = reader.Get<uint8_t>();
+  reader.Expect(shutdown <= 1, "shutdown", shutdown, "0 or 1");
+  out.shutdown = shutdown == 1;
+  reader.GetAll(out.rows);
+  for (int32_t rows : out.rows)
+    reader.Expect(rows >= 0, "rows", rows, "0 or more");
+  constexpr size_t kSequenceBytes = 4 + 4 + 1 + 1 + 8 + 4 + 4 + 4 + 8 + 4 + 4;
+  out.sequences.resize(reader.Count(kSequenceBytes));
+  for (StepSequence &sequence : out.sequences)
+    if (reader.ok())
+      Read(reader, sequence);
+  return reader.Finish();
+}
+
+absl::Status Decode(absl::Span<const char> bytes, StepResult &out) {
+  Reader reader(bytes, "step result");
+  uint32_t magic = reader.Get<uint32_t>();
+  reader.Expect(magic == kResultMagic, "magic", magic, "a step result of version 1");
+  out.step = reader.Get<uint64_t>();
+  out.error_code = reader.Get<int32_t>();
+  reader.Expect(out.error_code >= 0 && out.error_code <= 16, "error_code", out.error_code, "a status code, 0 to 16");
+  reader.GetAll(out.error);
+  out.sequences.resize(reader.Count(4 + 4 + 4));
+  for (StepResult::Sequence &sequence : out.sequences) {
+    sequence.slot = reader.Get<int32_t>();
+    sequence.token = reader.Get<int32_t>();
+    reader.GetAll(sequence.logits);
+  }
+  return reader.Finish();
+}
+
+absl::StatusOr<StepDescriptor> DecodeStepDescriptor(absl::Span<const char> bytes) {
+  StepDescriptor descriptor;
+  if (absl::Status status = Decode(bytes, descriptor); !status.ok())
+    return status;
+  return descriptor;
+}
+
+absl::StatusOr<StepResult> DecodeStepResult(absl::Span<const char> bytes) {
+  StepResult result;
+  if (absl::Status status = Decode(bytes, result); !status.ok())
+    return status;
+  return result;
+}
+
+} // namespace janus
