@@ -153,6 +153,8 @@ void ParseCall(Reader &reader, const RoleProgram &program, Instruction &step) {
   step.fragment = reader.Int("fragment", 0, static_cast<int64_t>(program.fragments.size()) - 1);
   step.operands = reader.Indices("operands", values);
   step.outputs = reader.Int("outputs", 0, static_cast<int64_t>(step.operands.size()));
+  if (reader.object.is_object() && reader.object.contains("cache"))
+    step.cache = reader.Int("cache", 0, 1 << 20);
   if (const json *weights = reader.Array("weights"))
     for (const json &name : *weights) {
       if (!name.is_string())
@@ -232,6 +234,8 @@ json StepToJson(const Instruction &step) {
     object["operands"] = step.operands;
     object["outputs"] = step.outputs;
     object["weights"] = step.weights;
+    if (step.cache != 0)
+      object["cache"] = step.cache;
     break;
   case Op::kDispatch:
   case Op::kReceive:

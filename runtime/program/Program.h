@@ -35,6 +35,7 @@ struct Instruction {
   std::vector<int64_t> operands;      // kCall: inputs then outputs; else the values moved
   int64_t outputs = 0;                // kCall: how many of operands are outputs
   std::vector<std::string> weights;   // kCall
+  int64_t cache = 0;                  // kCall: Call::kv points to this cache of the instance
   int64_t transfer = -1;              // kDispatch, kCollect, kReceive, kReturn
   int64_t experts = 0, k = 0;         // kSchedule; operands = {ids, weights}
 };

@@ -65,7 +65,8 @@ struct Call {
                                  // a per-expert weight is a table by slot:
                                  // const void *const *
   void *workspace;               // fragment's workspace(symbols) bytes
-  const KvView *kv;              // [caches] of this instance; null without KV
+  const KvView *kv;              // this instance's caches, from the first one of
+                                 // this call on; null without KV
   const Assignment *assignment;  // null outside expert fragments
 };
 
