@@ -1,0 +1,105 @@
+//===- OnnxOps.td - the imported graph: dialect, attributes, base *- tablegen -*-===//
+#ifndef JANUS_ONNX_OPS
+#define JANUS_ONNX_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/TensorEncoding.td"
+include "dialects/onnx/IR/ShapeInterface.td"
+
+def Onnx_Dialect : Dialect {
+  let name = "onnx";
+  let cppNamespace = "::janus::onnx";
+  let summary = "the imported graph: one op per ONNX operator that the importer accepts";
+  let description = [{
+    An op is named as its ONNX operator (`onnx.MatMul`), its operands stand in
+    ONNX order, its attributes have their ONNX names. An absent optional input
+    or output is written `none` where others follow it. Node names are
+    locations: `loc("/model/layers.0/attn"("model.onnx":17:0))`, where the line is
+    the index of the node in the graph.
+
+    ```mlir
+    %y:3 = onnx.GroupQueryAttention(%qkv, none, none, %pk, %pv, %len, %total, %cos, %sin)
+             {num_heads = 4 : i64, kv_num_heads = 2 : i64} : (...) -> (...)
+    ```
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+}
+
+class Onnx_Attr<string name, string mnemonic_, list<Trait> traits = []> : AttrDef<Onnx_Dialect, name, traits> {
+  let mnemonic = mnemonic_;
+}
+
+def Onnx_UnknownType : TypeDef<Onnx_Dialect, "Unknown"> {
+  let mnemonic = "unknown";
+  let summary = "a tensor whose type shape inference has not found yet";
+  let description = [{ Example: `%y = onnx.Exp(%x) : (tensor<4xf32>) -> !onnx.unknown`. None is left after `janus-infer-shapes`. }];
+}
+
+def Onnx_RangeAttr : Onnx_Attr<"Range", "range"> {
+  let summary = "where the numbers of an initializer are stored";
+  let description = [{
+    `length` bytes from byte `offset` of `file` (relative to the model's folder),
+    row-major, little-endian, of the type `storage`; reading converts to the
+    initializer's element type, exactly.
+    Example: `#onnx.range<"model.onnx.data", f16, offset = 4096, length = 65536>`
+  }];
+  let parameters = (ins StringRefParameter<>:$file, "::mlir::Type":$storage, "int64_t":$offset, "int64_t":$length);
+  let assemblyFormat = "`<` $file `,` $storage `,` `offset` `=` $offset `,` `length` `=` $length `>`";
+  let genVerifyDecl = 1;
+}
+
+def Onnx_DimsAttr : Onnx_Attr<"Dims", "dims", [DeclareAttrInterfaceMethods<VerifiableTensorEncoding>]> {
+  let summary = "symbolic dimensions of a tensor";
+  let description = [{
+    One entry a dimension: an integer, or an expression over named sizes in the
+    canonical form of SymExpr. A type carries it exactly when one of its
+    dimensions is `?`. Example: `tensor<?x?x128xf32, #onnx.dims<"batch", "past+S", 128>>`
+  }];
+  let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$dims);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def Onnx_Tensor : AnyTypeOf<[AnyRankedTensor, Onnx_UnknownType], "tensor or unknown">;
+
+// An ONNX operator. `inputs`, `attributes`: dags of `ins`; `infer` and `rows` name the functions of Infer.h and RowEffect.h
+// that implement the shape interface.
+class Onnx_Op<string type, string domain, dag inputs, dag attributes, dag outputs, string infer, string rows>
+    : Op<Onnx_Dialect, type> {
+  let arguments = !con(inputs, attributes);
+  let results = outputs;
+  let hasCustomAssemblyFormat = 1;
+  string inputKinds = !foldl("", !range(!size(inputs)), s, i, s # !cond(
+      !isa<Optional>(!getdagarg<TypeConstraint>(inputs, i)): "o", !isa<Variadic>(!getdagarg<TypeConstraint>(inputs, i)): "v", true: "r"));
+  string outputKinds = !foldl("", !range(!size(outputs)), s, i, s # !cond(
+      !isa<Optional>(!getdagarg<TypeConstraint>(outputs, i)): "o", !isa<Variadic>(!getdagarg<TypeConstraint>(outputs, i)): "v", true: "r"));
+  int variableInputs = !foldl(0, !range(!size(inputs)), n, i, !add(n, !if(!isa<Optional>(!getdagarg<TypeConstraint>(inputs, i)), 1, 0)));
+  int variableOutputs = !foldl(0, !range(!size(outputs)), n, i, !add(n, !if(!isa<Optional>(!getdagarg<TypeConstraint>(outputs, i)), 1, 0)));
+  let traits = !listconcat([Pure, DeclareOpInterfaceMethods<Onnx_ShapeInterface>],
+      !if(!gt(variableInputs, 1), [AttrSizedOperandSegments], []<Trait>),
+      !if(!gt(variableOutputs, 1), [AttrSizedResultSegments], []<Trait>));
+  let extraClassDefinition = [{
+    ::llvm::StringRef $cppClass::getOnnxDomain() { return "}] # domain # [{"; }
+    ::llvm::StringRef $cppClass::getInputKinds() { return "}] # inputKinds # [{"; }
+    ::llvm::StringRef $cppClass::getOutputKinds() { return "}] # outputKinds # [{"; }
+    ::llvm::LogicalResult $cppClass::inferShape(::janus::onnx::ShapeContext &c) { return }] # infer # [{(getOperation(), c); }
+    ::llvm::SmallVector<::janus::onnx::DimGroup> $cppClass::getRowEffect(unsigned operand, unsigned result) {
+      return }] # rows # [{(getOperation(), operand, result);
+    }
+    ::mlir::ParseResult $cppClass::parse(::mlir::OpAsmParser &p, ::mlir::OperationState &state) {
+      return parseOperator(p, state, getInputKinds(), getOutputKinds());
+    }
+    void $cppClass::print(::mlir::OpAsmPrinter &p) { printOperator(p, getOperation(), getInputKinds(), getOutputKinds()); }
+  }];
+}
+
+include "dialects/onnx/IR/OnnxData.td"
+include "dialects/onnx/IR/OnnxElementwise.td"
+include "dialects/onnx/IR/OnnxLayout.td"
+include "dialects/onnx/IR/OnnxModel.td"
+#endif

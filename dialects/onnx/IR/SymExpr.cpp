@@ -1,0 +1,371 @@
+#include "dialects/onnx/IR/SymExpr.h"
+#include <algorithm>
+#include <cctype>
+
+namespace janus::onnx {
+namespace {
+bool isNameChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; }
+/// Polynomials longer than this, or overflowing coefficients, become one opaque atom.
+constexpr size_t kMaxTerms = 256;
+constexpr int kMaxDepth = 64;
+
+int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+} // namespace
+
+SymExpr::SymExpr(int64_t value) { add({}, value); }
+
+void SymExpr::add(const Product &product, int64_t coefficient) {
+  if (!coefficient)
+    return;
+  auto [it, inserted] = terms_.try_emplace(product, coefficient);
+  if (inserted)
+    return;
+  // Wraps on overflow, as the ints it stands for would; evaluate() checks.
+  it->second = static_cast<int64_t>(static_cast<uint64_t>(it->second) + static_cast<uint64_t>(coefficient));
+  if (!it->second)
+    terms_.erase(it);
+}
+
+SymExpr SymExpr::atom(std::string text) {
+  SymExpr result;
+  result.add({std::move(text)}, 1);
+  return result;
+}
+
+SymExpr SymExpr::symbol(std::string_view name) {
+  std::string clean;
+  for (char c : name)
+    clean += isNameChar(c) ? c : '_';
+  if (clean.empty() || std::isdigit(static_cast<unsigned char>(clean[0])))
+    clean.insert(clean.begin(), '_');
+  return atom(clean);
+}
+
+std::optional<int64_t> SymExpr::constant() const {
+  if (terms_.empty())
+    return 0;
+  if (terms_.size() == 1 && terms_.begin()->first.empty())
+    return terms_.begin()->second;
+  return std::nullopt;
+}
+
+std::optional<std::string> SymExpr::asSymbol() const {
+  if (terms_.size() != 1 || terms_.begin()->second != 1 || terms_.begin()->first.size() != 1)
+    return std::nullopt;
+  const std::string &name = terms_.begin()->first[0];
+  return name.find('(') == std::string::npos ? std::optional(name) : std::nullopt;
+}
+
+std::string SymExpr::str() const {
+  if (terms_.empty())
+    return "0";
+  std::string text;
+  auto print = [&](const Product &product, int64_t coefficient) {
+    std::string factors;
+    for (const std::string &atom : product)
+      factors += (factors.empty() ? "" : "*") + atom;
+    std::string number = std::to_string(coefficient);
+    if (!text.empty() && coefficient > 0)
+      text += "+";
+    if (product.empty())
+      text += number;
+    else if (coefficient == 1)
+      text += factors;
+    else
+      text += (coefficient == -1 ? "-" : number + "*") + factors;
+  };
+  for (const auto &[product, coefficient] : terms_) // the constant comes last: past+S-1
+    if (!product.empty())
+      print(product, coefficient);
+  if (auto it = terms_.find({}); it != terms_.end())
+    print(it->first, it->second);
+  return text;
+}
+
+SymExpr operator+(const SymExpr &a, const SymExpr &b) {
+  SymExpr sum = a;
+  for (const auto &[product, coefficient] : b.terms_)
+    sum.add(product, coefficient);
+  return sum;
+}
+
+SymExpr operator-(const SymExpr &a, const SymExpr &b) { return a + SymExpr(-1) * b; }
+
+SymExpr operator*(const SymExpr &a, const SymExpr &b) {
+  if (a.terms_.size() * b.terms_.size() > kMaxTerms && !a.constant() && !b.constant())
+    return SymExpr::function("mul", a, b);
+  SymExpr result;
+  for (const auto &[left, i] : a.terms_)
+    for (const auto &[right, j] : b.terms_) {
+      SymExpr::Product product = left;
+      product.insert(product.end(), right.begin(), right.end());
+      std::sort(product.begin(), product.end());
+      result.add(product, static_cast<int64_t>(static_cast<uint64_t>(i) * static_cast<uint64_t>(j)));
+    }
+  return result;
+}
+
+SymExpr SymExpr::function(const char *name, const SymExpr &a, const SymExpr &b) {
+  return atom(std::string(name) + "(" + a.str() + "," + b.str() + ")");
+}
+
+std::optional<SymExpr> SymExpr::divideExactly(const SymExpr &a, const SymExpr &b) {
+  if (a.terms_.empty() && !b.terms_.empty())
+    return SymExpr(0);
+  if (a == b && !a.terms_.empty())
+    return SymExpr(1);
+  if (b.terms_.size() != 1)
+    return std::nullopt;
+  const auto &[divisor, number] = *b.terms_.begin();
+  SymExpr quotient;
+  for (const auto &[product, coefficient] : a.terms_) {
+    Product rest = product;
+    for (const std::string &atom : divisor) {
+      auto it = std::find(rest.begin(), rest.end(), atom);
+      if (it == rest.end())
+        return std::nullopt;
+      rest.erase(it);
+    }
+    if (coefficient % number)
+      return std::nullopt;
+    quotient.add(rest, coefficient / number);
+  }
+  return quotient;
+}
+
+SymExpr SymExpr::floordiv(const SymExpr &a, const SymExpr &b) {
+  if (b.isConstant(0))
+    return function("floordiv", a, b);
+  if (a.constant() && b.constant())
+    return floorDivide(*a.constant(), *b.constant());
+  if (auto exact = divideExactly(a, b))
+    return *exact;
+  return function("floordiv", a, b);
+}
+
+SymExpr SymExpr::ceildiv(const SymExpr &a, const SymExpr &b) {
+  if (b.isConstant(0))
+    return function("ceildiv", a, b);
+  if (a.constant() && b.constant())
+    return -floorDivide(-*a.constant(), *b.constant());
+  if (auto exact = divideExactly(a, b))
+    return *exact;
+  return function("ceildiv", a, b);
+}
+
+SymExpr SymExpr::mod(const SymExpr &a, const SymExpr &b) {
+  if (b.isConstant(0))
+    return function("mod", a, b);
+  if (a.constant() && b.constant())
+    return *a.constant() - floorDivide(*a.constant(), *b.constant()) * *b.constant();
+  if (divideExactly(a, b))
+    return 0;
+  return function("mod", a, b);
+}
+
+bool SymExpr::isNonNegative() const {
+  return std::all_of(terms_.begin(), terms_.end(), [](const auto &term) {
+    return term.second > 0 && std::all_of(term.first.begin(), term.first.end(), [](const std::string &atom) {
+             return atom.find('-') == std::string::npos; // an atom over non-negative parts is one itself
+           });
+  });
+}
+
+SymExpr SymExpr::min(const SymExpr &a, const SymExpr &b) {
+  if ((b - a).isNonNegative())
+    return a;
+  if ((a - b).isNonNegative())
+    return b;
+  return a < b ? function("min", a, b) : function("min", b, a);
+}
+
+SymExpr SymExpr::max(const SymExpr &a, const SymExpr &b) {
+  if ((b - a).isNonNegative())
+    return b;
+  if ((a - b).isNonNegative())
+    return a;
+  return a < b ? function("max", a, b) : function("max", b, a);
+}
+
+/// Recursive descent over str()'s syntax.
+class SymParser {
+public:
+  explicit SymParser(std::string_view text) : text_(text) {}
+  std::optional<SymExpr> all() {
+    auto expr = sum();
+    skip();
+    return expr && at_ == text_.size() ? expr : std::nullopt;
+  }
+  /// An atom's text: a symbol, or a function with its name and arguments.
+  struct Call {
+    std::string name;
+    SymExpr a, b;
+  };
+  std::optional<Call> call() {
+    Call result;
+    result.name = name();
+    if (!eat('('))
+      return std::nullopt;
+    auto a = sum();
+    if (!a || !eat(','))
+      return std::nullopt;
+    auto b = sum();
+    if (!b || !eat(')'))
+      return std::nullopt;
+    result.a = *a, result.b = *b;
+    return result;
+  }
+  static std::optional<SymExpr> apply(const std::string &name, const SymExpr &a, const SymExpr &b) {
+    if (name == "floordiv") return SymExpr::floordiv(a, b);
+    if (name == "ceildiv") return SymExpr::ceildiv(a, b);
+    if (name == "mod") return SymExpr::mod(a, b);
+    if (name == "min") return SymExpr::min(a, b);
+    if (name == "max") return SymExpr::max(a, b);
+    if (name == "mul") return a * b;
+    return std::nullopt;
+  }
+
+private:
+  void skip() {
+    while (at_ < text_.size() && text_[at_] == ' ')
+      ++at_;
+  }
+  bool eat(char c) {
+    skip();
+    if (at_ >= text_.size() || text_[at_] != c)
+      return false;
+    ++at_;
+    return true;
+  }
+  std::string name() {
+    skip();
+    size_t begin = at_;
+    while (at_ < text_.size() && isNameChar(text_[at_]))
+      ++at_;
+    return std::string(text_.substr(begin, at_ - begin));
+  }
+  std::optional<SymExpr> sum() {
+    if (++depth_ > kMaxDepth)
+      return std::nullopt;
+    bool negative = eat('-');
+    auto total = term();
+    if (!total)
+      return std::nullopt;
+    if (negative)
+      total = SymExpr(-1) * *total;
+    for (bool minus; (minus = eat('-')) || eat('+');) {
+      auto next = term();
+      if (!next)
+        return std::nullopt;
+      total = minus ? *total - *next : *total + *next;
+    }
+    --depth_;
+    return total;
+  }
+  std::optional<SymExpr> term() {
+    auto product = factor();
+    while (product && eat('*')) {
+      auto next = factor();
+      product = next ? std::optional(*product * *next) : std::nullopt;
+    }
+    return product;
+  }
+  std::optional<SymExpr> factor() {
+    if (eat('(')) {
+      auto inner = sum();
+      return inner && eat(')') ? inner : std::nullopt;
+    }
+    size_t begin = (skip(), at_);
+    std::string word = name();
+    if (word.empty())
+      return std::nullopt;
+    if (std::all_of(word.begin(), word.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)); })) {
+      if (word.size() > 18)
+        return std::nullopt;
+      return SymExpr(static_cast<int64_t>(std::stoll(word)));
+    }
+    if (std::isdigit(static_cast<unsigned char>(word[0])))
+      return std::nullopt;
+    if (at_ < text_.size() && text_[at_] == '(') {
+      at_ = begin;
+      auto parsed = call();
+      return parsed ? apply(parsed->name, parsed->a, parsed->b) : std::nullopt;
+    }
+    return SymExpr::symbol(word);
+  }
+  std::string_view text_;
+  size_t at_ = 0;
+  int depth_ = 0;
+};
+
+std::optional<SymExpr> SymExpr::parse(std::string_view text) { return SymParser(text).all(); }
+
+SymExpr SymExpr::fromDimParam(std::string_view text) {
+  if (text.find("//") != std::string_view::npos)
+    return symbol(text);
+  auto expr = parse(text);
+  return expr ? *expr : symbol(text);
+}
+
+std::optional<SymExpr> SymExpr::rebuild(const std::function<std::optional<SymExpr>(const std::string &)> &f) const {
+  SymExpr total;
+  for (const auto &[product, coefficient] : terms_) {
+    SymExpr term(coefficient);
+    for (const std::string &text : product) {
+      std::optional<SymExpr> value;
+      if (text.find('(') == std::string::npos) {
+        value = f(text);
+      } else if (auto parsed = SymParser(text).call()) {
+        auto a = parsed->a.rebuild(f), b = parsed->b.rebuild(f);
+        if (a && b)
+          value = SymParser::apply(parsed->name, *a, *b);
+      }
+      if (!value)
+        return std::nullopt;
+      term = term * *value;
+    }
+    total = total + term;
+  }
+  return total;
+}
+
+std::set<std::string> SymExpr::symbols() const {
+  std::set<std::string> names;
+  rebuild([&](const std::string &name) -> std::optional<SymExpr> {
+    names.insert(name);
+    return symbol(name);
+  });
+  return names;
+}
+
+SymExpr SymExpr::substitute(const std::map<std::string, SymExpr> &values) const {
+  auto result = rebuild([&](const std::string &name) -> std::optional<SymExpr> {
+    auto it = values.find(name);
+    return it == values.end() ? symbol(name) : it->second;
+  });
+  return result ? *result : *this;
+}
+
+std::optional<int64_t> SymExpr::evaluate(const std::map<std::string, int64_t> &values) const {
+  int64_t total = 0;
+  for (const auto &[product, coefficient] : terms_) {
+    int64_t term = coefficient;
+    for (const std::string &text : product) {
+      std::optional<int64_t> value;
+      if (auto it = values.find(text); it != values.end()) {
+        value = it->second;
+      } else if (auto parsed = text.find('(') == std::string::npos ? std::nullopt : SymParser(text).call()) {
+        auto a = parsed->a.evaluate(values), b = parsed->b.evaluate(values);
+        if (a && b && (*b != 0 || (parsed->name != "floordiv" && parsed->name != "ceildiv" && parsed->name != "mod")))
+          value = SymParser::apply(parsed->name, *a, *b).value_or(SymExpr::symbol("x")).constant();
+      }
+      if (!value || __builtin_mul_overflow(term, *value, &term))
+        return std::nullopt;
+    }
+    if (__builtin_add_overflow(total, term, &total))
+      return std::nullopt;
+  }
+  return total;
+}
+
+} // namespace janus::onnx
