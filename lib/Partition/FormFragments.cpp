@@ -52,9 +52,12 @@ public:
     Operation *terminator = block_.getTerminator();
     for (OpOperand &operand : terminator->getOpOperands())
       operand.set(values_.lookup(operand.get()));
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block_.without_terminator())))
+    SmallVector<Operation *> replaced;
+    for (Operation &op : block_.without_terminator())
       if (!isa<dist::FragmentOp>(op))
-        op.erase();
+        replaced.push_back(&op);
+    for (Operation *op : llvm::reverse(replaced))
+      op->erase();
   }
 
 private:

@@ -31,6 +31,10 @@ struct Planner {
       stages = std::max(stages, value + 1);
       operations.push_back(&op);
     }
+    for (Value value : step.getBody().front().getTerminator()->getOperands())
+      if (value.getDefiningOp<moe::GetWeightOp>())
+        return step.emitError() << "expects the results of a step to be computed but @" << step.getName()
+                                << " returns a weight";
     return success();
   }
 

@@ -93,10 +93,19 @@ FailureOr<MeshAnalysis> MeshAnalysis::compute(func::FuncOp step) {
   return analysis;
 }
 
+std::string originOf(Operation *op, RouterSide side) {
+  if (auto origin = op->getAttrOfType<StringAttr>(dist::kOriginAttr))
+    return origin.str();
+  FailureOr<MeshChoice> rule = ruleFor(op, side);
+  return succeeded(rule) ? rule->origin : std::string();
+}
+
 std::string joinOrigins(ArrayRef<std::string> origins) {
   llvm::SetVector<StringRef> rules, inferred;
   bool user = false;
   for (StringRef origin : origins) {
+    if (origin.empty())
+      continue;
     if (origin.consume_front("rule: "))
       rules.insert(origin);
     else if (origin.consume_front("inferred: "))

@@ -28,7 +28,7 @@ struct SelectGateSide : impl::SelectGateSidePassBase<SelectGateSide> {
     auto name = [&](func::FuncOp function, const char *suffix, const char *side) {
       function.setName(("step_" + Twine(suffix)).str());
       function->setAttr(dist::kGateSideAttr, StringAttr::get(&getContext(), side));
-      function.emitRemark() << "the router runs on the " << side << " side in @" << function.getName();
+      emitRemark(function.getLoc()) << "the router runs on the " << side << " side in @" << function.getName();
     };
     if (gateSide == "auto") {
       OpBuilder builder(&getContext());

@@ -73,7 +73,7 @@ def Janus_YieldOp : Janus_Op<"yield", [Pure, Terminator, HasParent<"FragmentOp">
   let description = [{ Example: `janus.yield %h, %o : tensor<?x8xf32>, tensor<?x8xf32>` }];
   let arguments = (ins Variadic<AnyType>:$results);
   let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
-  let builders = [OpBuilder<(ins), [{}]>];
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
 }
 
 //===-- transfers ---------------------------------------------------------===//
