@@ -1,0 +1,271 @@
+//===- MoEOps.cpp - verifiers -------------------------------------------===//
+//
+// The checks stand in the order of the rules in MoEOps.td.
+//
+//===----------------------------------------------------------------------===//
+#include "dialects/moe/IR/MoEOps.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace janus::moe;
+
+#define GET_OP_CLASSES
+#include "dialects/moe/IR/MoEOps.cpp.inc"
+
+namespace {
+
+ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+
+/// Is `value` of exactly this shape? Dynamic sizes must be dynamic on both sides.
+bool hasShape(Value value, ArrayRef<int64_t> shape) { return shapeOf(value) == shape; }
+
+bool isStatic(Value value, size_t rank) {
+  return shapeOf(value).size() == rank && !ShapedType::isDynamicShape(shapeOf(value));
+}
+
+bool isMatrix(Value value) { return shapeOf(value).size() == 2 && !ShapedType::isDynamic(shapeOf(value)[1]); }
+
+std::string text(ArrayRef<int64_t> shape) {
+  std::string result;
+  llvm::raw_string_ostream stream(result);
+  stream << "[";
+  llvm::interleaveComma(shape, stream, [&](int64_t size) {
+    if (ShapedType::isDynamic(size))
+      stream << "?";
+    else
+      stream << size;
+  });
+  stream << "]";
+  return result;
+}
+
+/// The error of a shape rule: "expects NAME of shape EXPECTED, found TYPE".
+InFlightDiagnostic shapeError(Operation *op, StringRef name, ArrayRef<int64_t> expected, Value found) {
+  return op->emitOpError() << "expects " << name << " of shape " << text(expected) << ", found " << found.getType();
+}
+
+LogicalResult checkShape(Operation *op, StringRef name, Value value, ArrayRef<int64_t> expected) {
+  if (value && !hasShape(value, expected))
+    return shapeError(op, name, expected, value);
+  return success();
+}
+
+} // namespace
+
+//===-- weights -----------------------------------------------------------===//
+
+LogicalResult WeightOp::verify() {
+  auto type = cast<RankedTensorType>(getType());
+  if (!type.hasStaticShape() || type.getRank() == 0)
+    return emitOpError() << "expects a static shape of at least one dimension, found " << type;
+  if (getViews().has_value() == getValue().has_value())
+    return emitOpError() << "expects either views or a value";
+  if (std::optional<ElementsAttr> value = getValue()) {
+    if (value->getShapedType() != type)
+      return emitOpError() << "expects a value of type " << type << ", found " << value->getShapedType();
+    return success();
+  }
+  int64_t rows = 0;
+  for (auto view : getViews()->getAsRange<ViewAttr>()) {
+    if (view.getShape().drop_front() != type.getShape().drop_front())
+      return emitOpError() << "expects views whose dimensions after the first are "
+                           << text(type.getShape().drop_front()) << ", found a view of shape "
+                           << text(view.getShape());
+    rows += view.getShape()[0];
+  }
+  if (getViews()->empty())
+    return emitOpError() << "expects at least one view";
+  if (rows != type.getDimSize(0))
+    return emitOpError() << "expects views of " << type.getDimSize(0) << " rows together, found " << rows;
+  return success();
+}
+
+LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto weight = symbols.lookupNearestSymbolFrom<WeightOp>(*this, getWeightAttr());
+  if (!weight)
+    return emitOpError() << "expects " << getWeightAttr() << " to be a moe.weight";
+  if (weight.getType() != getResult().getType()) {
+    InFlightDiagnostic error = emitOpError()
+                               << "expects the weight's type " << weight.getType() << ", found " << getResult().getType();
+    error.attachNote(weight.getLoc()) << "the weight is here";
+    return error;
+  }
+  return success();
+}
+
+//===-- rows in, rows out -------------------------------------------------===//
+
+LogicalResult EmbeddingOp::verify() {
+  if (shapeOf(getIds()).size() != 1)
+    return emitOpError() << "expects ids of one dimension, found " << getIds().getType();
+  if (!isStatic(getTable(), 2))
+    return emitOpError() << "expects a static table [vocab, H], found " << getTable().getType();
+  return checkShape(*this, "a result", getResult(), {shapeOf(getIds())[0], shapeOf(getTable())[1]});
+}
+
+LogicalResult NormOp::verify() {
+  if (!isMatrix(getX()) || getX().getType() != getResult().getType())
+    return emitOpError() << "expects x [rows, C] and a result of its type, found " << getX().getType() << " and "
+                         << getResult().getType();
+  int64_t columns = shapeOf(getX())[1];
+  auto group = static_cast<int64_t>(getGroup());
+  if (group < 0 || (group > 0 && columns % group != 0))
+    return emitOpError() << "expects a group of 0 or a divisor of " << columns << " columns, found " << group;
+  int64_t width = group == 0 ? columns : group;
+  if (failed(checkShape(*this, "a scale", getScale(), {width})) ||
+      failed(checkShape(*this, "a bias", getBias(), {width})))
+    return failure();
+  if (getKind() == NormKind::rms && getBias())
+    return emitOpError() << "expects no bias on an rms norm; use the kind layer";
+  if (getEpsilon().isNaN() || getEpsilon().isNegative())
+    return emitOpError() << "expects an epsilon that is not negative, found " << getEpsilonAttr();
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  if (!isMatrix(getX()) || !isStatic(getWeight(), 2) || shapeOf(getX())[1] != shapeOf(getWeight())[1])
+    return emitOpError() << "expects x [rows, K] and a static weight [N, K], found " << getX().getType() << " and "
+                         << getWeight().getType();
+  int64_t n = shapeOf(getWeight())[0];
+  if (failed(checkShape(*this, "a result", getResult(), {shapeOf(getX())[0], n})) ||
+      failed(checkShape(*this, "a bias", getBias(), {n})))
+    return failure();
+  if (getResidual() && getResidual().getType() != getResult().getType())
+    return emitOpError() << "expects a residual of the result's type " << getResult().getType() << ", found "
+                         << getResidual().getType();
+  std::optional<int64_t> layer = getLayer();
+  if (getRouter() && (!layer || *layer < 0 || getResidual()))
+    return emitOpError() << "expects a router to have a layer of at least 0 and no residual";
+  if (layer && !getRouter())
+    return emitOpError() << "expects a layer only on a router";
+  return success();
+}
+
+LogicalResult ColumnsOp::verify() {
+  if (!isMatrix(getX()) || !isMatrix(getResult()) || shapeOf(getX())[0] != shapeOf(getResult())[0])
+    return emitOpError() << "expects x [rows, C] and a result [rows, N], found " << getX().getType() << " and "
+                         << getResult().getType();
+  auto offset = static_cast<int64_t>(getOffset());
+  if (offset < 0 || offset > shapeOf(getX())[1] - shapeOf(getResult())[1])
+    return emitOpError() << "expects columns within 0 to " << shapeOf(getX())[1] << ", found " << offset << " to "
+                         << offset + shapeOf(getResult())[1];
+  return success();
+}
+
+LogicalResult ActivateOp::verify() {
+  if (!isMatrix(getGate()) || getGate().getType() != getResult().getType() ||
+      (getUp() && getUp().getType() != getGate().getType()))
+    return emitOpError() << "expects gate, up and the result to have one type [rows, I], found " << getGate().getType()
+                         << " and a result " << getResult().getType();
+  if (getActivation().getKind() == ActivationKind::swiglu && !getUp())
+    return emitOpError() << "expects swiglu to have an up projection";
+  return success();
+}
+
+LogicalResult SelectOp::verify() {
+  if (!isMatrix(getX()) || shapeOf(getWanted()).size() != 1)
+    return emitOpError() << "expects x [rows, C] and wanted of one dimension, found " << getX().getType() << " and "
+                         << getWanted().getType();
+  return checkShape(*this, "a result", getResult(), {shapeOf(getWanted())[0], shapeOf(getX())[1]});
+}
+
+//===-- attention ---------------------------------------------------------===//
+
+LogicalResult RotaryOp::verify() {
+  if (!isMatrix(getX()) || getX().getType() != getResult().getType() || !hasShape(getPositions(), shapeOf(getX())[0]))
+    return emitOpError() << "expects x [rows, C], a result of its type and positions [rows], found " << getX().getType()
+                         << ", " << getResult().getType() << " and " << getPositions().getType();
+  auto headDim = static_cast<int64_t>(getHeadDim()), rotaryDim = static_cast<int64_t>(getRotaryDim());
+  if (headDim <= 0 || shapeOf(getX())[1] % headDim != 0)
+    return emitOpError() << "expects a head_dim that divides " << shapeOf(getX())[1] << " columns, found " << headDim;
+  if (rotaryDim < 2 || rotaryDim % 2 != 0 || rotaryDim > headDim)
+    return emitOpError() << "expects an even rotary_dim from 2 to head_dim " << headDim << ", found " << rotaryDim;
+  if (!isStatic(getCos(), 2) || getCos().getType() != getSin().getType() || shapeOf(getCos())[1] != rotaryDim / 2)
+    return emitOpError() << "expects static tables cos and sin [P, " << rotaryDim / 2 << "] of one type, found "
+                         << getCos().getType() << " and " << getSin().getType();
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  auto heads = static_cast<int64_t>(getHeads()), kvHeads = static_cast<int64_t>(getKvHeads());
+  auto headDim = static_cast<int64_t>(getHeadDim()), valueDim = static_cast<int64_t>(getValueDim());
+  if (heads <= 0 || kvHeads <= 0 || headDim <= 0 || valueDim <= 0 || heads % kvHeads != 0)
+    return emitOpError() << "expects positive sizes and kv_heads that divide heads, found " << heads << " heads, "
+                         << kvHeads << " kv_heads, head_dim " << headDim << ", value_dim " << valueDim;
+  if (shapeOf(getQ()).size() != 2)
+    return emitOpError() << "expects q of shape [rows, " << heads * headDim << "], found " << getQ().getType();
+  int64_t rows = shapeOf(getQ())[0];
+  if (failed(checkShape(*this, "q", getQ(), {rows, heads * headDim})) ||
+      failed(checkShape(*this, "k", getK(), {rows, kvHeads * headDim})) ||
+      failed(checkShape(*this, "v", getV(), {rows, kvHeads * valueDim})) ||
+      failed(checkShape(*this, "positions", getPositions(), {rows})) ||
+      failed(checkShape(*this, "a result", getResult(), {rows, heads * valueDim})) ||
+      failed(checkShape(*this, "sinks", getSinks(), {heads})))
+    return failure();
+  if (static_cast<int64_t>(getCache()) < 0 || static_cast<int64_t>(getWindow()) < 0 || getSoftcap().isNegative() ||
+      !getSoftcap().isFinite())
+    return emitOpError() << "expects cache, window and softcap that are not negative, found " << getCache() << ", "
+                         << getWindow() << " and " << getSoftcapAttr();
+  if (!getScale().isFinite() || getScale().isNegative() || getScale().isZero())
+    return emitOpError() << "expects a finite positive scale, found " << getScaleAttr();
+  return success();
+}
+
+//===-- mixture of experts ------------------------------------------------===//
+
+LogicalResult RouteOp::verify() {
+  auto k = static_cast<int64_t>(getK());
+  if (!isMatrix(getLogits()) || k < 1 || k > shapeOf(getLogits())[1])
+    return emitOpError() << "expects logits [rows, E] and 1 <= k <= E, found " << getLogits().getType() << " and k = "
+                         << k;
+  int64_t rows = shapeOf(getLogits())[0];
+  if (failed(checkShape(*this, "ids", getIds(), {rows, k})) ||
+      failed(checkShape(*this, "weights", getWeights(), {rows, k})) ||
+      failed(checkShape(*this, "a bias", getSelectBias(), {shapeOf(getLogits())[1]})))
+    return failure();
+  if (static_cast<int64_t>(getLayer()) < 0)
+    return emitOpError() << "expects a layer of at least 0, found " << getLayer();
+  if (getEpsilon().isNegative() || !getEpsilon().isFinite() || !getScale().isFinite())
+    return emitOpError() << "expects an epsilon that is not negative and a finite scale, found " << getEpsilonAttr()
+                         << " and " << getScaleAttr();
+  return success();
+}
+
+LogicalResult ExpertsOp::verify() {
+  if (!isMatrix(getX()) || shapeOf(getResult()).size() != 3)
+    return emitOpError() << "expects x [rows, H] and a result [rows, k, H], found " << getX().getType() << " and "
+                         << getResult().getType();
+  int64_t rows = shapeOf(getX())[0], hidden = shapeOf(getX())[1], k = shapeOf(getResult())[1];
+  if (failed(checkShape(*this, "a result", getResult(), {rows, k, hidden})) ||
+      failed(checkShape(*this, "ids", getIds(), {rows, k})) ||
+      failed(checkShape(*this, "weights", getWeights(), {rows, k})))
+    return failure();
+  if (!isStatic(getGate(), 3) || shapeOf(getGate())[2] != hidden)
+    return emitOpError() << "expects a static gate [E, I, " << hidden << "], found " << getGate().getType();
+  int64_t experts = shapeOf(getGate())[0], intermediate = shapeOf(getGate())[1];
+  if (failed(checkShape(*this, "up", getUp(), {experts, intermediate, hidden})) ||
+      failed(checkShape(*this, "down", getDown(), {experts, hidden, intermediate})) ||
+      failed(checkShape(*this, "gate_bias", getGateBias(), {experts, intermediate})) ||
+      failed(checkShape(*this, "up_bias", getUpBias(), {experts, intermediate})) ||
+      failed(checkShape(*this, "down_bias", getDownBias(), {experts, hidden})))
+    return failure();
+  if (getUpBias() && !getUp())
+    return emitOpError() << "expects up where there is an up_bias";
+  if (getActivation().getKind() == ActivationKind::swiglu && !getUp())
+    return emitOpError() << "expects swiglu to have an up projection";
+  if (static_cast<int64_t>(getLayer()) < 0)
+    return emitOpError() << "expects a layer of at least 0, found " << getLayer();
+  return success();
+}
+
+LogicalResult CombineOp::verify() {
+  ArrayRef<int64_t> y = shapeOf(getY());
+  if (y.size() != 3 || ShapedType::isDynamic(y[1]) || y[1] < 1)
+    return emitOpError() << "expects y [rows, k, H] with k of at least 1, found " << getY().getType();
+  if (failed(checkShape(*this, "a result", getResult(), {y[0], y[2]})) ||
+      failed(checkShape(*this, "shared", getShared(), {y[0], y[2]})) ||
+      failed(checkShape(*this, "a residual", getResidual(), {y[0], y[2]})))
+    return failure();
+  return success();
+}
