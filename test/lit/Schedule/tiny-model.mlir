@@ -62,7 +62,7 @@ module {
     ^bb0(%arg3: tensor<?x8xf32>):
       %13 = moe.get_weight @l0.router : tensor<4x8xf32>
       %14 = moe.linear %arg3, %13 {layer = 0 : i64, router} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
-      %ids, %weights = moe.route %14 {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe<score softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+      %ids, %weights = moe.route %14 {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
       janus.yield %ids, %weights : tensor<?x2xi32>, tensor<?x2xf32>
     }
     %3 = janus.schedule %2#0, %2#1 {experts = 4 : i64, k = 2 : i64, layer = 0 : i64, placement = @placement_0} : (tensor<?x2xi32>, tensor<?x2xf32>) -> !janus.assignment
@@ -102,7 +102,7 @@ module {
     ^bb0(%arg3: tensor<?x8xf32>):
       %13 = moe.get_weight @l1.router : tensor<4x8xf32>
       %14 = moe.linear %arg3, %13 {layer = 1 : i64, router} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
-      %ids, %weights = moe.route %14 {k = 2 : i64, layer = 1 : i64, renormalize = true, score = #moe<score softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+      %ids, %weights = moe.route %14 {k = 2 : i64, layer = 1 : i64, renormalize = true, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
       janus.yield %ids, %weights : tensor<?x2xi32>, tensor<?x2xf32>
     }
     %9 = janus.schedule %8#0, %8#1 {experts = 4 : i64, k = 2 : i64, layer = 1 : i64, placement = @placement_1} : (tensor<?x2xi32>, tensor<?x2xf32>) -> !janus.assignment
@@ -151,7 +151,7 @@ module {
       %31 = moe.norm  rms %29, %30 {epsilon = 9.99999997E-7 : f32} : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
       %32 = moe.get_weight @l0.router : tensor<4x8xf32>
       %33 = moe.linear %31, %32 {layer = 0 : i64, router} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
-      %ids, %weights = moe.route %33 {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe<score softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+      %ids, %weights = moe.route %33 {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
       janus.yield %29, %31, %ids, %weights : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
     }
     %1 = janus.exchange %0#2 {layer = 0 : i64, schemes = [#janus.scheme<"direct", [<"send", inter, messages = "m * n", bytes = "rows * n * H * 4">]>]} : (tensor<?x2xi32>) -> tensor<?x2xi32>
@@ -188,7 +188,7 @@ module {
       %30 = moe.norm  rms %28, %29 {epsilon = 9.99999997E-7 : f32} : (tensor<?x8xf32>, tensor<8xf32>) -> tensor<?x8xf32>
       %31 = moe.get_weight @l1.router : tensor<4x8xf32>
       %32 = moe.linear %30, %31 {layer = 1 : i64, router} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
-      %ids, %weights = moe.route %32 {k = 2 : i64, layer = 1 : i64, renormalize = true, score = #moe<score softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+      %ids, %weights = moe.route %32 {k = 2 : i64, layer = 1 : i64, renormalize = true, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
       janus.yield %28, %30, %ids, %weights : tensor<?x8xf32>, tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>
     }
     %7 = janus.exchange %6#2 {layer = 1 : i64, schemes = [#janus.scheme<"direct", [<"send", inter, messages = "m * n", bytes = "rows * n * H * 4">]>]} : (tensor<?x2xi32>) -> tensor<?x2xi32>
