@@ -1,0 +1,32 @@
+//===- Reader.h - a bounded reader of ONNX files --------------------*- C++ -*-===//
+// Turns untrusted bytes into a checked Model. LLVM-free; no global state, so calls may run in parallel. Memory grows
+// with the number of nodes, not with the weights.
+#pragma once
+#include "lib/Import/Reader/Diagnostics.h"
+#include "lib/Import/Reader/Model.h"
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace janus::onnx {
+
+struct Limits {
+  size_t fileBytes = size_t{1} << 32;     // protobuf itself ends at 2 GiB
+  size_t graphBytes = size_t{1} << 30;    // what is not weights
+  size_t nodes = 2'000'000, values = 4'000'000, attributesPerNode = 256, valuesPerNode = 100'000;
+  int depth = 64;                         // nested messages
+};
+
+/// IR and opset versions that are read.
+inline constexpr int64_t kMinIr = 3, kMaxIr = 14, kMinOpset = 13, kMaxOpset = 28;
+
+/// Reads the model at `path`. Nothing when there are errors; `diagnostics` then says all that could be found.
+std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics, const Limits &limits = {});
+
+/// The same for bytes in memory; `folder` is where external files are looked for, `file` the name given to references
+/// into the bytes.
+std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file, Diagnostics &diagnostics,
+                               const Limits &limits = {});
+
+} // namespace janus::onnx
