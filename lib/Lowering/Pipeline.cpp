@@ -1,0 +1,44 @@
+#include "janus/Lowering/Passes.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace janus {
+
+#define GEN_PASS_REGISTRATION
+#include "lib/Lowering/Passes.h.inc"
+
+void buildToLLVMPipeline(OpPassManager &manager) {
+  manager.addPass(createCSEPass());
+  manager.addPass(createLoopInvariantCodeMotionPass());
+  manager.addPass(createSCFToControlFlowPass());
+  manager.addPass(createArithToLLVMConversionPass());
+  manager.addPass(createConvertControlFlowToLLVMPass());
+  manager.addPass(createReconcileUnrealizedCastsPass());
+  manager.addPass(createCSEPass());
+}
+
+void buildLoweringPipeline(OpPassManager &manager) {
+  manager.addPass(createOutlineFragmentsPass());
+  manager.addPass(createBuildProgramsPass());
+  manager.addPass(createLowerFragmentsPass());
+  buildToLLVMPipeline(manager);
+  manager.addPass(createVerifyLoweringPass());
+}
+
+void registerLoweringPasses() {
+  registerLoweringStagePasses();
+  PassPipelineRegistration<>("janus-lower", "the lower stage: fragments to code and programs, verification",
+                             [](OpPassManager &manager) { buildLoweringPipeline(manager); });
+  PassPipelineRegistration<>("janus-lower-to-llvm", "conversion of generated code to the LLVM dialect",
+                             [](OpPassManager &manager) { buildToLLVMPipeline(manager); });
+}
+
+} // namespace janus
