@@ -1,5 +1,6 @@
 #include "janus/Partition/Passes.h"
 
+#include "dialects/janus/IR/JanusOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
 #include "mlir/Pass/PassRegistry.h"

@@ -50,6 +50,7 @@ def FormFragmentsPass : Pass<"janus-form-fragments", "::mlir::ModuleOp"> {
     %y     = janus.fragment @expert origin("rule: router (EGate), routed experts") (%h) {layer = 0} : ... { ... }
     ```
   }];
+  let dependentDialects = ["::janus::dist::JanusDialect"];
 }
 
 def VerifyPartitionPass : Pass<"janus-verify-partition", "::mlir::ModuleOp"> {
