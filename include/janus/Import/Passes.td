@@ -1,0 +1,62 @@
+//===- Passes.td - the import stage --------------------------*- tablegen -*-===//
+#ifndef JANUS_IMPORT_PASSES
+#define JANUS_IMPORT_PASSES
+include "mlir/Pass/PassBase.td"
+
+def InlineConstants : Pass<"janus-inline-constants", "::mlir::ModuleOp"> {
+  let summary = "turn constant nodes and small initializers into onnx.constant";
+  let description = [{
+    ```mlir
+    %a = onnx.Constant() {value_ints = array<i64: 1>} : () -> !onnx.unknown
+    %b = onnx.initializer_value @shape : tensor<2xi64>
+    // becomes
+    %a = onnx.constant dense<1> : tensor<1xi64>
+    %b = onnx.constant dense<[-1, 16]> : tensor<2xi64>
+    ```
+    Initializers whose data are elements are small by construction; those that are byte ranges stay. Initializers that
+    nothing uses any more are erased. Pays: shapes and axes are then found at the op that defines an operand.
+  }];
+  let dependentDialects = ["::janus::onnx::OnnxDialect"];
+}
+def FoldCasts : Pass<"janus-fold-casts", "::mlir::ModuleOp"> {
+  let summary = "fold an exact Cast of a stored weight into its reference";
+  let description = [{
+    A Cast from f16 or bf16 to f32 of an initializer changes no value, so the reference takes it over: the storage
+    stays f16, the initializer becomes f32.
+    ```mlir
+    onnx.initializer @w : tensor<4x8xf16> = #onnx.range<"d", f16, offset = 0, length = 64>
+    %h = onnx.initializer_value @w : tensor<4x8xf16>
+    %w = onnx.Cast(%h) {to = 1 : i64} : (tensor<4x8xf16>) -> !onnx.unknown
+    // becomes
+    onnx.initializer @w.as.f32 : tensor<4x8xf32> = #onnx.range<"d", f16, offset = 0, length = 64>
+    %w = onnx.initializer_value @w.as.f32 : tensor<4x8xf32>
+    ```
+    The initializer as f16 is erased when nothing else reads it. Other casts stay.
+  }];
+  let dependentDialects = ["::janus::onnx::OnnxDialect"];
+}
+def InferShapes : Pass<"janus-infer-shapes", "::mlir::ModuleOp"> {
+  let summary = "give every value its element type and symbolic dimensions";
+  let description = [{
+    One walk in order over each function, through the shape interface: dimensions are expressions over the names of the
+    inputs' dimensions, and small integer tensors are followed by value (Shape, Gather, Concat, Reshape chains). A size
+    known only from data becomes a new symbol with an upper bound (`onnx.bounds`). What must be equal for the graph to
+    make sense is an error when it cannot be, settles a symbol when it can (a head size that only the attention op
+    tells), and is otherwise left to the entry code as `onnx.require`.
+    ```mlir
+    %y = onnx.Reshape(%x, %s) : (tensor<?x?x64xf32, #onnx.dims<"B", "S", 64>>, tensor<2xi64>) -> !onnx.unknown
+    // becomes, for %s = [-1, 64]
+    %y = onnx.Reshape(%x, %s) : (...) -> tensor<?x64xf32, #onnx.dims<"B*S", 64>>
+    ```
+  }];
+  let dependentDialects = ["::janus::onnx::OnnxDialect"];
+}
+def VerifyImport : Pass<"janus-verify-import", "::mlir::ModuleOp"> {
+  let summary = "state what holds after import";
+  let description = [{
+    Every op is an onnx op (beside func) with a shape: no !onnx.unknown, and a symbolic name for every `?`. Weights are references
+    into files, or small. Every op's location names its ONNX node. @main's arguments and results carry their ONNX names.
+    Changes nothing.
+  }];
+}
+#endif

@@ -1,0 +1,40 @@
+// Shared by the files of the importer; not for others.
+#pragma once
+#include "dialects/onnx/IR/OnnxOps.h"
+#include "lib/Import/Reader/Diagnostics.h"
+#include "lib/Import/Reader/MappedFile.h"
+#include "lib/Import/Reader/Model.h"
+#include <map>
+#include <memory>
+
+namespace janus {
+
+/// Tensors of a model as attributes.
+class TensorImporter {
+public:
+  TensorImporter(const onnx::Model &model, mlir::MLIRContext *context) : model_(model), context_(context) {}
+
+  /// The tensor's static type; null for an element type that MLIR lacks.
+  mlir::RankedTensorType type(const onnx::Tensor &tensor) const;
+  /// True for tensors kept as elements: integers and bool of at most 1024 elements, single numbers of any type.
+  static bool isSmall(const onnx::Tensor &tensor);
+  /// The elements, read from where they are stored; null when they cannot be read.
+  mlir::DenseElementsAttr elements(const onnx::Tensor &tensor);
+  /// #onnx.range, or elements for small tensors and those stored by number.
+  mlir::Attribute data(const onnx::Tensor &tensor);
+
+private:
+  std::optional<llvm::StringRef> bytes(const onnx::Tensor &tensor);
+  const onnx::Model &model_;
+  mlir::MLIRContext *context_;
+  std::map<std::string, std::unique_ptr<onnx::MappedFile>> files_;
+};
+
+/// Reports features of a node that the importer knows and does not support (codes 012, 013, 014, 030).
+void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics);
+
+/// Facts of the genai_config.json in `folder`, as onnx.genai; null when there is none. A file that is there and is not
+/// what it should be is ignored: it is no part of the model.
+mlir::DictionaryAttr readGenaiConfig(llvm::StringRef folder, mlir::MLIRContext *context);
+
+} // namespace janus

@@ -1,0 +1,293 @@
+#include "janus/Import/ImportOnnx.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "lib/Import/ImportInternal.h"
+#include "lib/Import/Reader/Reader.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using janus::onnx::Code;
+
+namespace janus {
+namespace {
+
+/// What to do about operators that are known and not supported.
+StringRef hintFor(const onnx::Node &node) {
+  return llvm::StringSwitch<StringRef>(node.type)
+      .Case("PagedAttention", "re-export with GroupQueryAttention (no paged cache)")
+      .Cases({"QMoE", "MatMulNBits", "GatherBlockQuantized", "DequantizeLinear"}, "quantised weights are not supported; export in float32 or float16")
+      .Cases({"MultiHeadAttention", "Attention"}, "re-export with GroupQueryAttention")
+      .Default("export with operators of ai.onnx, or with the fused MoE and GroupQueryAttention");
+}
+
+class Importer {
+public:
+  Importer(const onnx::Model &model, MLIRContext *context, onnx::Diagnostics &diagnostics)
+      : model_(model), context_(context), diagnostics_(diagnostics), tensors_(model, context), builder_(context) {}
+
+  OwningOpRef<ModuleOp> run() {
+    OwningOpRef<ModuleOp> module = ModuleOp::create(builder_.getUnknownLoc());
+    setModuleAttributes(*module);
+    initializers_ = OpBuilder::atBlockBegin(module->getBody());
+    for (const onnx::Tensor &tensor : model_.initializers)
+      byName_[tensor.name] = &tensor;
+    OpBuilder atEnd = OpBuilder::atBlockEnd(module->getBody());
+    auto function = func::FuncOp::create(atEnd, location("graph", 0), "main", FunctionType::get(context_, argumentTypes(), {}));
+    initializers_.setInsertionPoint(function);
+    Block *block = function.addEntryBlock();
+    builder_.setInsertionPointToStart(block);
+    for (auto [i, input] : llvm::enumerate(model_.inputs)) {
+      values_[input.name] = block->getArgument(i);
+      function.setArgAttr(i, onnx::kNameAttr, builder_.getStringAttr(input.name));
+    }
+    for (const onnx::Node &node : model_.nodes)
+      importNode(node);
+    if (!diagnostics_.hasErrors())
+      finish(function);
+    return diagnostics_.hasErrors() ? nullptr : std::move(module);
+  }
+
+private:
+  Location location(StringRef name, size_t line) {
+    return NameLoc::get(builder_.getStringAttr(name), FileLineColLoc::get(context_, model_.file, static_cast<unsigned>(line), 0));
+  }
+  Location location(const onnx::Node &node) { return location(onnx::displayName(node), node.index); }
+  int64_t opset(const onnx::Node &node) const {
+    auto it = model_.opsets.find(node.domain);
+    return it == model_.opsets.end() ? 0 : it->second;
+  }
+
+  void setModuleAttributes(ModuleOp module) {
+    module->setAttr(onnx::kOpsetAttr, builder_.getI64IntegerAttr(model_.opsets.at("")));
+    module->setAttr(onnx::kIrVersionAttr, builder_.getI64IntegerAttr(model_.irVersion));
+    module->setAttr(onnx::kProducerAttr, builder_.getStringAttr(model_.producer));
+    module->setAttr(onnx::kFileAttr, builder_.getStringAttr(model_.file));
+    if (DictionaryAttr genai = readGenaiConfig(model_.folder, context_))
+      module->setAttr(onnx::kGenaiAttr, genai);
+  }
+
+  RankedTensorType valueType(const onnx::ValueInfo &value) {
+    onnx::Dims dims;
+    for (auto [i, dim] : llvm::enumerate(value.dims)) {
+      if (dim.extent)
+        dims.push_back(onnx::SymExpr(*dim.extent));
+      else if (!dim.symbol.empty())
+        dims.push_back(onnx::SymExpr::fromDimParam(dim.symbol));
+      else
+        dims.push_back(onnx::SymExpr::symbol(absl::StrCat(value.name, ".dim", i)));
+    }
+    return onnx::getTensorType(dims, onnx::getElementType(context_, value.type));
+  }
+
+  SmallVector<Type> argumentTypes() {
+    SmallVector<Type> types;
+    for (const onnx::ValueInfo &input : model_.inputs) {
+      if (!input.ranked)
+        diagnostics_.error(Code::Tensor, absl::StrCat("graph input '", absl::CHexEscape(input.name), "' has no shape; hint: export with the rank of every input"));
+      types.push_back(valueType(input));
+    }
+    return types;
+  }
+
+  /// The value of a name: defined already, or an initializer, which is then brought in once.
+  Value value(const std::string &name) {
+    if (Value known = values_.lookup(name))
+      return known;
+    auto it = byName_.find(name);
+    return it == byName_.end() ? Value() : values_[name] = initializer(*it->second, name, location(name, 0));
+  }
+
+  Value initializer(const onnx::Tensor &tensor, StringRef symbol, Location loc) {
+    RankedTensorType type = tensors_.type(tensor);
+    Attribute data = tensors_.data(tensor);
+    if (!type || !data) {
+      diagnostics_.error(Code::Tensor, absl::StrCat("initializer '", absl::CHexEscape(symbol.str()), "' of type ", onnx::nameOf(tensor.type), " cannot be read"));
+      return {};
+    }
+    onnx::InitializerOp::create(initializers_, loc, builder_.getStringAttr(symbol), TypeAttr::get(type), data);
+    OpBuilder::InsertionGuard guard(builder_);
+    return onnx::InitializerValueOp::create(builder_, loc, type, FlatSymbolRefAttr::get(context_, symbol));
+  }
+
+  void importNode(const onnx::Node &node) {
+    if (llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return a.kind == onnx::Attribute::Kind::Graph; }))
+      return diagnostics_.error(Code::ControlFlow, node, opset(node), "control flow is not supported; hint: export with static loops unrolled");
+    auto name = RegisteredOperationName::lookup(("onnx." + node.type), context_);
+    auto *shape = name ? name->getInterface<onnx::ShapeInterface>() : nullptr;
+    if (!shape || shape->getOnnxDomain() != node.domain) {
+      bool local = llvm::is_contained(model_.functions, node.domain + "." + node.type);
+      std::string hint = local ? "it is a model-local function; inline it before importing" : hintFor(node).str();
+      std::string spelled = node.domain.empty() ? node.type : node.domain + "." + node.type;
+      return diagnostics_.error(Code::UnknownOperator, node, opset(node),
+                                absl::StrCat("operator '", absl::CHexEscape(spelled), "' is not supported by the importer; hint: ", hint));
+    }
+    if (node.type == "Constant" && importLargeConstant(node))
+      return;
+    OperationState state(location(node), *name);
+    SmallVector<int32_t> results;
+    if (!addInputs(node, shape->getInputKinds(), state) || !addOutputs(node, shape->getOutputKinds(), state, results) || !addAttributes(node, *name, state))
+      return;
+    Operation *op = builder_.create(state);
+    checkAttributes(node, state, op);
+    unsigned next = 0;
+    for (auto [position, present] : llvm::enumerate(results))
+      if (present) {
+        Value result = op->getResult(next++);
+        if (position < node.outputs.size() && !node.outputs[position].empty())
+          values_[node.outputs[position]] = result;
+      }
+    checkFeatures(op, node, opset(node), diagnostics_);
+  }
+
+  bool addInputs(const onnx::Node &node, StringRef kinds, OperationState &state) {
+    SmallVector<int32_t> segments;
+    bool variadic = kinds.ends_with("v");
+    if (node.inputs.size() > kinds.size() && !variadic) {
+      diagnostics_.error(Code::Graph, node, opset(node), absl::StrCat("number of inputs; found ", node.inputs.size(), "; supported: at most ", kinds.size()));
+      return false;
+    }
+    for (size_t i = 0; i < std::max(kinds.size(), node.inputs.size()); ++i) {
+      bool present = i < node.inputs.size() && !node.inputs[i].empty();
+      char kind = kinds[std::min(i, kinds.size() - 1)];
+      if (!present && (kind == 'r' || (kind == 'v' && i < node.inputs.size()))) {
+        diagnostics_.error(Code::Graph, node, opset(node), absl::StrCat("input ", i, " is required and absent"));
+        return false;
+      }
+      if (kind != 'v' || i < kinds.size())
+        segments.push_back(0);
+      if (!present)
+        continue;
+      Value operand = value(node.inputs[i]);
+      if (!operand) // an error has been reported where it should be defined
+        return false;
+      state.operands.push_back(operand);
+      ++segments.back();
+    }
+    if (state.name.hasTrait<OpTrait::AttrSizedOperandSegments>())
+      state.addAttribute("operandSegmentSizes", builder_.getDenseI32ArrayAttr(segments));
+    return true;
+  }
+
+  bool addOutputs(const onnx::Node &node, StringRef kinds, OperationState &state, SmallVectorImpl<int32_t> &present) {
+    size_t count = kinds.ends_with("v") ? node.outputs.size() : kinds.size();
+    if (node.outputs.size() > count) {
+      diagnostics_.error(Code::Graph, node, opset(node), absl::StrCat("number of outputs; found ", node.outputs.size(), "; supported: at most ", count));
+      return false;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      bool named = i < node.outputs.size() && !node.outputs[i].empty();
+      present.push_back(named || kinds[std::min(i, kinds.size() - 1)] != 'o');
+      if (present.back())
+        state.types.push_back(onnx::UnknownType::get(context_));
+    }
+    if (state.name.hasTrait<OpTrait::AttrSizedResultSegments>())
+      state.addAttribute("resultSegmentSizes", builder_.getDenseI32ArrayAttr(present));
+    return true;
+  }
+
+  Attribute attribute(const onnx::Attribute &a) {
+    using Kind = onnx::Attribute::Kind;
+    switch (a.kind) {
+    case Kind::Int: return builder_.getI64IntegerAttr(a.i);
+    case Kind::Float: return builder_.getF32FloatAttr(a.f);
+    case Kind::String: return builder_.getStringAttr(a.s);
+    case Kind::Ints: return builder_.getDenseI64ArrayAttr(a.ints);
+    case Kind::Floats: return builder_.getDenseF32ArrayAttr(a.floats);
+    case Kind::Tensor: return tensors_.elements(a.tensor);
+    default: return {};
+    }
+  }
+
+  bool addAttributes(const onnx::Node &node, RegisteredOperationName name, OperationState &state) {
+    bool good = true;
+    for (const onnx::Attribute &a : node.attributes) {
+      Attribute value = attribute(a);
+      bool known = llvm::any_of(name.getAttributeNames(), [&](StringAttr known) { return known.getValue() == a.name; });
+      if (!known || !value || StringRef(a.name).ends_with("SegmentSizes")) {
+        diagnostics_.error(Code::Tensor, node, opset(node),
+                           absl::StrCat("attribute '", absl::CHexEscape(a.name), "' is ", value ? "not known" : "of a kind that is not supported", " for this operator"));
+        good = false;
+        continue;
+      }
+      state.addAttribute(a.name, value);
+    }
+    return good;
+  }
+
+  /// An attribute of the wrong kind is dropped by the op's storage; an absent required one is null in it.
+  void checkAttributes(const onnx::Node &node, const OperationState &state, Operation *op) {
+    for (NamedAttribute given : state.attributes)
+      if (op->getAttr(given.getName()) != given.getValue())
+        diagnostics_.error(Code::Tensor, node, opset(node), absl::StrCat("attribute '", given.getName().str(), "' has the wrong kind of value"));
+    ScopedDiagnosticHandler collect(context_, [&](Diagnostic &diagnostic) {
+      diagnostics_.error(Code::Tensor, node, opset(node), diagnostic.str());
+      return success();
+    });
+    if (!diagnostics_.hasErrors())
+      (void)mlir::verify(op, /*verifyRecursively=*/false);
+  }
+
+  /// A constant node that is no small tensor is an initializer named after its output.
+  bool importLargeConstant(const onnx::Node &node) {
+    if (node.outputs.empty() || node.attributes.size() != 1 || node.attributes[0].kind != onnx::Attribute::Kind::Tensor || node.attributes[0].name != "value" ||
+        TensorImporter::isSmall(node.attributes[0].tensor))
+      return false;
+    if (Value value = initializer(node.attributes[0].tensor, node.outputs[0], location(node)))
+      values_[node.outputs[0]] = value;
+    return true;
+  }
+
+  void finish(func::FuncOp function) {
+    SmallVector<Value> results;
+    SmallVector<Type> types;
+    for (const onnx::ValueInfo &output : model_.outputs) {
+      results.push_back(value(output.name));
+      types.push_back(results.back().getType());
+    }
+    func::ReturnOp::create(builder_, location("graph", 0), results);
+    function.setFunctionType(FunctionType::get(context_, function.getArgumentTypes(), types));
+    for (auto [i, output] : llvm::enumerate(model_.outputs)) {
+      function.setResultAttr(i, onnx::kNameAttr, builder_.getStringAttr(output.name));
+      if (output.ranked)
+        function.setResultAttr(i, onnx::kDeclaredAttr, TypeAttr::get(valueType(output)));
+    }
+  }
+
+  const onnx::Model &model_;
+  MLIRContext *context_;
+  onnx::Diagnostics &diagnostics_;
+  TensorImporter tensors_;
+  OpBuilder builder_;
+  OpBuilder initializers_{builder_};
+  llvm::StringMap<Value> values_;
+  llvm::StringMap<const onnx::Tensor *> byName_;
+};
+} // namespace
+
+OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Diagnostics &diagnostics) {
+  auto model = onnx::readModel(path.str(), diagnostics);
+  if (!model)
+    return nullptr;
+  context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
+  OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics).run();
+  if (module && model->unknownFields)
+    emitRemark(FileLineColLoc::get(context, model->file, 0, 0)) << "ignored " << model->unknownFields << " fields that the ONNX schema does not have";
+  return module;
+}
+
+bool importOnnxAsText(StringRef path, std::string &text, raw_ostream &errors) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors << diagnostic.getLocation() << ": " << diagnostic.str() << "\n"; });
+  onnx::Diagnostics diagnostics;
+  OwningOpRef<ModuleOp> module = importOnnx(path, &context, diagnostics);
+  errors << diagnostics.str();
+  if (!module)
+    return false;
+  llvm::raw_string_ostream out(text);
+  module->print(out, OpPrintingFlags().enableDebugInfo());
+  return true;
+}
+} // namespace janus
