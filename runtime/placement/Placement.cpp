@@ -1,0 +1,205 @@
+#include "runtime/placement/Placement.h"
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace janus {
+namespace {
+
+using Slots = std::vector<std::vector<std::vector<int32_t>>>;
+using nlohmann::json;
+
+/// splitmix64: the same numbers everywhere.
+class Generator {
+public:
+  explicit Generator(uint64_t seed) : state_(seed) {}
+  uint64_t Next() {
+    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  /// Fisher-Yates.
+  void Shuffle(std::vector<int32_t> &values) {
+    for (size_t i = values.size(); i > 1; --i)
+      std::swap(values[i - 1], values[Next() % i]);
+  }
+
+private:
+  uint64_t state_;
+};
+
+absl::Status CheckShape(const PlacementShape &shape) {
+  if (shape.instances < 1)
+    return absl::InvalidArgumentError(absl::StrCat("placement: found ", shape.instances, " expert instances, expected at least 1"));
+  const int64_t needed = MinimumSlots(shape.experts, shape.instances);
+  if (shape.slots < needed)
+    return absl::InvalidArgumentError(absl::StrCat("placement: ", shape.instances, " instances with ", shape.slots, " slots cannot hold ",
+                                                   *std::max_element(shape.experts.begin(), shape.experts.end()), " experts a layer; expected --slots ",
+                                                   needed, " or more, or more expert instances"));
+  return absl::OkStatus();
+}
+
+/// Experts in the order `order`, dealt out in equal blocks; then replicas into what is free, each of the next expert in the
+/// order to the instance with most free slots that does not hold it.
+Slots Deal(const PlacementShape &shape, const std::vector<std::vector<int32_t>> &orders) {
+  Slots slots(shape.experts.size(), std::vector<std::vector<int32_t>>(shape.instances));
+  for (size_t layer = 0; layer < slots.size(); ++layer) {
+    const std::vector<int32_t> &order = orders[layer];
+    const int64_t experts = shape.experts[layer];
+    for (int64_t i = 0; i < experts; ++i)
+      slots[layer][i * shape.instances / experts].push_back(order[i]);
+    if (experts == 0)
+      continue;
+    for (int64_t i = 0, misses = 0; misses < experts; ++i) {
+      const int32_t expert = order[i % experts];
+      std::vector<int32_t> *best = nullptr;
+      for (auto &held : slots[layer])
+        if (static_cast<int64_t>(held.size()) < shape.slots && std::find(held.begin(), held.end(), expert) == held.end() &&
+            (!best || held.size() < best->size()))
+          best = &held;
+      misses = best ? 0 : misses + 1;
+      if (best)
+        best->push_back(expert);
+    }
+  }
+  return slots;
+}
+
+std::vector<int32_t> Ids(int64_t count) {
+  std::vector<int32_t> ids(count);
+  std::iota(ids.begin(), ids.end(), 0);
+  return ids;
+}
+
+} // namespace
+
+int64_t MinimumSlots(absl::Span<const int64_t> experts, int64_t instances) {
+  int64_t most = 0;
+  for (int64_t count : experts)
+    most = std::max(most, count);
+  return instances > 0 ? (most + instances - 1) / instances : most;
+}
+
+absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slots, uint32_t epoch) {
+  if (absl::Status status = CheckShape(shape); !status.ok())
+    return status;
+  if (slots.size() != shape.experts.size())
+    return absl::InvalidArgumentError(absl::StrCat("placement: found ", slots.size(), " layers, expected ", shape.experts.size(), " as in the model"));
+  Placement placement;
+  placement.shape_ = shape;
+  placement.epoch_ = epoch;
+  placement.layers_.resize(slots.size());
+  for (size_t l = 0; l < slots.size(); ++l) {
+    auto bad = [&](auto... what) { return absl::InvalidArgumentError(absl::StrCat("placement: layer ", l, ": ", what...)); };
+    if (static_cast<int64_t>(slots[l].size()) != shape.instances)
+      return bad("found ", slots[l].size(), " instances, expected ", shape.instances);
+    Layer &layer = placement.layers_[l];
+    layer.slots.assign(shape.instances * shape.slots, -1);
+    std::vector<std::vector<std::pair<int32_t, int32_t>>> hosts(shape.experts[l]);
+    for (int64_t g = 0; g < shape.instances; ++g) {
+      if (static_cast<int64_t>(slots[l][g].size()) > shape.slots)
+        return bad("instance ", g, " holds ", slots[l][g].size(), " experts, expected at most ", shape.slots, " (--slots)");
+      for (size_t s = 0; s < slots[l][g].size(); ++s) {
+        const int32_t expert = slots[l][g][s];
+        if (expert == -1)
+          continue;
+        if (expert < 0 || expert >= shape.experts[l])
+          return bad("instance ", g, " names expert ", expert, ", expected 0 to ", shape.experts[l] - 1);
+        if (!hosts[expert].empty() && hosts[expert].back().first == g)
+          return bad("instance ", g, " holds expert ", expert, " twice");
+        hosts[expert].emplace_back(g, s);
+        layer.slots[g * shape.slots + s] = expert;
+      }
+    }
+    layer.begin.push_back(0);
+    for (int64_t e = 0; e < shape.experts[l]; ++e) {
+      if (hosts[e].empty())
+        return bad("expert ", e, " is on no instance; every expert needs a slot");
+      for (auto [instance, slot] : hosts[e]) {
+        layer.instance.push_back(instance);
+        layer.slot.push_back(slot);
+      }
+      layer.begin.push_back(layer.instance.size());
+    }
+  }
+  return placement;
+}
+
+scheduler::ReplicaTableView Placement::table(int64_t layer) const {
+  const Layer &l = layers_[layer];
+  return {static_cast<int32_t>(shape_.experts[layer]), static_cast<int32_t>(shape_.instances), l.begin.data(), l.instance.data(), l.slot.data()};
+}
+
+absl::StatusOr<Placement> Placement::Even(const PlacementShape &shape) {
+  if (absl::Status status = CheckShape(shape); !status.ok())
+    return status;
+  std::vector<std::vector<int32_t>> orders;
+  for (int64_t experts : shape.experts)
+    orders.push_back(Ids(experts));
+  return Make(shape, Deal(shape, orders));
+}
+
+absl::StatusOr<Placement> Placement::Random(const PlacementShape &shape, uint64_t seed) {
+  if (absl::Status status = CheckShape(shape); !status.ok())
+    return status;
+  Generator generator(seed);
+  std::vector<std::vector<int32_t>> orders;
+  for (int64_t experts : shape.experts) {
+    orders.push_back(Ids(experts));
+    generator.Shuffle(orders.back());
+  }
+  return Make(shape, Deal(shape, orders));
+}
+
+absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::string_view text) {
+  json document = json::parse(text, nullptr, false);
+  auto bad = [&](auto... what) {
+    return absl::InvalidArgumentError(absl::StrCat("placement file: ", what..., "; see docs/placement-file.md"));
+  };
+  if (document.is_discarded() || !document.is_object())
+    return bad("found no JSON object");
+  if (document.value("format", json()) != "janus-placement" || document.value("version", json()) != 1)
+    return bad("found format ", document.value("format", json()).dump(), " version ", document.value("version", json()).dump(),
+               ", expected \"janus-placement\" version 1");
+  const json layers = document.value("layers", json());
+  if (!layers.is_array())
+    return bad("'layers' is no array");
+  Slots slots;
+  for (const json &layer : layers) {
+    if (!layer.is_array())
+      return bad("layer ", slots.size(), " is no array of instances");
+    auto &instances = slots.emplace_back();
+    for (const json &held : layer) {
+      if (!held.is_array())
+        return bad("layer ", slots.size() - 1, " instance ", instances.size(), " is no array of experts");
+      auto &experts = instances.emplace_back();
+      for (const json &expert : held) {
+        if (!expert.is_number_integer() || expert.get<int64_t>() < -1 || expert.get<int64_t>() > INT32_MAX)
+          return bad("layer ", slots.size() - 1, " instance ", instances.size() - 1, " holds ", expert.dump(), ", expected an expert id or -1");
+        experts.push_back(expert.get<int32_t>());
+      }
+    }
+  }
+  return Make(shape, std::move(slots));
+}
+
+std::string Placement::ToJson() const {
+  json layers = json::array();
+  for (int64_t l = 0; l < this->layers(); ++l) {
+    json instances = json::array();
+    for (int64_t g = 0; g < shape_.instances; ++g) {
+      json held = json::array();
+      for (int64_t s = 0; s < shape_.slots; ++s)
+        held.push_back(expert(l, g, s));
+      instances.push_back(held);
+    }
+    layers.push_back(instances);
+  }
+  return json{{"format", "janus-placement"}, {"version", 1}, {"layers", layers}}.dump() + "\n";
+}
+
+} // namespace janus

@@ -1,0 +1,65 @@
+//===- Placement.h - which expert lies in which slot ------------*- C++ -*-===//
+#ifndef JANUS_RUNTIME_PLACEMENT_PLACEMENT_H
+#define JANUS_RUNTIME_PLACEMENT_PLACEMENT_H
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "runtime/scheduler/Aebs.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace janus {
+
+/// Sizes that a placement must fit.
+struct PlacementShape {
+  std::vector<int64_t> experts;  // by layer; 0: the layer has no experts
+  int64_t instances = 1;
+  int64_t slots = 0;             // per instance and layer
+};
+
+/// For each layer the experts in the slots of each instance. Every expert has
+/// at least one slot, none twice on one instance. Immutable; a new placement is
+/// a new epoch.
+class Placement {
+public:
+  /// slots[layer][instance]: expert ids, -1 for an empty slot, at most
+  /// shape.slots of them. InvalidArgument names the layer, instance and expert
+  /// that do not fit.
+  static absl::StatusOr<Placement> Make(const PlacementShape &shape, std::vector<std::vector<std::vector<int32_t>>> slots, uint32_t epoch = 0);
+
+  /// Expert e first on instance e mod n's share: contiguous blocks of experts,
+  /// then spare slots filled with replicas in id order.
+  static absl::StatusOr<Placement> Even(const PlacementShape &shape);
+  /// The same counts, shuffled by a generator seeded with `seed`.
+  static absl::StatusOr<Placement> Random(const PlacementShape &shape, uint64_t seed);
+  /// Parses the JSON of docs/placement-file.md.
+  static absl::StatusOr<Placement> FromJson(const PlacementShape &shape, std::string_view text);
+  std::string ToJson() const;
+
+  const PlacementShape &shape() const { return shape_; }
+  uint32_t epoch() const { return epoch_; }
+  int64_t layers() const { return static_cast<int64_t>(shape_.experts.size()); }
+  /// Expert in a slot, -1 when empty.
+  int32_t expert(int64_t layer, int64_t instance, int64_t slot) const { return layers_[layer].slots[instance * shape_.slots + slot]; }
+  /// Hosts of each expert of a layer; valid while the placement lives.
+  scheduler::ReplicaTableView table(int64_t layer) const;
+
+private:
+  struct Layer {
+    std::vector<int32_t> slots;                  // [instances * slots]
+    std::vector<int32_t> begin, instance, slot;  // ReplicaTableView
+  };
+  PlacementShape shape_;
+  uint32_t epoch_ = 0;
+  std::vector<Layer> layers_;
+};
+
+/// The fewest slots an instance needs: ceil(experts / instances) of the largest layer.
+int64_t MinimumSlots(absl::Span<const int64_t> experts, int64_t instances);
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_PLACEMENT_PLACEMENT_H
