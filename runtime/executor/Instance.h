@@ -109,6 +109,8 @@ public:
   InstanceMemory memory() const;
 
 private:
+  friend absl::StatusOr<InstanceMemory> PlanMemory(const InstanceConfig &config);
+  static absl::StatusOr<InstanceMemory> Plan(const InstanceConfig &config);
   struct State;
   explicit Instance(std::unique_ptr<State> state);
   std::unique_ptr<State> state;

@@ -1,0 +1,156 @@
+#include "runtime/executor/Mailbox.h"
+
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+
+namespace janus::executor {
+namespace {
+
+constexpr size_t kMaxControl = 16;
+
+Key KeyOf(const MessageName &name) { return {name.layer, name.phase, name.source, name.part}; }
+
+/// Removes element `i`; order does not matter.
+void Remove(std::vector<Received> &messages, size_t i) {
+  if (i + 1 != messages.size())
+    messages[i] = std::move(messages.back());
+  messages.pop_back();
+}
+
+} // namespace
+
+std::string Describe(const Key &key) {
+  return absl::StrCat(Name(key.phase), " phase of layer ", key.layer, " from ", janus::Describe(key.source), ", part ",
+                      key.part);
+}
+
+Mailbox::Mailbox(Endpoint &endpoint, size_t capacity, InstanceStats &stats)
+    : endpoint(endpoint), capacity(capacity), stats(stats) {
+  kept.reserve(capacity);
+  control.reserve(kMaxControl);
+  taken.reserve(capacity);
+}
+
+bool Mailbox::Before(const Key &a, const Key &b) const {
+  return a.layer != b.layer ? a.layer < b.layer : a.phase < b.phase;
+}
+
+bool Mailbox::Current(const MessageName &name) const {
+  return open && name.step == step && name.epoch == epoch && name.micro_batch == 0 && name.attempt == 0;
+}
+
+void Mailbox::Open(uint32_t new_epoch, uint64_t new_step) {
+  epoch = new_epoch;
+  step = new_step;
+  open = any = true;
+  current = Key();
+  taken.clear();
+  for (size_t i = kept.size(); i-- > 0;)
+    if (kept[i].name().step < step || (kept[i].name().step == step && !Current(kept[i].name()))) {
+      ++stats.dropped_unexpected;
+      Remove(kept, i);
+    }
+}
+
+void Mailbox::Close() {
+  open = false;
+  for (size_t i = kept.size(); i-- > 0;)
+    if (kept[i].name().step <= step) {
+      ++stats.dropped_unexpected;
+      Remove(kept, i);
+    }
+}
+
+Mailbox::Fate Mailbox::Judge(const MessageName &name) const {
+  if (name.phase == Phase::kResult || (name.phase == Phase::kStep) != (name.source.kind == EndpointKind::kController))
+    return Fate::kUnexpected;
+  if (any && (name.step < step || (name.step == step && !open)))
+    return Fate::kOld;
+  if (name.phase == Phase::kStep) {
+    for (const Received &message : control)
+      if (message.name() == name)
+        return Fate::kDuplicate;
+    return control.size() < kMaxControl ? Fate::kKeep : Fate::kUnexpected;
+  }
+  if (any && name.step == step) {
+    if (!Current(name))
+      return Fate::kUnexpected;
+    if (Before(KeyOf(name), current))
+      return Fate::kOld;
+    if (std::find(taken.begin(), taken.end(), KeyOf(name)) != taken.end())
+      return Fate::kDuplicate;
+  }
+  for (const Received &message : kept)
+    if (message.name() == name)
+      return Fate::kDuplicate;
+  return kept.size() < capacity ? Fate::kKeep : Fate::kUnexpected;
+}
+
+void Mailbox::Pump() {
+  Incoming incoming;
+  while (endpoint.Poll(incoming)) {
+    Received message(&endpoint, incoming);
+    switch (Judge(incoming.name)) {
+    case Fate::kKeep:
+      (incoming.name.phase == Phase::kStep ? control : kept).push_back(std::move(message));
+      break;
+    case Fate::kOld:
+      ++stats.dropped_old;
+      break;
+    case Fate::kDuplicate:
+      ++stats.dropped_duplicate;
+      break;
+    case Fate::kUnexpected:
+      ++stats.dropped_unexpected;
+      break;
+    }
+  }
+}
+
+bool Mailbox::TakeControl(Received &message, uint64_t &named) {
+  if (control.empty())
+    return false;
+  named = control.back().name().step;
+  message = std::move(control.back());
+  control.pop_back();
+  return true;
+}
+
+void Mailbox::Expect(const Key &key) {
+  if (key.layer == current.layer && key.phase == current.phase)
+    return;
+  current = key;
+  taken.clear();
+}
+
+bool Mailbox::Take(const Key &key, Received &message) {
+  for (size_t i = 0; i < kept.size(); ++i)
+    if (Current(kept[i].name()) && KeyOf(kept[i].name()) == key) {
+      message = std::move(kept[i]);
+      Remove(kept, i);
+      if (taken.size() < taken.capacity())
+        taken.push_back(key);
+      return true;
+    }
+  return false;
+}
+
+bool Mailbox::Reserve(Address to, const Key &key, int64_t bytes, char *&room) {
+  absl::StatusOr<SendBuffer> buffer = endpoint.Acquire(to, static_cast<size_t>(bytes));
+  if (!buffer.ok()) {
+    if (absl::IsUnavailable(buffer.status()) && endpoint.PeerStatus(to).ok())
+      return false;
+    error = buffer.status();
+    return true;
+  }
+  error = absl::OkStatus();
+  reserved = *std::move(buffer);
+  reserved_name = {epoch, step, 0, 0, static_cast<int32_t>(key.layer), key.phase, self(), key.part};
+  room = reserved.bytes.data();
+  return true;
+}
+
+void Mailbox::Post() { endpoint.Post(reserved, reserved_name); }
+
+} // namespace janus::executor

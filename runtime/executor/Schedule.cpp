@@ -1,0 +1,50 @@
+// Which replica serves each activated expert of a layer, and which pairs are
+// therefore this instance's.
+#include "runtime/executor/State.h"
+
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+
+namespace janus {
+
+absl::Status Instance::State::Schedule(const Instruction &step) {
+  const int32_t *ids = attention() ? all_ids.data() : values[step.operands[0]].as<int32_t>();
+  const int64_t count = step_rows * step.k;
+  if (absl::Status status = scheduler.Run(step.layer, ids, count); !status.ok())
+    return absl::Status(status.code(), absl::StrCat("schedule of layer ", step.layer, ": ", status.message()));
+  LayerStats &layer = stats.layers[step.layer];
+  ++layer.schedules;
+  layer.a_max_last = scheduler.a_max();
+  layer.a_max_sum += layer.a_max_last;
+  layer.a_max_max = std::max(layer.a_max_max, layer.a_max_last);
+  layer.distinct_last = scheduler.distinct();
+  layer.distinct_sum += layer.distinct_last;
+  if (!layer.tokens.empty())
+    for (int64_t i = 0; i < count; ++i)
+      ++layer.tokens[ids[i]];
+  if (config.recorder && id == (attention() ? active.front() : 0))
+    config.recorder(descriptor.step, step.layer, step_rows, step.k, ids);
+  if (attention())
+    return absl::OkStatus();
+  const float *weights = values[step.operands[1]].as<float>();
+  assignment->Begin(step_rows, step.k);
+  for (int64_t row = 0; row < step_rows; ++row)
+    for (int64_t rank = 0; rank < step.k; ++rank) {
+      const int32_t slot = scheduler.slot(ids[row * step.k + rank]);
+      if (slot / slots == id)
+        assignment->Add(row, rank, static_cast<int32_t>(slot % slots), static_cast<int32_t>(row),
+                        weights[row * step.k + rank]);
+    }
+  symbols[abi::kPairs] = assignment->Build().pairs;
+  return absl::OkStatus();
+}
+
+executor::SlotFilter Instance::State::Wanted(absl::Span<const int32_t> instances) {
+  std::fill(wanted_instances.begin(), wanted_instances.end(), 0);
+  for (int32_t instance : instances)
+    wanted_instances[instance] = 1;
+  return {wanted_instances.data(), slots};
+}
+
+} // namespace janus

@@ -1,0 +1,223 @@
+//===- State.h - what an instance is, inside --------------------*- C++ -*-===//
+//
+// Internal to the executor. The member functions are grouped by file: Create
+// (binding and memory), Step (from descriptor to result), Dispatch and Collect
+// (attention side of a transfer), Receive and Return (expert side), Schedule.
+//
+// Transfers are coroutines (Task.h) that consume messages by name in an order
+// fixed by descriptor and topology. Each pair of instances posts in the order
+// in which the other consumes, so that credits cannot deadlock.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RUNTIME_EXECUTOR_STATE_H
+#define JANUS_RUNTIME_EXECUTOR_STATE_H
+
+#include "runtime/base/WorkerPool.h"
+#include "runtime/executor/Assignments.h"
+#include "runtime/executor/Instance.h"
+#include "runtime/executor/Mailbox.h"
+#include "runtime/executor/Payload.h"
+#include "runtime/executor/Routes.h"
+#include "runtime/executor/Scheduling.h"
+#include "runtime/executor/Task.h"
+
+#include <atomic>
+#include <optional>
+#include <set>
+
+namespace janus {
+
+/// Zeroed bytes, aligned to abi::kAlignment.
+class Buffer {
+public:
+  Buffer() = default;
+  explicit Buffer(int64_t bytes);
+  template <typename T = char> T *as() const { return reinterpret_cast<T *>(data.get()); }
+  int64_t bytes() const { return size; }
+  /// Bytes that a buffer of `bytes` takes.
+  static int64_t Rounded(int64_t bytes);
+
+private:
+  struct Free {
+    void operator()(char *p) const { std::free(p); }
+  };
+  std::unique_ptr<char, Free> data;
+  int64_t size = 0;
+};
+
+/// What an instance is going to allocate: bytes of buffers and of `pages`,
+/// elements of the others.
+struct MemorySizes {
+  std::vector<int64_t> values;
+  int64_t workspace = 0, staging = 0, pages = 0;
+  int64_t row_owner = 0, all_ids = 0, seen = 0, pairs = 0, page_entries = 0;
+  int64_t buffers() const;
+};
+
+/// A call instruction with its operands and weights resolved.
+struct BoundCall {
+  const abi::Fragment *fragment = nullptr;
+  std::vector<void *> operands;
+  std::vector<const void *> weights;
+  std::vector<std::vector<const void *>> by_slot;  // tables that `weights` points to
+};
+
+/// What a suspended step waits for.
+class Waiter {
+public:
+  virtual bool Try() = 0;
+  virtual std::string Describe() const = 0;
+
+protected:
+  ~Waiter() = default;
+};
+
+struct Instance::State {
+  explicit State(const InstanceConfig &config) : config(config), id(static_cast<int32_t>(config.id)) {}
+
+  // Create.cpp, Memory.cpp
+  absl::Status Bind();
+  absl::Status Prepare();  // what needs no memory
+  absl::Status CheckConfig();
+  absl::Status CheckProgram();
+  absl::Status BindCall(const Instruction &step, BoundCall &call);
+  absl::Status BindTable(const std::string &name, int64_t layer, std::vector<const void *> &table);
+  absl::Status BindWeight(const std::string &name, int64_t layer, BoundCall &call);
+  MemorySizes Sizes() const;
+  void Allocate();
+  void AllocateKv(const MemorySizes &sizes);
+
+  // Advance.cpp: waiting and resuming
+  bool Advance(WorkerPool &pool);
+  void TakeControl();
+  void Start();
+  void Abandon();
+  void Expire(int64_t waited_ms);
+  std::string Name() const;
+  std::string Awaits() const;
+  static void RunParallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain);
+  static void FailCall(void *context, int64_t code, const char *message);
+
+  // Play.cpp: from descriptor to result
+  executor::Task Step();
+  executor::Task Play();
+  executor::Task Report();
+  executor::Task Transfer(const Instruction &step);
+  void Account(const Instruction &step, int64_t ns);
+  absl::Status OpenStep();
+  absl::Status OpenSequences();
+  absl::Status OpenSequence(const StepSequence &sequence, int64_t &row);
+  absl::Status RunCall(const Instruction &step, const BoundCall &call);
+  absl::Status Sample();
+
+  // Dispatch.cpp, DispatchRouted.cpp, Collect.cpp: attention side
+  executor::Task Exchange(const Instruction &step);
+  executor::Task DispatchWhole(const Instruction &step);
+  executor::Task DispatchRouted(const Instruction &step);
+  void PrepareRouted(const Instruction &step, const TransferDesc &transfer);
+  executor::Task SendRouted(Address to, Phase phase, int32_t part, executor::SlotFilter filter);
+  executor::Task Collect(const Instruction &step);
+  executor::Task Scatter(const executor::Received &message, int32_t part, const TransferDesc &transfer);
+  /// Checks a return message whose rows belong to attention group `group` and
+  /// instance `instance` (-1: any).
+  absl::Status CheckResults(const executor::Received &message, const TransferDesc &transfer, int32_t group,
+                            int32_t instance) const;
+  absl::Status PlaceResults(const executor::Received &message, const Instruction &step);
+
+  // Receive.cpp, Return.cpp: expert side
+  executor::Task Receive(const Instruction &step);
+  executor::Task ReceiveFrom(const Instruction &step, absl::Span<const int32_t> sources, Phase phase,
+                             Address from, int32_t part);
+  executor::Task Forward(const executor::Received &message, const executor::RoutedView &view, Address to,
+                         Phase phase, int32_t part, executor::SlotFilter filter);
+  absl::Status ParseFrom(const executor::Received &message, const TransferDesc &transfer,
+                         absl::Span<const int32_t> from, executor::RoutedView &view) const;
+  absl::Status PlaceWhole(const executor::Received &message, const Instruction &step, absl::Span<const int32_t> from);
+  absl::Status PlaceRouted(const executor::RoutedView &view, const Instruction &step, bool mine_only);
+  executor::Task Return(const Instruction &step);
+  executor::Task SendResults(const Instruction &step, Address to, Phase phase, int32_t part,
+                             int32_t group, int32_t instance);
+
+  // Schedule.cpp
+  absl::Status Schedule(const Instruction &step);
+
+  // Helpers
+  bool attention() const { return config.role == Role::kAttention; }
+  bool direct() const { return descriptor.scheme == 0; }
+  int64_t my_begin() const { return row_begin[id]; }
+  executor::SlotFilter Wanted(absl::Span<const int32_t> instances);
+  const TransferDesc &transfer(const Instruction &step) const { return config.model->transfers[transfer_of[step.transfer]]; }
+
+  // Suspension points. `co_await Get(...)` gives the message of that name,
+  // `co_await Room(...)` memory of `bytes` bytes to fill before Post.
+  struct GetAwaiter;
+  struct RoomAwaiter;
+  GetAwaiter Get(Phase phase, Address from, int32_t part);
+  RoomAwaiter Room(Address to, Phase phase, int32_t part, int64_t bytes);
+
+  // --- fixed at creation
+  InstanceConfig config;
+  int32_t id = 0, m = 0, n = 0;
+  int64_t slots = 0;                          // of each expert instance, in each layer
+  executor::Routes routes;
+  std::vector<int32_t> node_order;            // attention groups, ascending
+  std::vector<int32_t> across_order;          // case2: in the order in which they reach this expert node
+  std::vector<int64_t> transfer_of;           // transfer id -> index in model.transfers, or -1
+  std::vector<BoundCall> calls;               // by instruction
+  std::vector<Buffer> values;
+  Buffer workspace;
+  Buffer staging;                             // EGate, leaders: rows of the node
+  int64_t ids_value = -1, positions_value = -1, wanted_value = -1, logits_value = -1;
+  InstanceMemory memory;
+  std::set<std::string> mapped;               // tensors counted in it
+  // attention: KV pages and sequence slots
+  Buffer pool_pages;
+  std::vector<abi::KvView> views;             // by cache
+  int64_t pages_per_sequence = 0;
+  std::vector<int32_t> page_entries;          // [sequences][pages per sequence]
+  std::vector<const int32_t *> page_tables;   // [sequences]
+  std::vector<int32_t> page_counts, lengths;  // [sequences] pages; rows seen so far
+  std::vector<uint64_t> used_in;              // [sequences] last step + 1 that had rows of it
+  std::vector<int32_t> row_sequence;          // [rows]
+
+  // --- of the step in progress
+  StepDescriptor descriptor, next;            // `next` arrived and is not yet started
+  bool has_next = false, stopped = false, any_step = false;
+  int64_t my_rows = 0, step_rows = 0, wanted_rows = 0;
+  std::vector<int64_t> row_begin;             // [m + 1]
+  std::vector<int32_t> row_owner;             // [step rows]
+  std::vector<int64_t> group_rows;            // by attention group
+  std::vector<int32_t> active;                // attention instances with rows
+  int64_t symbols[abi::kSymbolCount] = {};
+  StepResult result;
+  absl::Status next_error, error;             // of `next`, of the step
+  size_t at = 0;                              // instruction
+  int64_t layer = 0;                          // of it
+
+  // --- of the layer in progress
+  std::vector<int32_t> all_ids;               // AGate attention: [step rows * k] after the exchange
+  executor::Scheduler scheduler;
+  std::optional<executor::AssignmentBuilder> assignment;
+  std::vector<executor::RoutedPair> pairs;    // AGate attention: own pairs
+  std::vector<executor::Received> held;       // messages that a leader joins
+  std::vector<executor::RoutedView> held_views;
+  std::vector<uint8_t> seen;                  // [rows * k] results that arrived
+  int64_t seen_count = 0, received_rows = 0;
+  std::vector<uint8_t> wanted_instances;      // [n]
+
+  // --- execution
+  std::optional<executor::Mailbox> mail;
+  executor::FrameArena frames{16384};
+  std::coroutine_handle<> innermost;
+  Waiter *waiter = nullptr;
+  executor::Task root;                        // after `frames`: destroyed before them
+  WorkerPool *pool = nullptr;
+  abi::Host host = {};
+  std::atomic<bool> failed{false};
+  int64_t wait_ns = 0;                        // of the current instruction
+  InstanceStats stats;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_EXECUTOR_STATE_H

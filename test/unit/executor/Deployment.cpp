@@ -1,0 +1,234 @@
+#include "test/unit/executor/Deployment.h"
+
+#include "absl/strings/str_cat.h"
+#include "test/unit/executor/TrivialKernels.h"
+
+#include <algorithm>
+
+namespace janus::hand {
+namespace {
+
+constexpr int64_t kSequences = 4, kPages = 12;
+
+int32_t Greedy(const float *logits, int64_t vocab, const SamplingParams &, int64_t) {
+  return static_cast<int32_t>(std::max_element(logits, logits + vocab) - logits);
+}
+
+TransportOptions MailOptions(const Options &options, const ModelDesc &model) {
+  TransportOptions mail;
+  mail.attention = options.m;
+  mail.experts = options.n;
+  mail.attention_nodes = SpreadNodes(options.m, options.nodes, true);
+  mail.expert_nodes = SpreadNodes(options.n, options.nodes, false);
+  mail.max_message_bytes = MaxMessageBytes(model, TestLimits(), options.m);
+  return mail;
+}
+
+std::unique_ptr<Transport> MakeTransport(const Options &options, const TransportOptions &mail) {
+  if (options.mail == Options::Mail::kStrict)
+    return MakeStrictTransport(mail, options.seed);
+  if (options.mail == Options::Mail::kShm)
+    return *MakeShmTransport(mail);
+  return MakeInprocTransport(mail);
+}
+
+std::unique_ptr<Placement> MakePlacement(const Options &options) {
+  PlacementShape shape;
+  shape.experts.assign(kLayers, kExperts);
+  shape.instances = options.n;
+  shape.slots = MinimumSlots(shape.experts, options.n);
+  if (options.replicas && options.n > 1)
+    shape.slots = std::min<int64_t>(kExperts, (kExperts * 3 / 2 + options.n - 1) / options.n);
+  return std::make_unique<Placement>(options.replicas ? *Placement::Random(shape, options.seed)
+                                                      : *Placement::Even(shape));
+}
+
+} // namespace
+
+std::string Options::str() const {
+  return absl::StrCat("m=", m, " n=", n, " nodes=", nodes, " scheme=", scheme,
+                      side == GateSide::kExpert ? " egate" : " agate", replicas ? " replicas" : "", " threads=", threads,
+                      " mail=", static_cast<int>(mail), " seed=", seed, " chunk=", chunk);
+}
+
+std::vector<int> SpreadNodes(int count, int nodes, bool interleave) {
+  std::vector<int> result;
+  for (int i = 0; i < count; ++i)
+    result.push_back(interleave ? i % nodes : i * nodes / count);
+  return result;
+}
+
+InstanceLimits TestLimits() { return {64, 160, 64, kSequences, kPages}; }
+
+std::vector<Sequence> TestSequences() {
+  std::vector<Sequence> sequences;
+  const int lengths[] = {5, 37, 1, 11, 20}, joins[] = {0, 0, 2, 3, 5};
+  for (int s = 0; s < 5; ++s) {
+    sequences.push_back({{}, 3 + s % 3, joins[s]});
+    for (int i = 0; i < lengths[s]; ++i)
+      sequences[s].prompt.push_back((7 * i + 13 * s + i * i) % kVocab);
+  }
+  return sequences;
+}
+
+Deployment::Deployment(const Options &options)
+    : options(options), numbers(MakeNumbers(7)), weights(numbers), model(Model(options.side)),
+      attention(Program(options.side, Role::kAttention)), expert(Program(options.side, Role::kExpert)),
+      topology(*Topology::Make(SpreadNodes(options.m, options.nodes, true), SpreadNodes(options.n, options.nodes, false))),
+      placement(MakePlacement(options)), transport(MakeTransport(options, MailOptions(options, model))),
+      controller(*transport->Open({EndpointKind::kController, 0})), pool(options.threads),
+      executor(pool, {options.deadline_ms}) {}
+
+Deployment::~Deployment() = default;
+
+InstanceConfig Deployment::Config(Address address) {
+  InstanceConfig config;
+  config.role = address.kind == EndpointKind::kAttention ? Role::kAttention : Role::kExpert;
+  config.id = address.id;
+  config.gate_side = options.side;
+  config.model = &model;
+  config.program = config.role == Role::kAttention ? &attention : &expert;
+  config.code = &Code();
+  config.kernels = &TrivialKernels();
+  config.weights = &weights;
+  config.topology = &topology;
+  config.placement = placement.get();
+  config.limits = TestLimits();
+  config.sampler = Greedy;
+  config.recorder = recorder;
+  return config;
+}
+
+absl::Status Deployment::Create(const std::function<bool(Address)> &here) {
+  for (int i = 0; i < options.m + options.n; ++i) {
+    const Address address = i < options.m ? Address{EndpointKind::kAttention, i}
+                                          : Address{EndpointKind::kExpert, i - options.m};
+    if (!here(address))
+      continue;
+    absl::StatusOr<std::unique_ptr<Endpoint>> endpoint = transport->Open(address);
+    if (!endpoint.ok())
+      return endpoint.status();
+    endpoints.push_back(*std::move(endpoint));
+    InstanceConfig config = Config(address);
+    config.endpoint = endpoints.back().get();
+    absl::StatusOr<std::unique_ptr<Instance>> instance = Instance::Create(config);
+    if (!instance.ok())
+      return instance.status();
+    executor.Add(*std::move(instance));
+  }
+  return absl::OkStatus();
+}
+
+void Deployment::Send(Address to, const StepDescriptor &descriptor) {
+  absl::StatusOr<SendBuffer> buffer = controller->Acquire(to, EncodedBytes(descriptor));
+  for (; !buffer.ok(); buffer = controller->Acquire(to, EncodedBytes(descriptor)))
+    Pump();
+  EncodeTo(descriptor, buffer->bytes.data());
+  MessageName name;
+  name.epoch = descriptor.epoch;
+  name.step = descriptor.step;
+  name.phase = Phase::kStep;
+  controller->Post(*buffer, name);
+}
+
+void Deployment::Pump() {
+  if (!executor.Poll() && idle)
+    idle();
+}
+
+void Deployment::Begin(StepDescriptor step, const std::vector<std::vector<StepSequence>> &sequences) {
+  step.rows.assign(options.m, 0);
+  for (int i = 0; i < options.m; ++i)
+    for (const StepSequence &sequence : sequences[i])
+      step.rows[i] += static_cast<int32_t>(sequence.tokens.size());
+  for (int i = 0; i < options.m; ++i) {
+    step.sequences = sequences[i];
+    Send({EndpointKind::kAttention, i}, step);
+  }
+  step.sequences.clear();
+  for (int i = 0; i < options.n; ++i)
+    Send({EndpointKind::kExpert, i}, step);
+}
+
+std::vector<std::pair<Address, StepResult>> Deployment::Await(uint64_t step, size_t count) {
+  std::vector<std::pair<Address, StepResult>> results;
+  while (results.size() < count) {
+    Pump();
+    Incoming message;
+    while (controller->Poll(message)) {
+      absl::StatusOr<StepResult> result = DecodeStepResult(message.bytes);
+      const bool known = std::any_of(results.begin(), results.end(),
+                                     [&](const auto &other) { return other.first == message.name.source; });
+      if (result.ok() && result->step == step && !known)
+        results.emplace_back(message.name.source, *std::move(result));
+      controller->Release(message);
+    }
+  }
+  return results;
+}
+
+void Deployment::Shutdown() {
+  StepDescriptor step;
+  step.step = next_step++;
+  step.shutdown = true;
+  Begin(step, std::vector<std::vector<StepSequence>>(options.m));
+}
+
+absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence> &sequences) {
+  std::vector<Outcome> outcomes(sequences.size());
+  std::vector<int> done(sequences.size());
+  const int per_sequence = static_cast<int>(KvPages(model, kContext));
+  auto finished = [&](size_t s) {
+    return static_cast<int>(outcomes[s].tokens.size()) == sequences[s].new_tokens;
+  };
+  for (int now = 0;; ++now, ++next_step) {
+    std::vector<std::vector<StepSequence>> rows(options.m);
+    std::vector<std::vector<size_t>> who(options.m);
+    size_t active = 0, left = 0;
+    for (size_t s = 0; s < sequences.size(); ++s) {
+      left += !finished(s);
+      if (finished(s) || now < sequences[s].joins)
+        continue;
+      const int home = static_cast<int>(s) % options.m, prompt = static_cast<int>(sequences[s].prompt.size());
+      StepSequence step;
+      step.slot = static_cast<int32_t>(s) / options.m % kSequences;
+      step.begin = done[s];
+      step.opens = done[s] == 0;
+      for (int p = 0; step.opens && p < per_sequence; ++p)
+        step.pages.push_back(kPages - 1 - (step.slot * per_sequence + p));
+      if (done[s] < prompt)
+        for (int i = done[s]; i < std::min(prompt, done[s] + options.chunk); ++i)
+          step.tokens.push_back(sequences[s].prompt[i]);
+      else
+        step.tokens.push_back(outcomes[s].tokens.back());
+      done[s] += static_cast<int>(step.tokens.size());
+      step.sample = done[s] >= prompt;
+      step.logits = StepSequence::Logits::kAll;
+      step.return_logits = true;
+      step.token_index = static_cast<int64_t>(outcomes[s].tokens.size());
+      active += rows[home].empty();
+      rows[home].push_back(step);
+      who[home].push_back(s);
+    }
+    if (left == 0)
+      return outcomes;
+    StepDescriptor step;
+    step.step = next_step;
+    step.scheme = options.scheme;
+    Begin(step, rows);
+    for (const auto &[from, result] : Await(next_step, active)) {
+      if (result.error_code)
+        return absl::Status(static_cast<absl::StatusCode>(result.error_code),
+                            std::string(result.error.begin(), result.error.end()));
+      for (size_t i = 0; i < result.sequences.size(); ++i) {
+        Outcome &outcome = outcomes[who[from.id].at(i)];
+        const StepResult::Sequence &part = result.sequences[i];
+        outcome.logits.insert(outcome.logits.end(), part.logits.begin(), part.logits.end());
+        if (part.token >= 0)
+          outcome.tokens.push_back(part.token);
+      }
+    }
+  }
+}
+
+} // namespace janus::hand
