@@ -40,4 +40,15 @@ def VerifyCommunicationPass : Pass<"janus-verify-communication", "::mlir::Module
   }];
 }
 
+def PrintPlanPass : Pass<"janus-print-plan", "::mlir::ModuleOp"> {
+  let summary = "prints what the compiler decided: the report of janus-compile --explain";
+  let description = [{
+    To standard output: what was recovered, where each operation runs and why, transfers with the expressions of each
+    scheme, memory by role; with a topology file (docs/topology.md) also predicted messages, bytes and times. Reads a module
+    after the schedule stage and changes nothing.
+  }];
+  let options = [Option<"json", "json", "bool", "false", "JSON in place of text">,
+                 Option<"topology", "topology", "std::string", "\"\"", "a topology file to predict for">];
+}
+
 #endif // JANUS_COMMUNICATION_PASSES

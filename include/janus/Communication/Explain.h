@@ -1,0 +1,38 @@
+//===- Explain.h - every choice of the compiler, as text or JSON -*- C++ -*-===//
+//
+// The report behind `janus-compile --explain` and the artifact's plan.json. It
+// reads a module after the schedule stage and changes nothing.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_COMMUNICATION_EXPLAIN_H
+#define JANUS_COMMUNICATION_EXPLAIN_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "nlohmann/json.hpp"
+
+#include <optional>
+#include <string>
+
+namespace janus {
+
+struct ExplainOptions {
+  bool json = false; // JSON in place of text
+  /// A parsed topology file (docs/topology.md): adds predicted messages, bytes, times, the scheme chosen by rows, and
+  /// memory of each instance.
+  std::optional<nlohmann::json> topology;
+};
+
+/// The report as JSON: "model", "recovered", "steps" (fragments with origins, transfers with schemes), "memory" and, with
+/// a topology, "prediction". Sizes are bytes. Keys are sorted, so that equal modules give equal bytes. A topology that
+/// docs/topology.md does not allow gives "prediction": {"error": "..."}; check it with topologyError first.
+nlohmann::json explainJson(mlir::ModuleOp module, const ExplainOptions &options);
+
+/// The report as text for a reader, or as indented JSON.
+std::string explain(mlir::ModuleOp module, const ExplainOptions &options);
+
+/// Empty, or what is wrong with a topology file: the field, what was found, what is expected.
+std::string topologyError(const nlohmann::json &topology);
+
+} // namespace janus
+
+#endif // JANUS_COMMUNICATION_EXPLAIN_H

@@ -1,0 +1,73 @@
+#include "lib/Communication/PlanMemory.h"
+
+#include "dialects/janus/IR/JanusOps.h"
+#include "janus/ABI/Kernels.h"
+
+#include <set>
+#include <string>
+
+using namespace mlir;
+using nlohmann::json;
+
+namespace janus {
+namespace {
+
+int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
+int64_t aligned(int64_t floats) { return roundUp(floats * 4, abi::kAlignment); }
+ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
+
+/// panel32.f32 of [n, k], in floats.
+int64_t panel(int64_t n, int64_t k) { return roundUp(n, abi::kPanel) * k; }
+
+/// One expert of a layer: gate and up interleaved or gate alone, down, biases.
+int64_t slotBytes(dist::ExpertsOp experts) {
+  ArrayRef<int64_t> gate = shapeOf(experts.getGate());
+  int64_t inner = gate[1], hidden = gate[2];
+  bool gated = static_cast<bool>(experts.getUp());
+  int64_t bytes = aligned(gated ? roundUp(inner, abi::kPanel / 2) * 2 * hidden : panel(inner, hidden));
+  bytes += aligned(panel(hidden, inner));
+  if (experts.getGateBias() || experts.getUpBias())
+    bytes += aligned(gated ? 2 * inner : inner);
+  if (experts.getDownBias())
+    bytes += aligned(hidden);
+  return bytes;
+}
+
+/// Packed weights that a fragment reads, the routed experts' aside; `seen` keeps a shared weight from counting twice.
+int64_t weightBytes(dist::FragmentOp fragment, std::set<std::string> &seen) {
+  int64_t bytes = 0;
+  for (auto weight : fragment.getBlock().getOps<moe::GetWeightOp>())
+    for (OpOperand &use : weight.getResult().getUses()) {
+      if (isa<dist::ExpertsOp>(use.getOwner()))
+        continue;
+      auto linear = dyn_cast<moe::LinearOp>(use.getOwner());
+      bool panels = linear && linear.getWeight() == weight.getResult();
+      if (!seen.insert((panels ? "panels " : "rows ") + weight.getWeight().str()).second)
+        continue;
+      auto type = cast<RankedTensorType>(weight.getResult().getType());
+      bytes += aligned(panels ? panel(type.getDimSize(0), type.getDimSize(1)) : type.getNumElements());
+    }
+  return bytes;
+}
+
+} // namespace
+
+json memoryPlan(func::FuncOp step) {
+  int64_t attention = 0, expert = 0, kv = 0;
+  json slots = json::array(), experts = json::array();
+  std::set<std::string> attentionSeen, expertSeen;
+  for (auto fragment : step.getOps<dist::FragmentOp>()) {
+    bool onExpert = fragment.getMesh() == dist::kExpertMesh;
+    (onExpert ? expert : attention) += weightBytes(fragment, onExpert ? expertSeen : attentionSeen);
+    for (auto op : fragment.getBlock().getOps<dist::ExpertsOp>()) {
+      slots.push_back(slotBytes(op));
+      experts.push_back(shapeOf(op.getGate())[0]);
+    }
+    for (auto op : fragment.getBlock().getOps<moe::AttentionOp>())
+      kv += static_cast<int64_t>(op.getKvHeads() * (op.getHeadDim() + op.getValueDim())) * 4;
+  }
+  return {{"attention", {{"weights", attention}, {"kv_per_token", kv}}},
+          {"expert", {{"weights", expert}, {"slot", slots}, {"experts", experts}}}};
+}
+
+} // namespace janus
