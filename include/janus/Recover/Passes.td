@@ -1,0 +1,164 @@
+//===- Passes.td - the recover stage ------------------------*- tablegen -*-===//
+//
+// All passes but the first and the last two work on the *candidate*: the function @step with the attribute `moe.rows`.
+// Where there is none they do nothing.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RECOVER_PASSES
+#define JANUS_RECOVER_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+class RecoverPass<string flag> : Pass<flag, "::mlir::ModuleOp"> {
+  let dependentDialects = ["::janus::moe::MoEDialect", "::janus::onnx::OnnxDialect", "::mlir::func::FuncDialect"];
+}
+
+def BeginRecoveryPass : RecoverPass<"janus-begin-recovery"> {
+  let summary = "makes the candidate: a copy of @main that the other passes rewrite";
+  let description = [{
+    Before: `func @main(inputs of the model)`. After: besides it `func private @step(%ids, %positions, %wanted, inputs of the
+    model)`, a copy of @main with the three arguments of a step in front, not used yet. Recovery works on the copy, so that
+    a model which it cannot recover is left as it was.
+    ```
+    func.func @main(%a: tensor<?x?xi64, ...>)   ->   the same, and
+    func.func private @step(%ids: tensor<?xi32>, %positions: tensor<?xi32>, %wanted: tensor<?xi32>, %a: tensor<?x?xi64, ...>)
+    ```
+  }];
+}
+
+def CanonicaliseGraphPass : RecoverPass<"janus-canonicalise-graph"> {
+  let summary = "removes operators of the candidate that change nothing";
+  let description = [{
+    Identity; a Cast, Reshape, Squeeze, Unsqueeze, Flatten, Transpose or Expand whose result has its operand's type; a Cast of
+    a Cast of integers to integers is one Cast. Then what is not used. Precondition: shapes inferred.
+  }];
+}
+
+def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
+  let summary = "proves that outside attention every row is computed from the same row alone";
+  let description = [{
+    A dataflow analysis (RowAnalysis.h) over the row effects that every onnx operator states of itself. Rows are the elements
+    of the token ids: the integer argument that indexes an embedding table. A value carries rows when its leading dimensions,
+    flattened, are the rows, each perhaps cut into a constant number of pieces. Attention is the one operator that may mix
+    rows; what else does, or brings in something that differs by place in the batch, ends the proof.
+
+    After: the candidate returns the logits alone and has `moe.rows` (the number of rows as an expression over the model's
+    sizes) and `moe.tokens` (the index of the argument with the token ids). Where the proof fails: no candidate, and a remark at
+    the operator that mixes rows, with the reason.
+  }];
+}
+
+def RecoverEmbeddingPass : RecoverPass<"janus-recover-embedding"> {
+  let summary = "Gather of a table by the token ids -> moe.embedding";
+  let description = [{
+    From here on values pass between row form, `tensor<?xCxf32>`, and the graph's form by `unrealized_conversion_cast`, which
+    only flattens; `--janus-rewrite-to-rows` removes them.
+    ```
+    %x = onnx.Gather(%table, %tokens) {axis = 0}   ->   moe.embedding %ids, %table
+    ```
+  }];
+}
+
+def RecoverLinearPass : RecoverPass<"janus-recover-linear"> {
+  let summary = "MatMul and Gemm by a weight, with their bias -> moe.linear";
+  let description = [{
+    Weights become views: [K, N] turns to [N, K] by strides, not by copying; f16 stays f16 in the file. An Add of a constant
+    [N] to a linear layer that nothing else uses is its bias. Left: products of two activations.
+    ```
+    onnx.Add(onnx.MatMul(%x, %w), %b)   ->   moe.linear %x, %w' bias %b
+    ```
+  }];
+}
+
+def RecoverNormsPass : RecoverPass<"janus-recover-norms"> {
+  let summary = "normalisations over the last dimension -> moe.norm, skip sums -> moe.add";
+  let description = [{
+    SimplifiedLayerNormalization, RMSNormalization, LayerNormalization, SkipSimplifiedLayerNormalization. Where a row is cut into
+    pieces (query and key norms after a Reshape) the norm has a group.
+    ```
+    %y, %s = onnx.SkipSimplifiedLayerNormalization(%x, %z, %g)   ->   %s = moe.add %x, %z; %y = moe.norm rms %s, %g
+    ```
+  }];
+}
+
+def RecoverLayoutPass : RecoverPass<"janus-recover-layout"> {
+  let summary = "Reshape and the like vanish, Split of columns -> moe.columns, Add of rows -> moe.add";
+  let description = [{ In row form a Reshape that keeps rows changes nothing. Left: a Split of any dimension but the last. }];
+}
+
+def RecoverAttentionPass : RecoverPass<"janus-recover-attention"> {
+  let summary = "GroupQueryAttention and RotaryEmbedding -> moe.rotary, moe.attention";
+  let description = [{
+    Inputs packed or separate, rotary inside the operator or before it, windows, sinks, softcap. Past and present become a
+    cache, numbered in order. Proved first: with all tokens valid the lengths that reach the operator are those of all past
+    and all new tokens (UniformValues.h), so that a row's position is the number of tokens before it. Otherwise, and where the
+    operator asks for what moe.attention does not have, a remark says what.
+  }];
+}
+
+def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {
+  let summary = "com.microsoft.MoE -> moe.route, moe.experts, moe.combine; its logits' linear layer becomes a router";
+  let description = [{
+    Layers are numbered in order. The first projection's rows, interleaved or one half after the other, become strided views
+    gate and up. Ties go to the lower expert. Preconditions: `--janus-recover-linear`, `--janus-recover-layout`.
+  }];
+}
+
+def FuseEpiloguesPass : RecoverPass<"janus-fuse-epilogues"> {
+  let summary = "moe.add of the one use of a linear layer or a combine becomes its residual";
+  let description = [{
+    ```
+    %s = moe.add %x, (moe.linear %a, %w)   ->   %s = moe.linear %a, %w residual %x
+    ```
+    The sum is the same numbers in the same order. Of two candidates the later one is fused.
+  }];
+}
+
+def RewriteToRowsPass : RecoverPass<"janus-rewrite-to-rows"> {
+  let summary = "drops the batch form: @step(ids, positions, wanted) -> rows of logits";
+  let description = [{
+    Removes the conversions, dead operators and the graph's arguments. Where an operator that no pass recovered still needs
+    them, they stay and `--janus-finish-recovery` reports it.
+  }];
+}
+
+def SelectWantedPass : RecoverPass<"janus-select-wanted"> {
+  let summary = "computes the head for wanted rows only";
+  let description = [{
+    A moe.select of the returned rows moves up through linear layers, norms and other operators of one row operand, up to the
+    first value that something else uses or that needs several.
+    ```
+    return (moe.linear (moe.norm rms %x))   ->   return (moe.linear (moe.norm rms (moe.select %x, %wanted)))
+    ```
+  }];
+}
+
+def NameWeightsPass : RecoverPass<"janus-name-weights"> {
+  let summary = "names weights by what they are for: embed, l0.q, l0.gate, head, ...";
+  let description = [{
+    By use and order, never by the exporter's names, which stay in the locations. Weights that are equal become one; unused
+    ones go.
+  }];
+}
+
+def FinishRecoveryPass : RecoverPass<"janus-finish-recovery"> {
+  let summary = "accepts the candidate as the model, or drops it and says why";
+  let description = [{
+    Accepted when only moe operators are left: @step becomes public, `moe.model` is set (its context is the smallest of the
+    rotary tables' rows and the limit that the model's configuration states), @main and the initializers go. Otherwise the
+    candidate and its weights go, @main stays, and a warning JNS-ONNX-021 names the first operators left over and the reasons.
+  }];
+  let options = [Option<"require", "require", "bool", "false", "an error instead of the warning">];
+}
+
+def VerifyRecoverPass : RecoverPass<"janus-verify-recover"> {
+  let summary = "checks what holds after recover";
+  let description = [{
+    Without `moe.model` there is @main and no @step. With it: (1) @step takes ids, positions and wanted, i32 [rows], and
+    returns f32 [rows, vocab]; (2) only moe operators stand in it; (3) each layer, from 0, has one router, route, experts and
+    combine, which agree in experts and k with `moe_layers`; (4) caches are numbered from 0 and agree with `kv_caches`; (5)
+    no rotary table is shorter than the context; (6) exactly one moe.select, by wanted.
+  }];
+}
+
+#endif // JANUS_RECOVER_PASSES

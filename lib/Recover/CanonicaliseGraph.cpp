@@ -1,0 +1,52 @@
+#include "janus/Recover/Passes.h"
+#include "lib/Recover/RowForm.h"
+
+using namespace mlir;
+
+namespace janus {
+#define GEN_PASS_DEF_CANONICALISEGRAPHPASS
+#include "lib/Recover/Passes.h.inc"
+
+namespace {
+
+bool isInteger(Value value) {
+  auto tensor = dyn_cast<RankedTensorType>(value.getType());
+  return tensor && tensor.getElementType().isInteger();
+}
+
+/// The value that `op` hands on unchanged; null when it does something.
+Value passedOn(Operation &op) {
+  if (!isa<onnx::IdentityOp, onnx::CastOp, onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp,
+           onnx::TransposeOp, onnx::ExpandOp>(op))
+    return nullptr;
+  Value x = op.getOperand(0);
+  if (x.getType() != op.getResult(0).getType())
+    return nullptr;
+  if (auto transpose = dyn_cast<onnx::TransposeOp>(op))
+    if (!transpose.getPerm() || !llvm::is_sorted(*transpose.getPerm()))
+      return nullptr;
+  return x;
+}
+
+struct CanonicaliseGraph : impl::CanonicaliseGraphPassBase<CanonicaliseGraph> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    auto step = getOperation().lookupSymbol<func::FuncOp>(moe::kStepFunction);
+    if (!step)
+      return;
+    step.walk<WalkOrder::PreOrder>([&](Operation *op) {
+      if (Value x = passedOn(*op))
+        op->getResult(0).replaceAllUsesWith(x);
+      // Casts among integers: token ids and lengths fit in the narrowest type.
+      if (auto cast = dyn_cast<onnx::CastOp>(op))
+        if (auto inner = cast.getX().getDefiningOp<onnx::CastOp>())
+          if (isInteger(cast.getY()) && isInteger(inner.getY()) && isInteger(inner.getX()) &&
+              !cast.getY().getType().isInteger(1))
+            cast->setOperand(0, inner.getX());
+    });
+    recover::eraseDead(step);
+  }
+};
+} // namespace
+} // namespace janus

@@ -1,0 +1,128 @@
+#include "janus/Recover/Passes.h"
+#include "lib/Recover/RowForm.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace janus {
+#define GEN_PASS_DEF_FINISHRECOVERYPASS
+#include "lib/Recover/Passes.h.inc"
+
+namespace {
+
+constexpr unsigned kMaxReported = 10;
+
+struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    Attribute refused = module->removeAttr(recover::kReasonAttr);
+    func::FuncOp step = recover::findCandidate(module);
+    if (!step)
+      return report(module.getLoc(), refused ? cast<StringAttr>(refused).getValue() : "rows were not proved", {});
+
+    SmallVector<Operation *> left;
+    bool hasExperts = false;
+    for (Operation &op : step.front()) {
+      if (!isa<moe::MoEDialect>(op.getDialect()) && !isa<func::ReturnOp>(op) && !isa<UnrealizedConversionCastOp>(op))
+        left.push_back(&op);
+      hasExperts |= isa<moe::ExpertsOp>(op);
+    }
+    if (!left.empty()) {
+      report(left.front()->getLoc(), Twine(reasonOf(left.front())).str(), left);
+      return drop(step);
+    }
+    auto select = step.front().getOps<moe::SelectOp>();
+    if (!hasExperts || std::distance(select.begin(), select.end()) != 1 ||
+        step.getNumArguments() != recover::kStepArguments) {
+      report(step.getLoc(), hasExperts ? "its inputs are used in other ways than a step's" : "it has no MoE layer", {});
+      return drop(step);
+    }
+    auto model = describe(module, step);
+    if (failed(model))
+      return drop(step);
+    accept(module, step, *model);
+  }
+
+  std::string reasonOf(Operation *op) {
+    if (auto reason = op->getAttrOfType<StringAttr>(recover::kReasonAttr))
+      return (op->getName().getStringRef() + ": " + reason.getValue()).str();
+    return (op->getName().getStringRef() + ": no pass recovers this use of the operator").str();
+  }
+
+  void report(Location loc, StringRef reason, ArrayRef<Operation *> left) {
+    InFlightDiagnostic diagnostic = require ? emitError(loc) : emitWarning(loc);
+    diagnostic << "[JNS-ONNX-021] the model was not recovered: " << reason
+               << "; it stays a tensor program and cannot be partitioned";
+    for (Operation *op : left.take_front(kMaxReported).drop_front(left.empty() ? 0 : 1))
+      diagnostic.attachNote(op->getLoc()) << "also left: " << reasonOf(op);
+    if (left.size() > kMaxReported)
+      diagnostic.attachNote(loc) << "and " << left.size() - kMaxReported << " more";
+    diagnostic.report();
+    if (require)
+      signalPassFailure();
+  }
+
+  void drop(func::FuncOp step) {
+    step.erase();
+    for (auto weight : llvm::make_early_inc_range(getOperation().getOps<moe::WeightOp>()))
+      weight.erase();
+  }
+
+  FailureOr<DictionaryAttr> describe(ModuleOp module, func::FuncOp step) {
+    Builder b(&getContext());
+    auto number = [&](StringRef name, int64_t value) { return b.getNamedAttr(name, b.getI64IntegerAttr(value)); };
+    int64_t context = std::numeric_limits<int64_t>::max(), hidden = 0, rows = 0;
+    if (auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr))
+      if (auto length = genai.getAs<IntegerAttr>("context_length"); length && length.getInt() > 0)
+        context = length.getInt();
+    SmallVector<Attribute> caches, layers;
+    for (Operation &op : step.front()) {
+      if (auto embedding = dyn_cast<moe::EmbeddingOp>(op)) {
+        rows = embedding.getTable().getType().getShape()[0];
+        hidden = embedding.getTable().getType().getShape()[1];
+      } else if (auto rotary = dyn_cast<moe::RotaryOp>(op)) {
+        context = std::min(context, rotary.getCos().getType().getShape()[0]);
+      } else if (auto attention = dyn_cast<moe::AttentionOp>(op)) {
+        caches.push_back(b.getDictionaryAttr(
+            {number("kv_heads", attention.getKvHeads()), number("head_dim", attention.getHeadDim()),
+             number("value_dim", attention.getValueDim()), number("window", attention.getWindow())}));
+      } else if (auto route = dyn_cast<moe::RouteOp>(op)) {
+        layers.push_back(b.getDictionaryAttr(
+            {number("experts", route.getLogits().getType().getShape()[1]), number("k", route.getK())}));
+      }
+    }
+    int64_t vocab = cast<RankedTensorType>(step.getResultTypes()[0]).getShape()[1];
+    if (rows < vocab) {
+      report(step.getLoc(), "the embedding has fewer rows than the logits have columns", {});
+      return failure();
+    }
+    if (context == std::numeric_limits<int64_t>::max()) {
+      report(step.getLoc(), "nothing limits its positions: no rotary table and no context_length", {});
+      return failure();
+    }
+    return b.getDictionaryAttr({number("vocab", vocab), number("context", context), number("hidden", hidden),
+                                number("layers", caches.size()), number("page_tokens", moe::kPageTokens),
+                                b.getNamedAttr("moe_layers", b.getArrayAttr(layers)),
+                                b.getNamedAttr("kv_caches", b.getArrayAttr(caches))});
+  }
+
+  void accept(ModuleOp module, func::FuncOp step, DictionaryAttr model) {
+    step.setPublic();
+    step->removeAttr(recover::kRowsAttr);
+    for (NamedAttribute attribute : llvm::to_vector(step->getDiscardableAttrs()))
+      if (isa_and_nonnull<onnx::OnnxDialect>(attribute.getNameDialect()))
+        step->removeDiscardableAttr(attribute.getName());
+    step.removeArgAttrsAttr();
+    module->setAttr(moe::kModelAttr, model);
+    if (auto main = module.lookupSymbol<func::FuncOp>("main"))
+      main.erase();
+    for (auto initializer : llvm::make_early_inc_range(module.getOps<onnx::InitializerOp>()))
+      initializer.erase();
+    emitRemark(step.getLoc()) << "recovered a language model: " << model;
+  }
+};
+} // namespace
+} // namespace janus

@@ -1,0 +1,52 @@
+#include "janus/Recover/Passes.h"
+
+#include "dialects/moe/IR/MoEOps.h"
+#include "dialects/onnx/IR/OnnxOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "mlir/Pass/PassRegistry.h"
+
+using namespace mlir;
+
+namespace janus {
+
+#define GEN_PASS_REGISTRATION
+#include "lib/Recover/Passes.h.inc"
+
+namespace {
+struct RecoverOptions : PassPipelineOptions<RecoverOptions> {
+  Option<bool> require{*this, "require", llvm::cl::desc("a model that is not recovered is an error"),
+                       llvm::cl::init(false)};
+};
+} // namespace
+
+void buildRecoverPipeline(OpPassManager &manager, bool require) {
+  manager.addPass(createBeginRecoveryPass());
+  manager.addPass(createCanonicaliseGraphPass());
+  manager.addPass(createProveRowsPass());
+  manager.addPass(createRecoverEmbeddingPass());
+  manager.addPass(createRecoverLinearPass());
+  manager.addPass(createRecoverNormsPass());
+  manager.addPass(createRecoverLayoutPass());
+  manager.addPass(createRecoverAttentionPass());
+  manager.addPass(createRecoverMoEPass());
+  manager.addPass(createFuseEpiloguesPass());
+  manager.addPass(createRewriteToRowsPass());
+  manager.addPass(createSelectWantedPass());
+  manager.addPass(createNameWeightsPass());
+  FinishRecoveryPassOptions options;
+  options.require = require;
+  manager.addPass(createFinishRecoveryPass(options));
+  manager.addPass(createVerifyRecoverPass());
+}
+
+void registerRecoverPasses() {
+  registerRecoverStagePasses();
+  PassPipelineRegistration<RecoverOptions>("janus-recover", "the recover stage: from the imported graph to the model",
+                                           [](OpPassManager &manager, const RecoverOptions &options) {
+                                             buildRecoverPipeline(manager, options.require);
+                                           });
+}
+
+} // namespace janus

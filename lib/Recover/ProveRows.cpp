@@ -1,0 +1,70 @@
+#include "janus/Recover/Passes.h"
+#include "lib/Recover/RowAnalysis.h"
+#include "lib/Recover/RowForm.h"
+
+using namespace mlir;
+
+namespace janus {
+#define GEN_PASS_DEF_PROVEROWSPASS
+#include "lib/Recover/Passes.h.inc"
+
+namespace {
+
+/// Is the value the present key or value of an attention operator?
+bool isPresent(Value value) {
+  auto attention = value.getDefiningOp<onnx::GroupQueryAttentionOp>();
+  return attention && (value == attention.getPresentKey() || value == attention.getPresentValue());
+}
+
+struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    auto step = getOperation().lookupSymbol<func::FuncOp>(moe::kStepFunction);
+    if (step && !step->hasAttr(recover::kRowsAttr) && failed(prove(step)))
+      step.erase();
+  }
+
+  LogicalResult prove(func::FuncOp step) {
+    BlockArgument tokens = recover::findTokens(step);
+    auto dims = tokens ? onnx::getDims(tokens.getType()) : std::nullopt;
+    if (!dims)
+      return refuse(step.getLoc(), "expects one integer argument that indexes an embedding table");
+    recover::RowAnalysis analysis(step, tokens);
+
+    Operation *terminator = step.front().getTerminator();
+    Value logits;
+    for (Value value : terminator->getOperands()) {
+      if (isPresent(value))
+        continue;
+      const recover::RowState &state = analysis.state(value);
+      if (state.kind == recover::RowState::kMixed)
+        return refuse(state.culprit->getLoc(), state.culprit->getName().getStringRef() + " " + state.reason);
+      if (state.kind != recover::RowState::kRows || state.pieces != 1)
+        return refuse(terminator->getLoc(), "expects results that are logits by row or present keys and values");
+      if (logits)
+        return refuse(terminator->getLoc(), "expects one result by row, the logits, found several");
+      logits = value;
+    }
+    if (!logits)
+      return refuse(terminator->getLoc(), "expects a result by row, the logits");
+
+    OpBuilder builder(&getContext());
+    step->setAttr(recover::kRowsAttr, builder.getStringAttr(analysis.rows().str()));
+    step->setAttr(recover::kTokensAttr, builder.getI64IntegerAttr(tokens.getArgNumber()));
+    terminator->setOperands(logits);
+    step.setFunctionType(builder.getFunctionType(step.getArgumentTypes(), logits.getType()));
+    step.removeResAttrsAttr();
+    emitRemark(step.getLoc()) << "every row depends on itself alone outside attention; rows are "
+                              << analysis.rows().str();
+    return success();
+  }
+
+  LogicalResult refuse(Location loc, const Twine &reason) {
+    emitRemark(loc) << "rows cannot be told apart: " << reason;
+    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), reason));
+    return failure();
+  }
+};
+} // namespace
+} // namespace janus
