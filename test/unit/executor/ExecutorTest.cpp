@@ -40,5 +40,52 @@ TEST(Executor, LogitsMatchTheReference) {
   }
 }
 
+/// Fails with the first difference in bits.
+void ExpectSameBits(const std::vector<Outcome> &expected, const std::vector<Outcome> &found, const Options &options) {
+  ASSERT_EQ(found.size(), expected.size()) << options.str();
+  for (size_t s = 0; s < expected.size(); ++s) {
+    EXPECT_EQ(found[s].tokens, expected[s].tokens) << options.str() << " sequence " << s;
+    ASSERT_EQ(found[s].logits.size(), expected[s].logits.size()) << options.str();
+    for (size_t i = 0; i < expected[s].logits.size(); ++i)
+      ASSERT_EQ(std::memcmp(&found[s].logits[i], &expected[s].logits[i], 4), 0)
+          << options.str() << " sequence " << s << " position " << i / kVocab << " column " << i % kVocab << ": "
+          << found[s].logits[i] << " " << expected[s].logits[i];
+  }
+}
+
+constexpr std::pair<int, int> kShapes[] = {{1, 1}, {2, 1}, {1, 6}, {3, 2}, {2, 5}, {4, 7}};
+
+TEST(Executor, SameBitsOnEveryDeployment) {
+  const std::vector<Outcome> expected = PlayAll({});
+  uint64_t seed = 0;
+  for (auto [m, n] : kShapes)
+    for (int nodes : {1, 2, 3})
+      for (int scheme : {0, 1, 2})
+        for (GateSide side : {GateSide::kExpert, GateSide::kAttention})
+          for (bool replicas : {false, true}) {
+            // The remaining axes take turns.
+            ++seed;
+            Options options;
+            options.m = m, options.n = n, options.nodes = nodes, options.scheme = scheme, options.side = side;
+            options.replicas = replicas;
+            options.seed = seed;
+            options.threads = seed % 16 == 0 ? 2 : 1;
+            options.chunk = seed % 3 == 0 ? 7 : seed % 3 == 1 ? 64 : 4;
+            options.mail = seed % 5 < 2 ? Options::Mail::kStrict : Options::Mail::kInproc;
+            ExpectSameBits(expected, PlayAll(options), options);
+            if (HasFailure())
+              return;
+          }
+}
+
+TEST(Executor, SameBitsOnAnyThreads) {
+  const std::vector<Outcome> expected = PlayAll({});
+  for (int threads : {2, 4}) {
+    Options options;
+    options.m = 2, options.n = 3, options.nodes = 2, options.scheme = 1, options.threads = threads;
+    ExpectSameBits(expected, PlayAll(options), options);
+  }
+}
+
 } // namespace
 } // namespace janus::hand
