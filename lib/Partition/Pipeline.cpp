@@ -22,6 +22,7 @@ struct PartitionOptions : PassPipelineOptions<PartitionOptions> {
 void buildPartitionPipeline(OpPassManager &manager, const std::string &gateSide) {
   SelectGateSidePassOptions options;
   options.gateSide = gateSide;
+  manager.addPass(createDropUnusedWeightsPass());
   manager.addPass(createSelectGateSidePass(options));
   manager.addPass(createAssignMeshesPass());
   manager.addPass(createFormFragmentsPass());

@@ -4,6 +4,19 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DropUnusedWeightsPass : Pass<"janus-drop-unused-weights", "::mlir::ModuleOp"> {
+  let summary = "removes weights that nothing reads";
+  let description = [{
+    Before: every weight of the model file is a `moe.weight`, read or not. After: only those that a `moe.get_weight` names
+    are left, so that no later stage packs, counts or maps bytes that no instance needs. A remark tells each removal.
+    Weights that a function reads without using their values stay: canonicalisation removes such reads.
+    ```
+    moe.weight @used : tensor<8xf32> ...      ->  moe.weight @used : tensor<8xf32> ...
+    moe.weight @unused : tensor<8xf32> ...
+    ```
+  }];
+}
+
 def SelectGateSidePass : Pass<"janus-select-gate-side", "::mlir::ModuleOp"> {
   let summary = "makes the step function of each gate side";
   let description = [{
