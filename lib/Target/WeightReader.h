@@ -1,0 +1,70 @@
+//===- WeightReader.h - numbers of a moe.weight -----------------*- C++ -*-===//
+//
+// Reads rows of a weight from mapped files or inline values, converting the
+// storage type to f32 exactly.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_LIB_TARGET_WEIGHTREADER_H
+#define JANUS_LIB_TARGET_WEIGHTREADER_H
+
+#include "absl/status/statusor.h"
+#include "dialects/moe/IR/MoEOps.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace janus {
+
+/// Files of a model's folder, mapped read-only on first use. Pages already read are given back by `drop`.
+class MappedFiles {
+public:
+  explicit MappedFiles(std::string directory) : directory(std::move(directory)) {}
+  ~MappedFiles();
+  struct File {
+    const char *data = nullptr;
+    int64_t bytes = 0;
+  };
+  absl::StatusOr<File> map(const std::string &name);
+  /// Pages of every file leave this process's memory; they are read again when needed.
+  void drop();
+
+private:
+  std::string directory;
+  std::map<std::string, File> files;
+};
+
+/// One row of a weight: element k is at data + k * stride elements of the storage type.
+struct RowRef {
+  enum class Storage { kF32, kF16, kBF16, kF64 };
+  const char *data = nullptr; // null: the row is zero
+  int64_t stride = 0;
+  Storage storage = Storage::kF32;
+  float element(int64_t k) const;
+};
+
+/// A weight of shape [R, K], [E, R, K], or [R] (rows of one element).
+class WeightReader {
+public:
+  static absl::StatusOr<WeightReader> create(moe::WeightOp weight, MappedFiles &files);
+  const std::vector<int64_t> &shape() const { return dims; }
+  int64_t experts() const { return dims.size() == 3 ? dims[0] : 1; }
+  int64_t rows() const { return dims.size() == 1 ? dims[0] : dims[dims.size() - 2]; }
+  int64_t columns() const { return dims.size() == 1 ? 1 : dims.back(); }
+  RowRef row(int64_t expert, int64_t row) const;
+
+private:
+  struct View {
+    const char *data;
+    RowRef::Storage storage;
+    std::vector<int64_t> shape, strides;
+  };
+  std::vector<int64_t> dims;
+  std::vector<View> views;
+  std::shared_ptr<std::vector<float>> values; // of an inline weight
+};
+
+} // namespace janus
+
+#endif // JANUS_LIB_TARGET_WEIGHTREADER_H

@@ -1,0 +1,142 @@
+#include "tools/janus-compile/Options.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "janus/Target/Artifact.h"
+
+#include <optional>
+
+namespace janus {
+namespace {
+
+absl::Status oneOf(absl::string_view option, const std::string &found, const std::vector<std::string> &known) {
+  for (const std::string &name : known)
+    if (found == name)
+      return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(option, ": found \"", found, "\", expected ", absl::StrJoin(known, ", ")));
+}
+
+absl::Status setStage(absl::string_view option, const std::string &text, Stage &stage) {
+  std::optional<Stage> parsed = parseStage(text);
+  if (!parsed)
+    return absl::InvalidArgumentError(absl::StrCat(option, ": found \"", text, "\", expected ", stageNames()));
+  stage = *parsed;
+  return absl::OkStatus();
+}
+
+/// Applies `name` with its value; NotFound when there is no such option.
+absl::Status apply(CompileOptions &options, const std::string &name, const std::string &value) {
+  if (name == "--topology")
+    options.topology = value;
+  else if (name == "--model-dir")
+    options.modelDirectory = value;
+  else if (name == "--dump-stages-to")
+    options.dumpStagesTo = value;
+  else if (name == "--gate-side") {
+    options.stages.gateSide = value;
+    return oneOf(name, value, {"expert", "attention", "auto"});
+  } else if (name == "--target-cpu")
+    return parseTargets(value, options.targets);
+  else if (name == "--tokenizer") {
+    options.tokenizer = value;
+    return oneOf(name, value, {"bytes"});
+  } else if (name == "--contract") {
+    options.stages.contract = value == "tensor" ? Contract::kTensor : Contract::kAuto;
+    return oneOf(name, value, {"auto", "tensor"});
+  } else if (name == "--from")
+    return setStage(name, value, options.from);
+  else if (name == "--to")
+    return setStage(name, value, options.to);
+  else if (name == "-o" || name == "--output")
+    options.output = value;
+  else
+    return absl::NotFoundError(name);
+  return absl::OkStatus();
+}
+
+absl::Status check(CompileOptions &options) {
+  if (options.input.empty())
+    return absl::InvalidArgumentError("no model; expected: janus-compile model.onnx -o model.janus");
+  if (options.to < options.from)
+    return absl::InvalidArgumentError(absl::StrCat("--to=", stageInfo(options.to).name, " comes before --from=",
+                                                   stageInfo(options.from).name, "; the order is ", stageNames()));
+  if (options.to == Stage::kTarget && options.output.empty())
+    return absl::InvalidArgumentError("no output; expected -o model.janus (or --to=STAGE to print IR)");
+  if (!options.topology.empty() && !options.explain)
+    return absl::InvalidArgumentError("--topology only serves --explain; add --explain");
+  return absl::OkStatus();
+}
+
+} // namespace
+
+absl::StatusOr<CompileOptions> parseOptions(int argc, char **argv) {
+  CompileOptions options;
+  (void)parseTargets("x86-64-v3,x86-64-v4", options.targets);
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i], value;
+    if (argument == "--help" || argument == "-h") {
+      options.help = true;
+      return options;
+    }
+    if (argument == "--explain") {
+      options.explain = true;
+      continue;
+    }
+    if (!absl::StartsWith(argument, "-")) {
+      if (!options.input.empty())
+        return absl::InvalidArgumentError(absl::StrCat("found a second model \"", argument, "\", expected one"));
+      options.input = argument;
+      continue;
+    }
+    size_t equals = argument.find('=');
+    bool inside = equals != std::string::npos;
+    if (inside) {
+      value = argument.substr(equals + 1);
+      argument.resize(equals);
+    } else if (i + 1 < argc) {
+      value = argv[i + 1];
+    }
+    absl::Status status = apply(options, argument, value);
+    if (absl::IsNotFound(status))
+      return absl::InvalidArgumentError(absl::StrCat("unknown option ", argument, "; --help lists the options"));
+    if (!inside && i + 1 >= argc)
+      return absl::InvalidArgumentError(absl::StrCat(argument, " needs a value"));
+    if (!status.ok())
+      return status;
+    i += !inside;
+  }
+  if (absl::Status status = check(options); !status.ok())
+    return status;
+  return options;
+}
+
+std::string helpText() {
+  std::string text = R"(janus-compile model.onnx -o model.janus [options]
+
+Compiles an ONNX mixture-of-experts language model into an artifact: role programs for attention
+and expert instances, and packed weights. External weight files are found beside the model.
+
+  -o, --output DIR           the artifact; appears whole or not at all
+  --gate-side=SIDE           where the router runs: expert (default), attention, or auto (both, chosen at run time)
+  --target-cpu=LIST          x86-64-v3,x86-64-v4 (default), or native
+  --contract=auto|tensor     auto: a language model where recovery succeeds, else a tensor program;
+                             tensor: named tensors in, named tensors out, as the file declares
+  --tokenizer=bytes          a token is a byte; recorded in the artifact
+  --explain                  prints what was decided: meshes, transfers, memory
+  --topology=FILE            with --explain: messages and bytes for this topology
+  --from=STAGE --to=STAGE    the part of the pipeline to run; --from takes a dump as input, --to prints IR
+                             (to -o FILE if given)
+  --dump-stages-to=DIR       writes the IR after every stage to DIR/STAGE.mlir
+  --model-dir=DIR            where the files with weights are; default: the folder of the input
+  --help                     this text
+
+Stages, and what holds after each:
+)";
+  for (const StageInfo &info : allStages())
+    absl::StrAppend(&text, "  ", info.name, std::string(14 - std::string(info.name).size(), ' '), info.sentence, "\n");
+  return text + "\nExit code: 0 done, 1 the model or the file system is at fault, 2 usage.\n";
+}
+
+} // namespace janus
