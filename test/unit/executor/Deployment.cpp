@@ -1,6 +1,7 @@
 #include "test/unit/executor/Deployment.h"
 
 #include "absl/strings/str_cat.h"
+#include "runtime/executor/Clock.h"
 #include "test/unit/executor/TrivialKernels.h"
 
 #include <algorithm>
@@ -8,6 +9,8 @@
 namespace janus::hand {
 namespace {
 
+/// A hang is a failure, not a wait.
+constexpr int64_t kGiveUpNs = 60000000000;
 constexpr int64_t kSequences = 4, kPages = 12;
 
 int32_t Greedy(const float *logits, int64_t vocab, const SamplingParams &, int64_t) {
@@ -88,13 +91,13 @@ InstanceConfig Deployment::Config(Address address) {
   config.gate_side = options.side;
   config.model = &model;
   config.program = config.role == Role::kAttention ? &attention : &expert;
-  config.code = &Code();
+  config.code = code;
   config.kernels = &TrivialKernels();
   config.weights = &weights;
   config.topology = &topology;
   config.placement = placement.get();
   config.limits = TestLimits();
-  config.sampler = Greedy;
+  config.sampler = sampler ? sampler : Greedy;
   config.recorder = recorder;
   return config;
 }
@@ -152,7 +155,8 @@ void Deployment::Begin(StepDescriptor step, const std::vector<std::vector<StepSe
 
 std::vector<std::pair<Address, StepResult>> Deployment::Await(uint64_t step, size_t count) {
   std::vector<std::pair<Address, StepResult>> results;
-  while (results.size() < count) {
+  const int64_t end = Nanoseconds() + kGiveUpNs;
+  while (results.size() < count && Nanoseconds() < end) {
     Pump();
     Incoming message;
     while (controller->Poll(message)) {
@@ -216,7 +220,10 @@ absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence
     step.step = next_step;
     step.scheme = options.scheme;
     Begin(step, rows);
-    for (const auto &[from, result] : Await(next_step, active)) {
+    const std::vector<std::pair<Address, StepResult>> results = Await(next_step, active);
+    if (results.size() != active)
+      return absl::DeadlineExceededError(absl::StrCat("step ", next_step, ": ", results.size(), " results of ", active));
+    for (const auto &[from, result] : results) {
       if (result.error_code)
         return absl::Status(static_cast<absl::StatusCode>(result.error_code),
                             std::string(result.error.begin(), result.error.end()));

@@ -80,6 +80,8 @@ public:
   std::vector<std::unique_ptr<Endpoint>> endpoints;
   WorkerPool pool;
   Executor executor;
+  const abi::Program *code = &Code();
+  Sampler sampler;  // greedy
   RoutingRecorder recorder;
   uint64_t next_step = 1;
   /// Called when a poll made no progress; default: nothing.
