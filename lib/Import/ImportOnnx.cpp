@@ -20,7 +20,7 @@ StringRef hintFor(const onnx::Node &node) {
       .Case("PagedAttention", "re-export with GroupQueryAttention (no paged cache)")
       .Cases({"QMoE", "MatMulNBits", "GatherBlockQuantized", "DequantizeLinear"}, "quantised weights are not supported; export in float32 or float16")
       .Cases({"MultiHeadAttention", "Attention"}, "re-export with GroupQueryAttention")
-      .Default("export with operators of ai.onnx, or with the fused MoE and GroupQueryAttention");
+      .Default("export with the fused MoE and GroupQueryAttention, or fold constants first");
 }
 
 class Importer {
@@ -280,7 +280,10 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Dia
 
 bool importOnnxAsText(StringRef path, std::string &text, raw_ostream &errors) {
   MLIRContext context(MLIRContext::Threading::DISABLED);
-  context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) { errors << diagnostic.getLocation() << ": " << diagnostic.str() << "\n"; });
+  context.getDiagEngine().registerHandler([&](Diagnostic &diagnostic) {
+    bool remark = diagnostic.getSeverity() == DiagnosticSeverity::Remark;
+    errors << path << ": " << (remark ? "remark: " : "error: ") << diagnostic.str() << "\n";
+  });
   onnx::Diagnostics diagnostics;
   OwningOpRef<ModuleOp> module = importOnnx(path, &context, diagnostics);
   errors << diagnostics.str();

@@ -55,7 +55,7 @@ std::optional<SymExpr> evaluate(Operation *op, const SymExpr &a, const SymExpr &
   if (isa<AndOp>(op) && x && y) return SymExpr(*x && *y);
   if (isa<OrOp>(op) && x && y) return SymExpr(*x || *y);
   if (isa<DivOp>(op) && !b.isConstant(0)) {
-    if (x && y) return SymExpr(*x / *y);
+    if (x && y) return *y == -1 ? SymExpr(0) - a : SymExpr(*x / *y);
     if (auto exact = SymExpr::divideExactly(a, b)) return *exact;
     if (a.isNonNegative() && b.isNonNegative()) return SymExpr::floordiv(a, b);
   }

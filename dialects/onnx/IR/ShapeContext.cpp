@@ -75,12 +75,17 @@ std::optional<SmallVector<int64_t>> ShapeContext::constants(Value value) const {
 }
 
 void ShapeContext::set(Value value, Type element, ArrayRef<SymExpr> dims) {
-  if (value)
-    value.setType(getTensorType(dims, element));
+  if (!value)
+    return;
+  Dims bounded(dims.begin(), dims.end());
+  for (SymExpr &dim : bounded)
+    if (dim.isLarge()) // opaque from here on; it has no bound that could be written
+      dim = SymExpr::symbol(("large" + Twine(opaque_++)).str());
+  value.setType(getTensorType(bounded, element));
 }
 
 void ShapeContext::setValues(Value value, ArrayRef<SymExpr> values) {
-  if (value && values.size() <= kMaxValues)
+  if (value && values.size() <= kMaxValues && llvm::none_of(values, [](const SymExpr &expr) { return expr.isLarge(); }))
     values_[value] = Dims(values.begin(), values.end());
 }
 

@@ -68,6 +68,7 @@ private:
   llvm::DenseMap<mlir::Value, Dims> values_;
   llvm::MapVector<mlir::StringAttr, SymExpr> bounds_;
   llvm::SmallVector<std::pair<SymExpr, SymExpr>> requirements_;
+  unsigned opaque_ = 0;
 };
 
 } // namespace janus::onnx

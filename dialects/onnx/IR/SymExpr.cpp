@@ -9,7 +9,9 @@ bool isNameChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) || 
 constexpr size_t kMaxTerms = 256;
 constexpr int kMaxDepth = 64;
 
-int64_t floorDivide(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+int64_t negate(int64_t a) { return static_cast<int64_t>(-static_cast<uint64_t>(a)); }
+/// b is not 0. The least integer by -1 would trap, so -1 stands apart.
+int64_t floorDivide(int64_t a, int64_t b) { return b == -1 ? negate(a) : a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 } // namespace
 
 SymExpr::SymExpr(int64_t value) { add({}, value); }
@@ -39,6 +41,16 @@ SymExpr SymExpr::symbol(std::string_view name) {
   if (clean.empty() || std::isdigit(static_cast<unsigned char>(clean[0])))
     clean.insert(clean.begin(), '_');
   return atom(clean);
+}
+
+bool SymExpr::isLarge() const {
+  size_t size = 0;
+  for (const auto &[product, coefficient] : terms_) {
+    size += 8;
+    for (const std::string &atom : product)
+      size += atom.size();
+  }
+  return size > kMaxText;
 }
 
 std::optional<int64_t> SymExpr::constant() const {
@@ -126,9 +138,10 @@ std::optional<SymExpr> SymExpr::divideExactly(const SymExpr &a, const SymExpr &b
         return std::nullopt;
       rest.erase(it);
     }
-    if (coefficient % number)
+    int64_t part = floorDivide(coefficient, number);
+    if (static_cast<uint64_t>(part) * static_cast<uint64_t>(number) != static_cast<uint64_t>(coefficient))
       return std::nullopt;
-    quotient.add(rest, coefficient / number);
+    quotient.add(rest, part);
   }
   return quotient;
 }
@@ -147,7 +160,7 @@ SymExpr SymExpr::ceildiv(const SymExpr &a, const SymExpr &b) {
   if (b.isConstant(0))
     return function("ceildiv", a, b);
   if (a.constant() && b.constant())
-    return -floorDivide(-*a.constant(), *b.constant());
+    return negate(floorDivide(negate(*a.constant()), *b.constant()));
   if (auto exact = divideExactly(a, b))
     return *exact;
   return function("ceildiv", a, b);
@@ -157,7 +170,7 @@ SymExpr SymExpr::mod(const SymExpr &a, const SymExpr &b) {
   if (b.isConstant(0))
     return function("mod", a, b);
   if (a.constant() && b.constant())
-    return *a.constant() - floorDivide(*a.constant(), *b.constant()) * *b.constant();
+    return SymExpr(*a.constant()) - SymExpr(floorDivide(*a.constant(), *b.constant())) * b;
   if (divideExactly(a, b))
     return 0;
   return function("mod", a, b);

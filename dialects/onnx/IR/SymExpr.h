@@ -54,6 +54,9 @@ public:
   static SymExpr max(const SymExpr &a, const SymExpr &b);
   /// a / b when that is a polynomial.
   static std::optional<SymExpr> divideExactly(const SymExpr &a, const SymExpr &b);
+  /// True when the text is longer than kMaxText: such an expression is not worth carrying on.
+  bool isLarge() const;
+  static constexpr size_t kMaxText = 2048;
   /// True when the value cannot be negative for any symbols of at least 0.
   bool isNonNegative() const;
 

@@ -1,0 +1,100 @@
+// RUN: janus-opt %s --janus-infer-shapes --split-input-file | FileCheck %s
+
+// Flattening tokens gives a product of symbols; -1 divides it out again.
+// CHECK-LABEL: @flatten
+// CHECK: onnx.Reshape({{.*}} -> tensor<?x64xf32, #onnx.dims<"B*S", 64>>
+// CHECK: onnx.Reshape({{.*}} -> tensor<?x?x16xf32, #onnx.dims<"B", "4*S", 16>>
+func.func @flatten(%x: tensor<?x?x64xf32, #onnx.dims<"B", "S", 64>>) {
+  %flat = onnx.constant dense<[-1, 64]> : tensor<2xi64>
+  %heads = onnx.constant dense<[0, -1, 16]> : tensor<3xi64>
+  %0 = onnx.Reshape(%x, %flat) : (tensor<?x?x64xf32, #onnx.dims<"B", "S", 64>>, tensor<2xi64>) -> !onnx.unknown
+  %1 = onnx.Reshape(%x, %heads) : (tensor<?x?x64xf32, #onnx.dims<"B", "S", 64>>, tensor<3xi64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// A shape computed by Shape, Gather, Mul, Concat reaches a Reshape as values.
+// CHECK-LABEL: @computed
+// CHECK: onnx.Reshape({{.*}} -> tensor<?x4xf32, #onnx.dims<"2*S", 4>>
+// CHECK: onnx.ConstantOfShape({{.*}} -> tensor<?x4xf32, #onnx.dims<"2*S", 4>>
+// CHECK: onnx.Range({{.*}} -> tensor<?xi64, #onnx.dims<"2*S">>
+func.func @computed(%x: tensor<?x8xf32, #onnx.dims<"S", 8>>) {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %two = onnx.constant dense<2> : tensor<1xi64>
+  %four = onnx.constant dense<4> : tensor<1xi64>
+  %shape = onnx.Shape(%x) : (tensor<?x8xf32, #onnx.dims<"S", 8>>) -> !onnx.unknown
+  %s = onnx.Gather(%shape, %zero) {axis = 0 : i64} : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  %s2 = onnx.Mul(%s, %two) : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  %new = onnx.Concat(%s2, %four) {axis = 0 : i64} : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  %y = onnx.Reshape(%x, %new) : (tensor<?x8xf32, #onnx.dims<"S", 8>>, !onnx.unknown) -> !onnx.unknown
+  %z = onnx.ConstantOfShape(%new) : (!onnx.unknown) -> !onnx.unknown
+  %first = onnx.Squeeze(%s2) : (!onnx.unknown) -> !onnx.unknown
+  %start = onnx.constant dense<0> : tensor<i64>
+  %step = onnx.constant dense<1> : tensor<i64>
+  %r = onnx.Range(%start, %first, %step) : (tensor<i64>, !onnx.unknown, tensor<i64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// The idiom Where(Equal(shape, -1), ones, shape) is decided: a size is never negative.
+// CHECK-LABEL: @broadcast_shape
+// CHECK: onnx.Expand({{.*}} -> tensor<?x4xf32, #onnx.dims<"S", 4>>
+func.func @broadcast_shape(%x: tensor<1x4xf32>, %y: tensor<?x4xf32, #onnx.dims<"S", 4>>) {
+  %shape = onnx.Shape(%y) : (tensor<?x4xf32, #onnx.dims<"S", 4>>) -> !onnx.unknown
+  %minus = onnx.constant dense<-1> : tensor<i64>
+  %ones = onnx.constant dense<1> : tensor<2xi64>
+  %is = onnx.Equal(%shape, %minus) : (!onnx.unknown, tensor<i64>) -> !onnx.unknown
+  %want = onnx.Where(%is, %ones, %shape) : (!onnx.unknown, tensor<2xi64>, !onnx.unknown) -> !onnx.unknown
+  %e = onnx.Expand(%x, %want) : (tensor<1x4xf32>, !onnx.unknown) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// Sizes known only from data are new symbols with an upper bound.
+// CHECK: func.func @data_dependent
+// CHECK-SAME: onnx.bounds = {nonzero0 = "8*S"}
+// CHECK: onnx.NonZero({{.*}} -> tensor<2x?xi64, #onnx.dims<2, "nonzero0">>
+func.func @data_dependent(%x: tensor<?x8xi1, #onnx.dims<"S", 8>>) {
+  %0 = onnx.NonZero(%x) : (tensor<?x8xi1, #onnx.dims<"S", 8>>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// What can only be checked at run time is left to the entry code.
+// CHECK: func.func @checked_at_entry
+// CHECK-SAME: onnx.require = ["K == L"]
+func.func @checked_at_entry(%a: tensor<4x?xf32, #onnx.dims<4, "K">>, %b: tensor<?x8xf32, #onnx.dims<"L", 8>>) {
+  %0 = onnx.MatMul(%a, %b) : (tensor<4x?xf32, #onnx.dims<4, "K">>, tensor<?x8xf32, #onnx.dims<"L", 8>>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// A symbol that an operator fixes is replaced everywhere.
+// CHECK: func.func @settled(%{{.*}}: tensor<4x16xf32>
+// CHECK: onnx.MatMul({{.*}}) : (tensor<4x16xf32>, tensor<16x8xf32>) -> tensor<4x8xf32>
+func.func @settled(%a: tensor<4x?xf32, #onnx.dims<4, "K">>, %b: tensor<16x8xf32>) {
+  %0 = onnx.MatMul(%a, %b) : (tensor<4x?xf32, #onnx.dims<4, "K">>, tensor<16x8xf32>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// Slices keep expressions; positions past the end are clamped.
+// CHECK-LABEL: @slices
+// CHECK: onnx.Slice({{.*}} -> tensor<?x4xf32, #onnx.dims<"S", 4>>
+// CHECK: onnx.Slice({{.*}} -> tensor<?x4xf32, #onnx.dims<"P", 4>>
+func.func @slices(%x: tensor<?x8xf32, #onnx.dims<"S", 8>>, %y: tensor<?x4xf32, #onnx.dims<"P+S", 4>>, %p: tensor<?xf32, #onnx.dims<"P">>) {
+  %zero = onnx.constant dense<0> : tensor<1xi64>
+  %one = onnx.constant dense<1> : tensor<1xi64>
+  %four = onnx.constant dense<4> : tensor<1xi64>
+  %far = onnx.constant dense<9223372036854775807> : tensor<1xi64>
+  %0 = onnx.Slice(%x, %four, %far, %one) : (tensor<?x8xf32, #onnx.dims<"S", 8>>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+  %n = onnx.Shape(%p) : (tensor<?xf32, #onnx.dims<"P">>) -> !onnx.unknown
+  %1 = onnx.Slice(%y, %zero, %n, %zero) : (tensor<?x4xf32, #onnx.dims<"P+S", 4>>, tensor<1xi64>, !onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  return
+}
