@@ -2,6 +2,7 @@
 #ifndef JANUS_LIB_LOWERING_EMISSION_H
 #define JANUS_LIB_LOWERING_EMISSION_H
 
+#include "dialects/moe/IR/MoEOps.h"
 #include "lib/Lowering/CodeBuilder.h"
 #include "lib/Lowering/FragmentPlan.h"
 
@@ -43,6 +44,9 @@ mlir::LogicalResult emitRowOp(Frame &frame, mlir::Operation *op, mlir::Value row
 
 /// Row `row` of a copy between two places.
 void emitCopy(Frame &frame, const View &from, const View &to, mlir::Value row);
+
+/// activation(gate), or activation(gate) * up where `up` is not null, on 16 lanes.
+mlir::Value emitActivation(CodeBuilder &code, moe::ActivationAttr activation, mlir::Value gate, mlir::Value up);
 
 } // namespace janus::lowering
 

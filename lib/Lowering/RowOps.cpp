@@ -144,6 +144,15 @@ void emitCombine(Frame &frame, moe::CombineOp op, Value row) {
   });
 }
 
+void emitActivate(Frame &frame, moe::ActivateOp op, Value row) {
+  SmallVector<Value> inputs = {frame.row(op.getGate(), row)};
+  if (op.getUp())
+    inputs.push_back(frame.row(op.getUp(), row));
+  emitLanes(frame, inputs, frame.row(op.getResult(), row), columnsOf(op.getType()), [&](ArrayRef<Value> values) {
+    return emitActivation(frame.code, op.getActivation(), values[0], op.getUp() ? values[1] : Value());
+  });
+}
+
 } // namespace
 
 LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
@@ -153,6 +162,7 @@ LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
       .Case([&](moe::NormOp op) { return emitNorm(frame, op, row), success(); })
       .Case([&](moe::RotaryOp op) { return emitRotary(frame, op, row), success(); })
       .Case([&](moe::CombineOp op) { return emitCombine(frame, op, row), success(); })
+      .Case([&](moe::ActivateOp op) { return emitActivate(frame, op, row), success(); })
       .Case([&](moe::AddOp op) {
         emitLanes(frame, {frame.row(op.getA(), row), frame.row(op.getB(), row)}, frame.row(op.getResult(), row),
                   columnsOf(op.getType()), [&](ArrayRef<Value> x) { return frame.code.addf(x[0], x[1]); });
