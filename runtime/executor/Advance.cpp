@@ -10,6 +10,12 @@ namespace janus {
 
 using executor::Received;
 
+namespace {
+
+constexpr uint32_t kPollsPerPeerCheck = 256;
+
+} // namespace
+
 void Instance::State::RunParallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) {
   static_cast<State *>(context)->pool->Parallel(task, args, count, std::max<int64_t>(grain, 1));
 }
@@ -77,18 +83,32 @@ void Instance::State::Abandon() {
   mail->Close();
 }
 
-void Instance::State::Expire(int64_t waited_ms) {
-  if (!root)
-    return;
-  absl::Status expired = absl::DeadlineExceededError(absl::StrCat(Awaits(), ", for ", waited_ms, " ms without progress"));
+/// Ends the step with an error, which the controller is told.
+void Instance::State::GiveUp(absl::Status status) {
   const bool reporting = !error.ok();
   Abandon();
   if (reporting) // and the controller takes no messages: nobody is left to tell
     return;
   mail->Open(descriptor.epoch, descriptor.step);
-  error = std::move(expired);
+  error = std::move(status);
   root = Report();
   innermost = root.get();
+}
+
+void Instance::State::Expire(int64_t waited_ms) {
+  if (root)
+    GiveUp(absl::DeadlineExceededError(absl::StrCat(Awaits(), ", for ", waited_ms, " ms without progress")));
+}
+
+/// Asks now and then whether the awaited peer is still there.
+bool Instance::State::PeerIsGone() {
+  if (++idle_polls % kPollsPerPeerCheck != 0)
+    return false;
+  absl::Status status = mail->PeerStatus(waiter->peer());
+  if (status.ok())
+    return false;
+  GiveUp(absl::Status(status.code(), absl::StrCat(Awaits(), ": ", status.message())));
+  return true;
 }
 
 bool Instance::State::Advance(WorkerPool &workers) {
@@ -102,12 +122,14 @@ bool Instance::State::Advance(WorkerPool &workers) {
       any = true;
       continue;
     }
-    if (!root || (waiter && !waiter->Try()))
+    if (!root || (waiter && !waiter->Try() && !PeerIsGone()))
       return any;
     any = true;
+    idle_polls = 0;
     waiter = nullptr;
-    innermost.resume();
-    if (root.done())
+    if (root)
+      innermost.resume();
+    if (root && root.done())
       Abandon();
   }
   return any;

@@ -54,8 +54,8 @@ const abi::Assignment &AssignmentBuilder::Build() {
       pair_weight[to] = weight_of[from];
       step_row[to] = static_cast<int32_t>(row);
     }
-  result = {groups,          pairs,           group_slot.data(), group_begin.data(),
-            pair_row.data(), pair_rank.data(), pair_weight.data()};
+  result = {
+      groups, pairs, group_slot.data(), group_begin.data(), pair_row.data(), pair_rank.data(), pair_weight.data()};
   return result;
 }
 

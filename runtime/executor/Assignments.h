@@ -29,10 +29,10 @@ public:
 
 private:
   int64_t rows = 0, k = 0;
-  std::vector<int32_t> slot_of;     // [rows * k], -1: not here
-  std::vector<int32_t> x_row_of;    // [rows * k]
-  std::vector<float> weight_of;     // [rows * k]
-  std::vector<int32_t> count;       // [slots], then the cursor of each slot
+  std::vector<int32_t> slot_of;  // [rows * k], -1: not here
+  std::vector<int32_t> x_row_of; // [rows * k]
+  std::vector<float> weight_of;  // [rows * k]
+  std::vector<int32_t> count;    // [slots], then the cursor of each slot
   std::vector<int32_t> group_slot, group_begin, pair_row, pair_rank, step_row;
   std::vector<float> pair_weight;
   abi::Assignment result = {};

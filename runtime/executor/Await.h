@@ -23,6 +23,7 @@ struct Instance::State::GetAwaiter : Waiter {
   GetAwaiter(State &state, const executor::Key &key) : state(state), key(key) {}
   bool Try() override { return state.mail->Take(key, message); }
   std::string Describe() const override { return executor::Describe(key); }
+  Address peer() const override { return key.source; }
   bool await_ready() {
     state.mail->Expect(key);
     return Try();
@@ -51,6 +52,7 @@ struct Instance::State::RoomAwaiter : Waiter {
   std::string Describe() const override {
     return absl::StrCat("room for ", bytes, " bytes to ", janus::Describe(to), ", ", executor::Describe(key));
   }
+  Address peer() const override { return to; }
   bool Try() override { return state.mail->Reserve(to, key, bytes, room); }
   bool await_ready() { return Try(); }
   void await_suspend(std::coroutine_handle<> handle) {
@@ -75,8 +77,7 @@ inline Instance::State::GetAwaiter Instance::State::Get(Phase phase, Address fro
   return GetAwaiter(*this, {layer, phase, from, part});
 }
 
-inline Instance::State::RoomAwaiter Instance::State::Room(Address to, Phase phase, int32_t part,
-                                                          int64_t bytes) {
+inline Instance::State::RoomAwaiter Instance::State::Room(Address to, Phase phase, int32_t part, int64_t bytes) {
   return RoomAwaiter(*this, to, {layer, phase, mail->self(), part}, bytes);
 }
 

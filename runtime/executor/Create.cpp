@@ -74,7 +74,8 @@ absl::Status CheckInstruction(const Instruction &step, const InstanceConfig &con
   const int64_t k = config.model->moe_layers[step.layer].k;
   if (transfer.columns < 1 || transfer.k != k || transfer.routed != (config.gate_side == GateSide::kAttention))
     return wrong("transfer ", step.transfer, ": found ", transfer.columns, " columns, k ", transfer.k,
-                 transfer.routed ? ", routed" : ", not routed", ", expected k ", k, " and the gate side of the program");
+                 transfer.routed ? ", routed" : ", not routed", ", expected k ", k,
+                 " and the gate side of the program");
   const size_t moved = step.op == Op::kDispatch && transfer.routed ? 3 : 1;
   if (step.operands.size() != moved)
     return wrong("found ", step.operands.size(), " values, expected ", moved);
@@ -98,10 +99,9 @@ absl::Status Instance::State::CheckConfig() {
   const InstanceLimits &limits = config.limits;
   if (limits.rows < 1 || limits.step_rows < limits.rows ||
       (attention() && (limits.wanted < 1 || limits.sequences < 1 || limits.pages < 1)))
-    return absl::InvalidArgumentError(absl::StrCat("instance limits: found ", limits.rows, " rows, ", limits.step_rows,
-                                                   " step rows, ", limits.wanted, " wanted, ", limits.sequences,
-                                                   " sequences, ", limits.pages,
-                                                   " pages, expected 1 or more of each and step rows >= rows"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "instance limits: found ", limits.rows, " rows, ", limits.step_rows, " step rows, ", limits.wanted, " wanted, ",
+        limits.sequences, " sequences, ", limits.pages, " pages, expected 1 or more of each and step rows >= rows"));
   if (limits.step_rows > (int64_t{1} << 24))
     return absl::InvalidArgumentError(
         absl::StrCat("instance limits: found ", limits.step_rows, " step rows, expected at most 2^24"));
@@ -109,7 +109,8 @@ absl::Status Instance::State::CheckConfig() {
     return absl::InvalidArgumentError(
         absl::StrCat("instance: found ", Name(), ", expected an id below ", attention() ? m : n));
   const PlacementShape &shape = config.placement->shape();
-  bool fits = shape.instances == n && config.placement->layers() == static_cast<int64_t>(config.model->moe_layers.size());
+  bool fits =
+      shape.instances == n && config.placement->layers() == static_cast<int64_t>(config.model->moe_layers.size());
   for (int64_t i = 0; fits && i < config.placement->layers(); ++i)
     fits = shape.experts[i] == config.model->moe_layers[i].experts;
   if (!fits)
@@ -148,7 +149,8 @@ absl::Status Instance::State::CheckProgram() {
         Named{"logits", program.outputs, logits_value, ElementType::kF32, abi::kWanted, config.model->vocab}}) {
     auto it = named.map.find(named.name);
     if (it == named.map.end())
-      return Mismatch("attention program", absl::StrCat("no value named ", named.name), "one", "compile the model again");
+      return Mismatch("attention program", absl::StrCat("no value named ", named.name), "one",
+                      "compile the model again");
     const ValueDesc &value = program.values[it->second];
     if (value.type != named.type || value.symbol != named.symbol || value.columns != named.columns)
       return Mismatch(absl::StrCat("value ", named.name), absl::StrCat(value.columns, " columns"),
@@ -238,8 +240,8 @@ absl::Status Instance::State::Bind() {
     return status;
   const Address self = {attention() ? EndpointKind::kAttention : EndpointKind::kExpert, id};
   if (config.endpoint->self() != self)
-    return absl::InvalidArgumentError(absl::StrCat("instance: found the endpoint of ", Describe(config.endpoint->self()),
-                                                   ", expected that of ", Describe(self)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "instance: found the endpoint of ", Describe(config.endpoint->self()), ", expected that of ", Describe(self)));
   // Two phases of a step and the start of the next one, from every peer.
   mail.emplace(*config.endpoint, 64 + 8 * static_cast<size_t>(m + n), stats);
   Allocate();

@@ -41,8 +41,8 @@ Task Instance::State::DispatchWhole(const Instruction &step) {
     } else if (bytes) {
       Received message = co_await Get(Phase::kGather, Attention(member), 0);
       if (static_cast<int64_t>(message.bytes().size()) != bytes)
-        co_return absl::DataLossError(absl::StrCat("rows of attention ", member, ": found ", message.bytes().size(),
-                                                   " bytes, expected ", bytes));
+        co_return absl::DataLossError(
+            absl::StrCat("rows of attention ", member, ": found ", message.bytes().size(), " bytes, expected ", bytes));
       std::memcpy(to, message.bytes().data(), bytes);
     }
     to += bytes;

@@ -69,12 +69,11 @@ Task Instance::State::DispatchRouted(const Instruction &step) {
     RoutedView &view = held_views.back();
     JANUS_CO_RETURN_IF_ERROR(executor::ParseRouted(held.back().bytes(), limits, view));
     const int64_t rows = descriptor.rows[member];
-    if (view.row_count != rows || view.pair_count != rows * transfer.k ||
-        view.Pair(0).step_row != row_begin[member] ||
+    if (view.row_count != rows || view.pair_count != rows * transfer.k || view.Pair(0).step_row != row_begin[member] ||
         view.Pair(view.pair_count - 1).step_row != row_begin[member] + rows - 1)
-      co_return absl::DataLossError(absl::StrCat("rows of attention ", member, ": found ", view.row_count, " rows with ",
-                                                 view.pair_count, " pairs, expected all ", rows, " rows from ",
-                                                 row_begin[member], " with ", transfer.k, " pairs each"));
+      co_return absl::DataLossError(absl::StrCat(
+          "rows of attention ", member, ": found ", view.row_count, " rows with ", view.pair_count,
+          " pairs, expected all ", rows, " rows from ", row_begin[member], " with ", transfer.k, " pairs each"));
   }
   if (descriptor.scheme == 2) {
     Task send = SendRouted(Expert(routes.expert[routes.designated(home)].leader()), Phase::kNode, home, all);

@@ -42,35 +42,34 @@ using Sampler =
 /// attention-instance order. Called by one instance per layer and step (the
 /// lowest expert instance under EGate, the lowest active attention instance
 /// under AGate) on its executor's thread.
-using RoutingRecorder =
-    std::function<void(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids)>;
+using RoutingRecorder = std::function<void(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids)>;
 
 /// What the instance's memory is sized for. Descriptors beyond it are refused.
 struct InstanceLimits {
-  int64_t rows = 0;       // of one attention instance in a step
-  int64_t step_rows = 0;  // of all attention instances together in a step
-  int64_t wanted = 0;     // rows of one attention instance whose logits are wanted
-  int64_t sequences = 0;  // sequence slots of an attention instance
-  int64_t pages = 0;      // KV pages of an attention instance
+  int64_t rows = 0;      // of one attention instance in a step
+  int64_t step_rows = 0; // of all attention instances together in a step
+  int64_t wanted = 0;    // rows of one attention instance whose logits are wanted
+  int64_t sequences = 0; // sequence slots of an attention instance
+  int64_t pages = 0;     // KV pages of an attention instance
 };
 
 /// Everything an instance is made of. Pointers are borrowed and outlive it.
 struct InstanceConfig {
   Role role = Role::kAttention;
-  int64_t id = 0;  // among the instances of its role
+  int64_t id = 0; // among the instances of its role
   GateSide gate_side = GateSide::kExpert;
   const ModelDesc *model = nullptr;
-  const RoleProgram *program = nullptr;     // of this role and gate side
-  const abi::Program *code = nullptr;       // holds the program's fragments, by name
+  const RoleProgram *program = nullptr; // of this role and gate side
+  const abi::Program *code = nullptr;   // holds the program's fragments, by name
   const abi::KernelTable *kernels = nullptr;
   WeightSource *weights = nullptr;
   const Topology *topology = nullptr;
   const Placement *placement = nullptr;
-  Endpoint *endpoint = nullptr;             // this instance's own
+  Endpoint *endpoint = nullptr; // this instance's own
   InstanceLimits limits;
-  Sampler sampler;                          // attention instances
-  RoutingRecorder recorder;                 // optional
-  bool count_tokens = false;                // fill LayerStats::tokens
+  Sampler sampler;           // attention instances
+  RoutingRecorder recorder;  // optional
+  bool count_tokens = false; // fill LayerStats::tokens
 };
 
 /// Bytes of a KV page: page_tokens tokens of all caches of the model.

@@ -89,6 +89,8 @@ public:
   const absl::Status &status() const { return error; }
 
   Address self() const { return endpoint.self(); }
+  /// Not ok once the peer is known to be gone.
+  absl::Status PeerStatus(Address peer) { return endpoint.PeerStatus(peer); }
 
 private:
   enum class Fate { kKeep, kOld, kDuplicate, kUnexpected };
@@ -101,7 +103,7 @@ private:
   InstanceStats &stats;
   std::vector<Received> kept;
   std::vector<Received> control;
-  std::vector<Key> taken;  // in the current phase
+  std::vector<Key> taken; // in the current phase
   Key current;
   uint32_t epoch = 0;
   uint64_t step = 0;

@@ -84,7 +84,8 @@ MemorySizes Instance::State::Sizes() const {
     return sizes;
   const bool routed = config.gate_side == GateSide::kAttention;
   const executor::NodeGroup &group = routes.attention[routes.attention_group[id]];
-  const int64_t together = std::min<int64_t>(static_cast<int64_t>(group.members.size()) * limits.rows, limits.step_rows);
+  const int64_t together =
+      std::min<int64_t>(static_cast<int64_t>(group.members.size()) * limits.rows, limits.step_rows);
   sizes.all_ids = routed ? limits.step_rows * k : 0;
   sizes.pairs = routed ? limits.rows * k : 0;
   sizes.staging = !routed && group.leader() == id ? together * columns * 4 : 0;

@@ -17,19 +17,18 @@ absl::Status ParseRouted(absl::Span<const char> bytes, const RoutedLimits &limit
     if (pair.slot < 0 || pair.slot >= limits.slots || pair.rank < 0 || pair.rank >= limits.k || pair.step_row < 0 ||
         pair.step_row >= limits.step_rows || (!same && pair.row != last.row + 1) ||
         (same ? pair.step_row != last.step_row || pair.rank <= last.rank : pair.step_row <= last.step_row))
-      return absl::DataLossError(
-          absl::StrCat("pair ", out.pair_count, ": found slot ", pair.slot, ", row ", pair.row, ", step row ",
-                       pair.step_row, ", rank ", pair.rank, ", expected slot below ", limits.slots,
-                       ", step row below ", limits.step_rows, ", rank below ", limits.k, ", after row ", last.row,
-                       ", step row ", last.step_row));
+      return absl::DataLossError(absl::StrCat(
+          "pair ", out.pair_count, ": found slot ", pair.slot, ", row ", pair.row, ", step row ", pair.step_row,
+          ", rank ", pair.rank, ", expected slot below ", limits.slots, ", step row below ", limits.step_rows,
+          ", rank below ", limits.k, ", after row ", last.row, ", step row ", last.step_row));
     ++out.pair_count;
     out.row_count = pair.row + 1;
     last = pair;
   }
   if (out.pair_count * kPair + out.row_count * row_bytes != size)
     return absl::DataLossError(absl::StrCat("found ", size, " bytes, expected ", out.pair_count, " pairs and ",
-                                            out.row_count, " rows of ", limits.columns, " columns: ",
-                                            out.pair_count * kPair + out.row_count * row_bytes));
+                                            out.row_count, " rows of ", limits.columns,
+                                            " columns: ", out.pair_count * kPair + out.row_count * row_bytes));
   out.rows = bytes.data() + out.pair_count * kPair;
   return absl::OkStatus();
 }

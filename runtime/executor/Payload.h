@@ -52,8 +52,8 @@ absl::Status ParseRouted(absl::Span<const char> bytes, const RoutedLimits &limit
 
 /// Which pairs are meant: those of the expert instances that are wanted.
 struct SlotFilter {
-  const uint8_t *wanted = nullptr;  // [instances], null: all
-  int64_t per_instance = 1;         // slots
+  const uint8_t *wanted = nullptr; // [instances], null: all
+  int64_t per_instance = 1;        // slots
   bool operator()(const RoutedPair &pair) const { return !wanted || wanted[pair.slot / per_instance] != 0; }
 };
 /// Bytes of what `filter` wants of `views`, which follow each other.

@@ -29,8 +29,8 @@ absl::Status Instance::State::OpenStep() {
   for (int32_t i = 0; i < m; ++i) {
     const int64_t rows = descriptor.rows[i];
     if (rows > config.limits.rows || step_rows + rows > config.limits.step_rows)
-      return absl::InvalidArgumentError(absl::StrCat("step descriptor: found ", rows, " rows of attention ", i, " after ",
-                                                     step_rows, ", expected at most ", config.limits.rows,
+      return absl::InvalidArgumentError(absl::StrCat("step descriptor: found ", rows, " rows of attention ", i,
+                                                     " after ", step_rows, ", expected at most ", config.limits.rows,
                                                      " of one instance and ", config.limits.step_rows, " together"));
     row_begin[i] = step_rows;
     std::fill_n(row_owner.begin() + step_rows, rows, i);
@@ -131,8 +131,7 @@ Task Instance::State::Play() {
   const int32_t home = attention() ? routes.attention_group[id] : -1;
   // An attention instance without rows has only to relay for its node.
   const bool relays = my_rows == 0 && attention();
-  if (step_rows == 0 ||
-      (relays && (direct() || group_rows[home] == 0 || routes.attention[home].leader() != id)))
+  if (step_rows == 0 || (relays && (direct() || group_rows[home] == 0 || routes.attention[home].leader() != id)))
     co_return absl::OkStatus();
   for (at = 0; at < config.program->steps.size(); ++at) {
     const Instruction &step = config.program->steps[at];
@@ -201,8 +200,8 @@ absl::Status Instance::State::RunCall(const Instruction &step, const BoundCall &
   ScopedFloatEnvironment environment;
   call.fragment->run(&arguments);
   if (failed.load(std::memory_order_acquire))
-    return absl::Status(error.code(), absl::StrCat("fragment ", call.fragment->name, ", layer ", step.layer, ": ",
-                                                   error.message()));
+    return absl::Status(error.code(),
+                        absl::StrCat("fragment ", call.fragment->name, ", layer ", step.layer, ": ", error.message()));
   return absl::OkStatus();
 }
 

@@ -22,8 +22,8 @@ absl::Status Instance::State::PlaceWhole(const Received &message, const Instruct
   for (int32_t source : from)
     rows += descriptor.rows[source];
   if (static_cast<int64_t>(message.bytes().size()) != rows * row_bytes)
-    return absl::DataLossError(absl::StrCat("activations: found ", message.bytes().size(), " bytes, expected ", rows,
-                                            " rows of ", row_bytes));
+    return absl::DataLossError(
+        absl::StrCat("activations: found ", message.bytes().size(), " bytes, expected ", rows, " rows of ", row_bytes));
   const char *at = message.bytes().data();
   for (int32_t source : from) {
     std::memcpy(values[step.operands[0]].as() + row_begin[source] * row_bytes, at, descriptor.rows[source] * row_bytes);
@@ -53,8 +53,8 @@ absl::Status Instance::State::PlaceRouted(const RoutedView &view, const Instruct
     }
     if (!assignment->Add(pair.step_row, pair.rank, static_cast<int32_t>(pair.slot % slots),
                          static_cast<int32_t>(received_rows - 1), pair.weight))
-      return absl::DataLossError(absl::StrCat("activations: step row ", pair.step_row, ", rank ", pair.rank,
-                                              " came twice, expected once"));
+      return absl::DataLossError(
+          absl::StrCat("activations: step row ", pair.step_row, ", rank ", pair.rank, " came twice, expected once"));
   }
   return absl::OkStatus();
 }

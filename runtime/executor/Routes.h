@@ -12,7 +12,7 @@ namespace janus::executor {
 /// The instances of one role on one node.
 struct NodeGroup {
   int32_t node = 0;
-  std::vector<int32_t> members;  // ascending
+  std::vector<int32_t> members; // ascending
   int32_t leader() const { return members.front(); }
 };
 

@@ -30,8 +30,8 @@ absl::Status Scheduler::Run(int64_t layer, const int32_t *ids, int64_t count) {
     if (replica == scheduler::kNoReplica)
       return absl::FailedPreconditionError(
           absl::StrCat("expert ", expert, " is activated but has no live replica; load it on another instance"));
-    slots[expert] = replica < 0 ? -1
-                                : static_cast<int32_t>(table.instance[replica] * per_instance) + table.slot[replica];
+    slots[expert] =
+        replica < 0 ? -1 : static_cast<int32_t>(table.instance[replica] * per_instance) + table.slot[replica];
   }
   return absl::OkStatus();
 }

@@ -59,7 +59,7 @@ struct BoundCall {
   const abi::Fragment *fragment = nullptr;
   std::vector<void *> operands;
   std::vector<const void *> weights;
-  std::vector<std::vector<const void *>> by_slot;  // tables that `weights` points to
+  std::vector<std::vector<const void *>> by_slot; // tables that `weights` points to
 };
 
 /// What a suspended step waits for.
@@ -67,6 +67,7 @@ class Waiter {
 public:
   virtual bool Try() = 0;
   virtual std::string Describe() const = 0;
+  virtual Address peer() const = 0;
 
 protected:
   ~Waiter() = default;
@@ -77,7 +78,7 @@ struct Instance::State {
 
   // Create.cpp, Memory.cpp
   absl::Status Bind();
-  absl::Status Prepare();  // what needs no memory
+  absl::Status Prepare(); // what needs no memory
   absl::Status CheckConfig();
   absl::Status CheckProgram();
   absl::Status BindCall(const Instruction &step, BoundCall &call);
@@ -93,6 +94,8 @@ struct Instance::State {
   void Start();
   void Abandon();
   void Expire(int64_t waited_ms);
+  void GiveUp(absl::Status status);
+  bool PeerIsGone();
   std::string Name() const;
   std::string Awaits() const;
   static void RunParallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain);
@@ -126,17 +129,17 @@ struct Instance::State {
 
   // Receive.cpp, Return.cpp: expert side
   executor::Task Receive(const Instruction &step);
-  executor::Task ReceiveFrom(const Instruction &step, absl::Span<const int32_t> sources, Phase phase,
-                             Address from, int32_t part);
-  executor::Task Forward(const executor::Received &message, const executor::RoutedView &view, Address to,
-                         Phase phase, int32_t part, executor::SlotFilter filter);
+  executor::Task ReceiveFrom(const Instruction &step, absl::Span<const int32_t> sources, Phase phase, Address from,
+                             int32_t part);
+  executor::Task Forward(const executor::Received &message, const executor::RoutedView &view, Address to, Phase phase,
+                         int32_t part, executor::SlotFilter filter);
   absl::Status ParseFrom(const executor::Received &message, const TransferDesc &transfer,
                          absl::Span<const int32_t> from, executor::RoutedView &view) const;
   absl::Status PlaceWhole(const executor::Received &message, const Instruction &step, absl::Span<const int32_t> from);
   absl::Status PlaceRouted(const executor::RoutedView &view, const Instruction &step, bool mine_only);
   executor::Task Return(const Instruction &step);
-  executor::Task SendResults(const Instruction &step, Address to, Phase phase, int32_t part,
-                             int32_t group, int32_t instance);
+  executor::Task SendResults(const Instruction &step, Address to, Phase phase, int32_t part, int32_t group,
+                             int32_t instance);
 
   // Schedule.cpp
   absl::Status Schedule(const Instruction &step);
@@ -146,7 +149,9 @@ struct Instance::State {
   bool direct() const { return descriptor.scheme == 0; }
   int64_t my_begin() const { return row_begin[id]; }
   executor::SlotFilter Wanted(absl::Span<const int32_t> instances);
-  const TransferDesc &transfer(const Instruction &step) const { return config.model->transfers[transfer_of[step.transfer]]; }
+  const TransferDesc &transfer(const Instruction &step) const {
+    return config.model->transfers[transfer_of[step.transfer]];
+  }
 
   // Suspension points. `co_await Get(...)` gives the message of that name,
   // `co_await Room(...)` memory of `bytes` bytes to fill before Post.
@@ -158,63 +163,64 @@ struct Instance::State {
   // --- fixed at creation
   InstanceConfig config;
   int32_t id = 0, m = 0, n = 0;
-  int64_t slots = 0;                          // of each expert instance, in each layer
+  int64_t slots = 0; // of each expert instance, in each layer
   executor::Routes routes;
-  std::vector<int32_t> node_order;            // attention groups, ascending
-  std::vector<int32_t> across_order;          // case2: in the order in which they reach this expert node
-  std::vector<int64_t> transfer_of;           // transfer id -> index in model.transfers, or -1
-  std::vector<BoundCall> calls;               // by instruction
+  std::vector<int32_t> node_order;   // attention groups, ascending
+  std::vector<int32_t> across_order; // case2: in the order in which they reach this expert node
+  std::vector<int64_t> transfer_of;  // transfer id -> index in model.transfers, or -1
+  std::vector<BoundCall> calls;      // by instruction
   std::vector<Buffer> values;
   Buffer workspace;
-  Buffer staging;                             // EGate, leaders: rows of the node
+  Buffer staging; // EGate, leaders: rows of the node
   int64_t ids_value = -1, positions_value = -1, wanted_value = -1, logits_value = -1;
   InstanceMemory memory;
-  std::set<std::string> mapped;               // tensors counted in it
+  std::set<std::string> mapped; // tensors counted in it
   // attention: KV pages and sequence slots
   Buffer pool_pages;
-  std::vector<abi::KvView> views;             // by cache
+  std::vector<abi::KvView> views; // by cache
   int64_t pages_per_sequence = 0;
-  std::vector<int32_t> page_entries;          // [sequences][pages per sequence]
-  std::vector<const int32_t *> page_tables;   // [sequences]
-  std::vector<int32_t> page_counts, lengths;  // [sequences] pages; rows seen so far
-  std::vector<uint64_t> used_in;              // [sequences] last step + 1 that had rows of it
-  std::vector<int32_t> row_sequence;          // [rows]
+  std::vector<int32_t> page_entries;         // [sequences][pages per sequence]
+  std::vector<const int32_t *> page_tables;  // [sequences]
+  std::vector<int32_t> page_counts, lengths; // [sequences] pages; rows seen so far
+  std::vector<uint64_t> used_in;             // [sequences] last step + 1 that had rows of it
+  std::vector<int32_t> row_sequence;         // [rows]
 
   // --- of the step in progress
-  StepDescriptor descriptor, next;            // `next` arrived and is not yet started
+  StepDescriptor descriptor, next; // `next` arrived and is not yet started
   bool has_next = false, stopped = false, any_step = false;
   int64_t my_rows = 0, step_rows = 0, wanted_rows = 0;
-  std::vector<int64_t> row_begin;             // [m + 1]
-  std::vector<int32_t> row_owner;             // [step rows]
-  std::vector<int64_t> group_rows;            // by attention group
-  std::vector<int32_t> active;                // attention instances with rows
+  std::vector<int64_t> row_begin;  // [m + 1]
+  std::vector<int32_t> row_owner;  // [step rows]
+  std::vector<int64_t> group_rows; // by attention group
+  std::vector<int32_t> active;     // attention instances with rows
   int64_t symbols[abi::kSymbolCount] = {};
   StepResult result;
-  absl::Status next_error, error;             // of `next`, of the step
-  size_t at = 0;                              // instruction
-  int64_t layer = 0;                          // of it
+  absl::Status next_error, error; // of `next`, of the step
+  size_t at = 0;                  // instruction
+  int64_t layer = 0;              // of it
 
   // --- of the layer in progress
-  std::vector<int32_t> all_ids;               // AGate attention: [step rows * k] after the exchange
+  std::vector<int32_t> all_ids; // AGate attention: [step rows * k] after the exchange
   executor::Scheduler scheduler;
   std::optional<executor::AssignmentBuilder> assignment;
-  std::vector<executor::RoutedPair> pairs;    // AGate attention: own pairs
-  std::vector<executor::Received> held;       // messages that a leader joins
+  std::vector<executor::RoutedPair> pairs; // AGate attention: own pairs
+  std::vector<executor::Received> held;    // messages that a leader joins
   std::vector<executor::RoutedView> held_views;
-  std::vector<uint8_t> seen;                  // [rows * k] results that arrived
+  std::vector<uint8_t> seen; // [rows * k] results that arrived
   int64_t seen_count = 0, received_rows = 0;
-  std::vector<uint8_t> wanted_instances;      // [n]
+  std::vector<uint8_t> wanted_instances; // [n]
 
   // --- execution
   std::optional<executor::Mailbox> mail;
   executor::FrameArena frames{16384};
   std::coroutine_handle<> innermost;
   Waiter *waiter = nullptr;
-  executor::Task root;                        // after `frames`: destroyed before them
+  uint32_t idle_polls = 0;
+  executor::Task root; // after `frames`: destroyed before them
   WorkerPool *pool = nullptr;
   abi::Host host = {};
   std::atomic<bool> failed{false};
-  int64_t wait_ns = 0;                        // of the current instruction
+  int64_t wait_ns = 0; // of the current instruction
   InstanceStats stats;
 };
 

@@ -23,11 +23,11 @@ struct LayerStats {
 };
 
 struct InstanceStats {
-  std::vector<LayerStats> layers;  // by layer; calls outside a layer are in `outside`
-  LayerStats outside;              // embedding, head, sampling
+  std::vector<LayerStats> layers; // by layer; calls outside a layer are in `outside`
+  LayerStats outside;             // embedding, head, sampling
   int64_t steps = 0;
   int64_t failed_steps = 0;
-  int64_t abandoned_steps = 0;     // superseded by a later descriptor
+  int64_t abandoned_steps = 0; // superseded by a later descriptor
   /// Messages that were recognised by name and dropped.
   int64_t dropped_duplicate = 0, dropped_old = 0, dropped_unexpected = 0;
 };
@@ -35,10 +35,10 @@ struct InstanceStats {
 /// Bytes of one instance. Planned before creation (PlanMemory) and measured
 /// after it (Instance::memory); the two are equal.
 struct InstanceMemory {
-  int64_t weights = 0;     // plain tensors, mapped
-  int64_t slots = 0;       // expert replicas, mapped
-  int64_t kv = 0;          // page pool and page tables
-  int64_t buffers = 0;     // values, workspace, staging of transfers
+  int64_t weights = 0; // plain tensors, mapped
+  int64_t slots = 0;   // expert replicas, mapped
+  int64_t kv = 0;      // page pool and page tables
+  int64_t buffers = 0; // values, workspace, staging of transfers
   int64_t total() const { return weights + slots + kv + buffers; }
 };
 

@@ -60,8 +60,7 @@ public:
   }
   void Expect(bool condition, absl::string_view field, int64_t found, absl::string_view expected) {
     if (status.ok() && !condition)
-      status = absl::InvalidArgumentError(
-          absl::StrCat(what, ".", field, ": found ", found, ", expected ", expected));
+      status = absl::InvalidArgumentError(absl::StrCat(what, ".", field, ": found ", found, ", expected ", expected));
   }
   absl::Status Finish() {
     Expect(at == bytes.size(), "size", static_cast<int64_t>(bytes.size()), absl::StrCat(at, " bytes"));

@@ -16,23 +16,23 @@
 namespace janus {
 
 struct SamplingParams {
-  float temperature = 0.0f;  // 0: greedy
-  int32_t top_k = 0;         // 0: all
+  float temperature = 0.0f; // 0: greedy
+  int32_t top_k = 0;        // 0: all
   float top_p = 1.0f;
   uint64_t seed = 0;
 };
 
 /// Rows of one sequence in a step, on its home attention instance.
 struct StepSequence {
-  int32_t slot = 0;              // the instance's sequence slot
-  int32_t begin = 0;             // absolute position of the first row
-  std::vector<int32_t> tokens;   // one row each
-  bool opens = false;            // first rows of this sequence: `pages` is its whole page table
+  int32_t slot = 0;            // the instance's sequence slot
+  int32_t begin = 0;           // absolute position of the first row
+  std::vector<int32_t> tokens; // one row each
+  bool opens = false;          // first rows of this sequence: `pages` is its whole page table
   std::vector<int32_t> pages;
   enum class Logits : uint8_t { kNone, kLast, kAll } logits = Logits::kNone;
-  bool sample = false;           // sample a token from the last row
-  bool return_logits = false;    // send the wanted rows' logits back
-  int64_t token_index = 0;       // index of the new token, for the sampler
+  bool sample = false;        // sample a token from the last row
+  bool return_logits = false; // send the wanted rows' logits back
+  int64_t token_index = 0;    // index of the new token, for the sampler
   SamplingParams sampling;
 };
 
@@ -50,12 +50,12 @@ struct StepResult {
   uint64_t step = 0;
   struct Sequence {
     int32_t slot = 0;
-    int32_t token = -1;          // sampled, or -1
-    std::vector<float> logits;   // returned rows, [rows, vocab]
+    int32_t token = -1;        // sampled, or -1
+    std::vector<float> logits; // returned rows, [rows, vocab]
   };
   std::vector<Sequence> sequences;
-  int32_t error_code = 0;        // absl status code
-  std::vector<char> error;       // message
+  int32_t error_code = 0;  // absl status code
+  std::vector<char> error; // message
 };
 
 std::vector<char> Encode(const StepDescriptor &descriptor);

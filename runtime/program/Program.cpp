@@ -22,12 +22,12 @@ using Op = Instruction::Op;
 
 constexpr std::array<absl::string_view, abi::kSymbolCount> kSymbolNames = {"rows", "step_rows", "pairs", "wanted"};
 constexpr std::array<std::pair<Op, absl::string_view>, 7> kOpNames = {{{Op::kCall, "call"},
-                                                                      {Op::kDispatch, "dispatch"},
-                                                                      {Op::kCollect, "collect"},
-                                                                      {Op::kExchange, "exchange"},
-                                                                      {Op::kReceive, "receive"},
-                                                                      {Op::kSchedule, "schedule"},
-                                                                      {Op::kReturn, "return"}}};
+                                                                       {Op::kDispatch, "dispatch"},
+                                                                       {Op::kCollect, "collect"},
+                                                                       {Op::kExchange, "exchange"},
+                                                                       {Op::kReceive, "receive"},
+                                                                       {Op::kSchedule, "schedule"},
+                                                                       {Op::kReturn, "return"}}};
 /// Far above any model; keeps rows * columns * 4 inside 64 bits.
 constexpr int64_t kMaxNumber = int64_t{1} << 40;
 

@@ -22,8 +22,8 @@ enum class ElementType { kF32, kI32 };
 struct ValueDesc {
   std::string name;
   ElementType type = ElementType::kF32;
-  int64_t symbol = -1;     // abi::Symbol of the row count, or -1
-  int64_t fixed_rows = 0;  // rows when symbol is -1
+  int64_t symbol = -1;    // abi::Symbol of the row count, or -1
+  int64_t fixed_rows = 0; // rows when symbol is -1
   int64_t columns = 0;
 };
 
@@ -31,13 +31,13 @@ struct Instruction {
   enum class Op { kCall, kDispatch, kCollect, kExchange, kReceive, kSchedule, kReturn };
   Op op = Op::kCall;
   int64_t layer = 0;
-  int64_t fragment = -1;              // kCall
-  std::vector<int64_t> operands;      // kCall: inputs then outputs; else the values moved
-  int64_t outputs = 0;                // kCall: how many of operands are outputs
-  std::vector<std::string> weights;   // kCall
-  int64_t cache = 0;                  // kCall: Call::kv points to this cache of the instance
-  int64_t transfer = -1;              // kDispatch, kCollect, kReceive, kReturn
-  int64_t experts = 0, k = 0;         // kSchedule; operands = {ids, weights}
+  int64_t fragment = -1;            // kCall
+  std::vector<int64_t> operands;    // kCall: inputs then outputs; else the values moved
+  int64_t outputs = 0;              // kCall: how many of operands are outputs
+  std::vector<std::string> weights; // kCall
+  int64_t cache = 0;                // kCall: Call::kv points to this cache of the instance
+  int64_t transfer = -1;            // kDispatch, kCollect, kReceive, kReturn
+  int64_t experts = 0, k = 0;       // kSchedule; operands = {ids, weights}
 };
 
 struct FragmentDesc {
@@ -49,7 +49,7 @@ struct FragmentDesc {
 struct RoleProgram {
   uint64_t hash = 0;
   std::vector<ValueDesc> values;
-  std::map<std::string, int64_t> inputs, outputs;  // name -> value
+  std::map<std::string, int64_t> inputs, outputs; // name -> value
   std::vector<FragmentDesc> fragments;
   std::vector<Instruction> steps;
 };
@@ -69,18 +69,18 @@ struct MoeLayerDesc {
 };
 struct TransferDesc {
   int64_t id = 0, layer = 0;
-  bool routed = false;   // AGate
-  int64_t columns = 0;   // hidden size of the activations
+  bool routed = false; // AGate
+  int64_t columns = 0; // hidden size of the activations
   int64_t k = 0;
 };
 
 /// Facts of the model that the runtime needs (manifest "model", "transfers").
 struct ModelDesc {
   int64_t vocab = 0, context = 0, hidden = 0, page_tokens = 32;
-  std::vector<MoeLayerDesc> moe_layers;  // by layer
+  std::vector<MoeLayerDesc> moe_layers; // by layer
   std::vector<KvCacheDesc> kv_caches;
   std::vector<TransferDesc> transfers;
-  std::string tokenizer;  // "bytes" or empty
+  std::string tokenizer; // "bytes" or empty
 };
 
 enum class GateSide { kExpert, kAttention };

@@ -50,8 +50,8 @@ std::unique_ptr<Placement> MakePlacement(const Options &options) {
 
 std::string Options::str() const {
   return absl::StrCat("m=", m, " n=", n, " nodes=", nodes, " scheme=", scheme,
-                      side == GateSide::kExpert ? " egate" : " agate", replicas ? " replicas" : "", " threads=", threads,
-                      " mail=", static_cast<int>(mail), " seed=", seed, " chunk=", chunk);
+                      side == GateSide::kExpert ? " egate" : " agate", replicas ? " replicas" : "",
+                      " threads=", threads, " mail=", static_cast<int>(mail), " seed=", seed, " chunk=", chunk);
 }
 
 std::vector<int> SpreadNodes(int count, int nodes, bool interleave) {
@@ -77,7 +77,8 @@ std::vector<Sequence> TestSequences() {
 Deployment::Deployment(const Options &options)
     : options(options), numbers(MakeNumbers(7)), weights(numbers), model(Model(options.side)),
       attention(Program(options.side, Role::kAttention)), expert(Program(options.side, Role::kExpert)),
-      topology(*Topology::Make(SpreadNodes(options.m, options.nodes, true), SpreadNodes(options.n, options.nodes, false))),
+      topology(
+          *Topology::Make(SpreadNodes(options.m, options.nodes, true), SpreadNodes(options.n, options.nodes, false))),
       placement(MakePlacement(options)), transport(MakeTransport(options, MailOptions(options, model))),
       controller(*transport->Open({EndpointKind::kController, 0})), pool(options.threads),
       executor(pool, {options.deadline_ms}) {}
@@ -104,8 +105,8 @@ InstanceConfig Deployment::Config(Address address) {
 
 absl::Status Deployment::Create(const std::function<bool(Address)> &here) {
   for (int i = 0; i < options.m + options.n; ++i) {
-    const Address address = i < options.m ? Address{EndpointKind::kAttention, i}
-                                          : Address{EndpointKind::kExpert, i - options.m};
+    const Address address =
+        i < options.m ? Address{EndpointKind::kAttention, i} : Address{EndpointKind::kExpert, i - options.m};
     if (!here(address))
       continue;
     absl::StatusOr<std::unique_ptr<Endpoint>> endpoint = transport->Open(address);
@@ -182,9 +183,7 @@ absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence
   std::vector<Outcome> outcomes(sequences.size());
   std::vector<int> done(sequences.size());
   const int per_sequence = static_cast<int>(KvPages(model, kContext));
-  auto finished = [&](size_t s) {
-    return static_cast<int>(outcomes[s].tokens.size()) == sequences[s].new_tokens;
-  };
+  auto finished = [&](size_t s) { return static_cast<int>(outcomes[s].tokens.size()) == sequences[s].new_tokens; };
   for (int now = 0;; ++now, ++next_step) {
     std::vector<std::vector<StepSequence>> rows(options.m);
     std::vector<std::vector<size_t>> who(options.m);
@@ -222,7 +221,8 @@ absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence
     Begin(step, rows);
     const std::vector<std::pair<Address, StepResult>> results = Await(next_step, active);
     if (results.size() != active)
-      return absl::DeadlineExceededError(absl::StrCat("step ", next_step, ": ", results.size(), " results of ", active));
+      return absl::DeadlineExceededError(
+          absl::StrCat("step ", next_step, ": ", results.size(), " results of ", active));
     for (const auto &[from, result] : results) {
       if (result.error_code)
         return absl::Status(static_cast<absl::StatusCode>(result.error_code),

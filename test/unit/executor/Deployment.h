@@ -23,9 +23,9 @@ namespace janus::hand {
 
 struct Options {
   int m = 1, n = 1, nodes = 1;
-  int scheme = 0;  // direct, case1, case2
+  int scheme = 0; // direct, case1, case2
   GateSide side = GateSide::kExpert;
-  bool replicas = false;  // 50 % more slots than needed, placed at random
+  bool replicas = false; // 50 % more slots than needed, placed at random
   int threads = 1;
   enum class Mail { kInproc, kStrict, kShm } mail = Mail::kInproc;
   uint64_t seed = 1;
@@ -37,13 +37,13 @@ struct Options {
 struct Sequence {
   std::vector<int32_t> prompt;
   int new_tokens = 0;
-  int joins = 0;  // step
+  int joins = 0; // step
 };
 std::vector<Sequence> TestSequences();
 
 struct Outcome {
-  std::vector<int32_t> tokens;  // generated
-  std::vector<float> logits;    // of every position, [positions, vocab]
+  std::vector<int32_t> tokens; // generated
+  std::vector<float> logits;   // of every position, [positions, vocab]
 };
 
 InstanceLimits TestLimits();
@@ -81,7 +81,7 @@ public:
   WorkerPool pool;
   Executor executor;
   const abi::Program *code = &Code();
-  Sampler sampler;  // greedy
+  Sampler sampler; // greedy
   RoutingRecorder recorder;
   uint64_t next_step = 1;
   /// Called when a poll made no progress; default: nothing.

@@ -54,7 +54,8 @@ TEST(Failure, WrongDescriptorsAreNamedAndTheNextStepWorks) {
     EXPECT_EQ(result.error_code, static_cast<int>(absl::StatusCode::kInvalidArgument));
     return Text(result);
   };
-  EXPECT_THAT(error([](StepSequence &s) { s.tokens[1] = kVocab; }), AllOf(HasSubstr("attention 0"), HasSubstr("id 64")));
+  EXPECT_THAT(error([](StepSequence &s) { s.tokens[1] = kVocab; }),
+              AllOf(HasSubstr("attention 0"), HasSubstr("id 64")));
   EXPECT_THAT(error([](StepSequence &s) { s.slot = 4; }), HasSubstr("slot below 4"));
   EXPECT_THAT(error([](StepSequence &s) { s.pages[2] = 12; }), HasSubstr("found page 12"));
   EXPECT_THAT(error([](StepSequence &s) { s.pages.assign(4, 0); }), HasSubstr("found 4 pages"));
@@ -67,7 +68,8 @@ TEST(Failure, WrongDescriptorsAreNamedAndTheNextStepWorks) {
 
 /// A copy of the model's code with another body of one fragment.
 struct Patched {
-  Patched(const char *name, abi::FragmentRun run) : fragments(Code().fragments, Code().fragments + Code().fragment_count) {
+  Patched(const char *name, abi::FragmentRun run)
+      : fragments(Code().fragments, Code().fragments + Code().fragment_count) {
     for (abi::Fragment &fragment : fragments)
       if (std::strcmp(fragment.name, name) == 0)
         fragment.run = run;
@@ -118,9 +120,8 @@ TEST(Failure, DeadlineSaysWhoWasAwaitedForWhat) {
   Options options;
   options.n = 2;
   options.deadline_ms = 20;
-  std::unique_ptr<Deployment> deployment = Make(options, [](Address a) {
-    return !(a.kind == EndpointKind::kExpert && a.id == 1);
-  });
+  std::unique_ptr<Deployment> deployment =
+      Make(options, [](Address a) { return !(a.kind == EndpointKind::kExpert && a.id == 1); });
   auto [from, result] = OneStep(*deployment, Opening({1, 2}));
   EXPECT_EQ(result.error_code, static_cast<int>(absl::StatusCode::kDeadlineExceeded));
   EXPECT_THAT(Text(result), AllOf(HasSubstr("attention 0 awaits"), HasSubstr("layer 0"), HasSubstr("expert 1"),
@@ -130,9 +131,8 @@ TEST(Failure, DeadlineSaysWhoWasAwaitedForWhat) {
 TEST(Failure, ALaterStepSupersedes) {
   Options options;
   options.n = 2;
-  std::unique_ptr<Deployment> deployment = Make(options, [](Address a) {
-    return !(a.kind == EndpointKind::kExpert && a.id == 1);
-  });
+  std::unique_ptr<Deployment> deployment =
+      Make(options, [](Address a) { return !(a.kind == EndpointKind::kExpert && a.id == 1); });
   StepDescriptor step;
   step.step = 1;
   deployment->Begin(step, {{Opening({1, 2})}});

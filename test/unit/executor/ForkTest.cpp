@@ -1,8 +1,10 @@
 // One process per instance, over shared memory: the same bytes as one process.
 #include "test/unit/executor/Deployment.h"
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include <csignal>
 #include <cstring>
 #include <sched.h>
 #include <sys/wait.h>
@@ -11,14 +13,14 @@
 namespace janus::hand {
 namespace {
 
-std::vector<Outcome> PlayForked(Options options) {
-  options.mail = Options::Mail::kShm;
-  Deployment deployment(options);
+/// A process for each instance.
+std::vector<pid_t> Fork(Deployment &deployment) {
   deployment.idle = [] { sched_yield(); };
   std::vector<pid_t> children;
+  const Options &options = deployment.options;
   for (int i = 0; i < options.m + options.n; ++i) {
-    const Address address = i < options.m ? Address{EndpointKind::kAttention, i}
-                                          : Address{EndpointKind::kExpert, i - options.m};
+    const Address address =
+        i < options.m ? Address{EndpointKind::kAttention, i} : Address{EndpointKind::kExpert, i - options.m};
     const pid_t child = fork();
     if (child == 0) {
       if (!deployment.Create([&](Address other) { return other == address; }).ok())
@@ -28,14 +30,25 @@ std::vector<Outcome> PlayForked(Options options) {
     }
     children.push_back(child);
   }
-  absl::StatusOr<std::vector<Outcome>> outcomes = deployment.Play(TestSequences());
-  EXPECT_TRUE(outcomes.ok()) << outcomes.status();
-  deployment.Shutdown();
+  return children;
+}
+
+void ExpectExits(const std::vector<pid_t> &children) {
   for (pid_t child : children) {
     int status = -1;
     EXPECT_EQ(waitpid(child, &status, 0), child);
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
   }
+}
+
+std::vector<Outcome> PlayForked(Options options) {
+  options.mail = Options::Mail::kShm;
+  Deployment deployment(options);
+  const std::vector<pid_t> children = Fork(deployment);
+  absl::StatusOr<std::vector<Outcome>> outcomes = deployment.Play(TestSequences());
+  EXPECT_TRUE(outcomes.ok()) << outcomes.status();
+  deployment.Shutdown();
+  ExpectExits(children);
   return outcomes.ok() ? *std::move(outcomes) : std::vector<Outcome>();
 }
 
@@ -55,6 +68,39 @@ TEST(Fork, SameBitsInOneProcessPerInstance) {
         EXPECT_EQ(std::memcmp(found[s].logits.data(), expected[s].logits.data(), expected[s].logits.size() * 4), 0);
       }
     }
+}
+
+/// A step does not wait for its deadline when the awaited process is gone.
+TEST(Fork, AProcessThatDiedIsNamed) {
+  Options options;
+  options.m = 1, options.n = 2, options.mail = Options::Mail::kShm;
+  Deployment deployment(options);
+  std::vector<pid_t> children = Fork(deployment);
+  ASSERT_TRUE(deployment.Play({TestSequences()[0]}).ok());
+  kill(children.back(), SIGKILL);
+  waitpid(children.back(), nullptr, 0);
+  children.pop_back();
+  StepSequence sequence;
+  sequence.tokens = {1};
+  sequence.opens = true;
+  sequence.pages = {0};
+  StepDescriptor step;
+  step.step = deployment.next_step++;
+  step.rows = {1};
+  step.sequences = {sequence};
+  deployment.Send({EndpointKind::kAttention, 0}, step);
+  step.sequences.clear();
+  deployment.Send({EndpointKind::kExpert, 0}, step);
+  const std::vector<std::pair<Address, StepResult>> results = deployment.Await(step.step, 1);
+  ASSERT_EQ(results.size(), 1u);
+  EXPECT_EQ(results[0].second.error_code, static_cast<int>(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(std::string(results[0].second.error.begin(), results[0].second.error.end()),
+              testing::HasSubstr("expert 1 is gone"));
+  step.shutdown = true;
+  step.step = deployment.next_step++;
+  deployment.Send({EndpointKind::kAttention, 0}, step);
+  deployment.Send({EndpointKind::kExpert, 0}, step);
+  ExpectExits(children);
 }
 
 } // namespace

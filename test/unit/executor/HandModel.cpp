@@ -2,6 +2,7 @@
 #include "test/unit/executor/HandModel.h"
 
 #include "absl/strings/str_cat.h"
+#include "kernels/common/Pack.h"
 
 #include <cmath>
 #include <cstdlib>
@@ -23,33 +24,12 @@ std::shared_ptr<float[]> Allocate(int64_t floats) {
   return std::shared_ptr<float[]>(data, std::free);
 }
 
-/// panel32.f32 of w [n, k] (include/janus/ABI/Kernels.h).
-void PackPanels(const float *w, int64_t n, int64_t k, float *out) {
-  for (int64_t row = 0; row < n; ++row)
-    for (int64_t column = 0; column < k; ++column)
-      out[((row / abi::kPanel) * k + column) * abi::kPanel + row % abi::kPanel] = w[row * k + column];
-}
-
-/// expert-up32.f32 of gate [i, h], up [i, h].
-void PackUp(const float *gate, const float *up, int64_t i, int64_t h, float *out) {
-  for (int64_t row = 0; row < i; ++row)
-    for (int64_t column = 0; column < h; ++column) {
-      float *panel = out + (row / 16 * h + column) * 32;
-      panel[row % 16] = gate[row * h + column];
-      panel[16 + row % 16] = up[row * h + column];
-    }
-}
-
 struct Shape {
   const char *name;
   int64_t n, k;
 };
-constexpr Shape kLinears[] = {{"qkv", kQkv, kHidden},
-                              {"out", kHidden, kAttended},
-                              {"router", kExperts, kHidden},
-                              {"shared", kHidden, kHidden}};
-constexpr int64_t kUpFloats = (kIntermediate + 15) / 16 * kHidden * 32;
-constexpr int64_t kDownFloats = (kHidden + 31) / 32 * 32 * kIntermediate;
+constexpr Shape kLinears[] = {
+    {"qkv", kQkv, kHidden}, {"out", kHidden, kAttended}, {"router", kExperts, kHidden}, {"shared", kHidden, kHidden}};
 
 } // namespace
 
@@ -89,9 +69,9 @@ Numbers MakeNumbers(uint32_t seed) {
 
 PackedWeights::PackedWeights(const Numbers &numbers) {
   auto panels = [&](const std::string &name, int64_t n, int64_t k) {
-    int64_t floats = RoundUp(n, abi::kPanel) * k;
+    int64_t floats = PanelFloats(n, k);
     all[name] = {false, floats, Allocate(floats)};
-    PackPanels(numbers.at(name).data(), n, k, all[name].data.get());
+    PackPanels(numbers.at(name).data(), k, n, k, all[name].data.get());
   };
   auto rows = [&](const std::string &name) {
     int64_t floats = static_cast<int64_t>(numbers.at(name).size());
@@ -112,13 +92,14 @@ PackedWeights::PackedWeights(const Numbers &numbers) {
       rows(Layer(layer, name));
     for (const Shape &shape : kLinears)
       panels(Layer(layer, shape.name), shape.n, shape.k);
-    by_expert(Layer(layer, "up"), kUpFloats, [&](int64_t expert, float *out) {
+    by_expert(Layer(layer, "up"), ExpertUpFloats(kIntermediate, kHidden), [&](int64_t expert, float *out) {
       int64_t begin = expert * kIntermediate * kHidden;
-      PackUp(&numbers.at(Layer(layer, "gate"))[begin], &numbers.at(Layer(layer, "up"))[begin], kIntermediate, kHidden,
-             out);
+      PackExpertUp(&numbers.at(Layer(layer, "gate"))[begin], &numbers.at(Layer(layer, "up"))[begin], kHidden,
+                   kIntermediate, kHidden, out);
     });
-    by_expert(Layer(layer, "down"), kDownFloats, [&](int64_t expert, float *out) {
-      PackPanels(&numbers.at(Layer(layer, "down"))[expert * kHidden * kIntermediate], kHidden, kIntermediate, out);
+    by_expert(Layer(layer, "down"), PanelFloats(kHidden, kIntermediate), [&](int64_t expert, float *out) {
+      PackPanels(&numbers.at(Layer(layer, "down"))[expert * kHidden * kIntermediate], kIntermediate, kHidden,
+                 kIntermediate, out);
     });
     for (auto [name, floats] : {std::pair("up_bias", 2 * kIntermediate), std::pair("down_bias", kHidden)}) {
       const std::vector<float> &values = numbers.at(Layer(layer, name));
@@ -178,7 +159,8 @@ struct Builder {
 
   Builder() {
     for (uint32_t i = 0; i < Code().fragment_count; ++i)
-      program.fragments.push_back({Code().fragments[i].name, Code().fragments[i].operands, Code().fragments[i].weights});
+      program.fragments.push_back(
+          {Code().fragments[i].name, Code().fragments[i].operands, Code().fragments[i].weights});
   }
   int64_t Value(const char *name, ElementType type, abi::Symbol symbol, int64_t columns) {
     program.values.push_back({name, type, symbol, 0, columns});
@@ -219,9 +201,7 @@ struct Builder {
 
 RoleProgram AttentionProgram(GateSide side) {
   Builder b;
-  auto f32 = [&](const char *name, int64_t columns) {
-    return b.Value(name, ElementType::kF32, abi::kRows, columns);
-  };
+  auto f32 = [&](const char *name, int64_t columns) { return b.Value(name, ElementType::kF32, abi::kRows, columns); };
   int64_t ids = b.Value("ids", ElementType::kI32, abi::kRows, 1);
   int64_t positions = b.Value("positions", ElementType::kI32, abi::kRows, 1);
   int64_t wanted = b.Value("wanted", ElementType::kI32, abi::kWanted, 1);
@@ -233,8 +213,8 @@ RoleProgram AttentionProgram(GateSide side) {
   b.program.outputs = {{"logits", logits}};
   b.Call("embed", 0, {ids, x}, 1, {"embed"});
   for (int64_t l = 0; l < kLayers; ++l) {
-    std::vector<std::string> names = {Layer(l, "norm1"), Layer(l, "qkv"), Layer(l, "qkv_bias"), "cos", "sin",
-                                      Layer(l, "out"), Layer(l, "norm2")};
+    std::vector<std::string> names = {Layer(l, "norm1"), Layer(l, "qkv"),  Layer(l, "qkv_bias"), "cos", "sin",
+                                      Layer(l, "out"),   Layer(l, "norm2")};
     if (l == 1)
       names.push_back(Layer(l, "sinks"));
     b.Call(l == 1 ? "attend_window" : "attend_all", l, {x, positions, next, h}, 2, names);

@@ -43,7 +43,7 @@ public:
 private:
   struct Packed {
     bool by_expert = false;
-    int64_t each = 0;  // floats per expert or of the tensor
+    int64_t each = 0; // floats per expert or of the tensor
     std::shared_ptr<float[]> data;
   };
   absl::StatusOr<const Packed *> Find(const std::string &name, bool by_expert);

@@ -35,7 +35,8 @@ Vector Norm(const Vector &x, const std::vector<float> &scale) {
 
 void Rotate(double *x, size_t position, const Numbers &numbers) {
   for (int64_t i = 0; i < kHeadDim / 2; ++i) {
-    double cosine = numbers.at("cos")[position * kHeadDim / 2 + i], sine = numbers.at("sin")[position * kHeadDim / 2 + i];
+    double cosine = numbers.at("cos")[position * kHeadDim / 2 + i],
+           sine = numbers.at("sin")[position * kHeadDim / 2 + i];
     double a = x[i], b = x[i + kHeadDim / 2];
     x[i] = a * cosine - b * sine;
     x[i + kHeadDim / 2] = b * cosine + a * sine;

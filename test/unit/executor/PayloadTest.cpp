@@ -1,5 +1,5 @@
-#include "runtime/executor/Assignments.h"
 #include "runtime/executor/Payload.h"
+#include "runtime/executor/Assignments.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -64,7 +64,8 @@ TEST(Steady, NoAllocation) {
   for (GateSide side : {GateSide::kExpert, GateSide::kAttention})
     for (int scheme : {0, 1, 2}) {
       Options options;
-      options.m = 2, options.n = 3, options.nodes = 2, options.scheme = scheme, options.side = side, options.threads = 2;
+      options.m = 2, options.n = 3, options.nodes = 2, options.scheme = scheme, options.side = side,
+      options.threads = 2;
       Deployment deployment(options);
       ASSERT_TRUE(deployment.Create([](Address) { return true; }).ok());
       int32_t position = 0;
