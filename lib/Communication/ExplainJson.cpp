@@ -112,12 +112,9 @@ json stepJson(func::FuncOp step, RouterSide side) {
     else if (json transfer = transferJson(op); !transfer.is_null())
       transfers.push_back(std::move(transfer));
   }
-  return {{"name", step.getName().str()},
-          {"gate_side", side == RouterSide::kExpert ? "expert" : "attention"},
-          {"fragments", fragments},
-          {"transfers", transfers},
-          {"schedules", schedules},
-          {"memory", memoryPlan(step)}};
+  return {{"name", step.getName().str()}, {"gate_side", side == RouterSide::kExpert ? "expert" : "attention"},
+          {"fragments", fragments},       {"transfers", transfers},
+          {"schedules", schedules},       {"memory", memoryPlan(step)}};
 }
 
 /// What recovery found: operations of the model by name, weights read inside fragments aside.
@@ -125,8 +122,7 @@ json recoveredJson(func::FuncOp step) {
   json result = json::object();
   step.walk([&](Operation *op) {
     if (op->getDialect() && op->getDialect()->getNamespace() == "moe" && !isa<moe::GetWeightOp>(op))
-      result[op->getName().getStringRef().str()] =
-          result.value(op->getName().getStringRef().str(), int64_t(0)) + 1;
+      result[op->getName().getStringRef().str()] = result.value(op->getName().getStringRef().str(), int64_t(0)) + 1;
     else if (isa<dist::ExpertsOp>(op))
       result["moe.experts"] = result.value("moe.experts", int64_t(0)) + 1;
   });

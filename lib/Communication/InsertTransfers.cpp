@@ -47,6 +47,9 @@ private:
   }
 
   LogicalResult connect(dist::FragmentOp fragment, RouterSide side, int64_t transfer) {
+    for (Value input : fragment.getInputs())
+      if (input.getDefiningOp<dist::DispatchOp>())
+        return fragment.emitOpError("has its transfers already; --janus-insert-transfers runs once");
     FailureOr<SmallVector<unsigned>> order = crossing(fragment, side);
     if (failed(order))
       return failure();
@@ -84,8 +87,7 @@ private:
     result.replaceAllUsesExcept(collect.getResult(), collect);
 
     InFlightDiagnostic remark = emitRemark(loc);
-    remark << "layer " << layer << ", transfer " << transfer << ": " << (routed ? "routed " : "")
-           << "dispatch of ";
+    remark << "layer " << layer << ", transfer " << transfer << ": " << (routed ? "routed " : "") << "dispatch of ";
     llvm::interleaveComma(ValueRange(values).getTypes(), remark);
     remark << ", return of " << result.getType() << "; schemes ";
     llvm::interleaveComma(forward.getAsRange<dist::SchemeAttr>(), remark,

@@ -7,7 +7,8 @@
 
 namespace janus {
 
-/// Bytes of packed weights by role, of one expert in each MoE layer, and of the KV cache per token, for a step function.
+/// Bytes of packed weights by role, of one expert in each MoE layer, and of the KV cache per token, for a step
+/// function.
 ///   {"attention": {"weights": N, "kv_per_token": N},
 ///    "expert": {"weights": N, "slot": [N of layer 0, ...], "experts": [E of layer 0, ...]}}
 /// Packed means padded to whole panels (include/janus/ABI/Kernels.h) and aligned to abi::kAlignment; a weight that two

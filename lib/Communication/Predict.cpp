@@ -2,6 +2,7 @@
 
 #include "janus/Communication/Explain.h"
 #include "lib/Communication/TopologyFile.h"
+#include "llvm/Support/MemoryBuffer.h"
 
 using nlohmann::json;
 
@@ -23,8 +24,7 @@ json memoryOf(const json &memory, const TopologyFile &file) {
     slots += count * expert["slot"][layer].get<int64_t>();
   }
   for (int i = 0; i < file.topology.experts(); ++i)
-    result.push_back(
-        {{"instance", "e" + std::to_string(i)}, {"weights", expert["weights"]}, {"slots", slots}});
+    result.push_back({{"instance", "e" + std::to_string(i)}, {"weights", expert["weights"]}, {"slots", slots}});
   return result;
 }
 
@@ -36,12 +36,17 @@ json predict(const json &report, const json &topology) {
     return {{"error", std::string(file.status().message())}};
   json steps = json::array();
   for (const json &step : report["steps"])
-    steps.push_back(
-        {{"name", step["name"]}, {"buckets", json::array()}, {"memory", memoryOf(step["memory"], *file)}});
+    steps.push_back({{"name", step["name"]}, {"buckets", json::array()}, {"memory", memoryOf(step["memory"], *file)}});
   return {{"nodes", file->topology.str()}, {"assumption", "memory only"}, {"steps", steps}};
 }
 
-std::string topologyError(const json &topology) {
+std::string readTopology(const std::string &path, json &topology) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return "cannot read topology file '" + path + "': " + buffer.getError().message();
+  topology = json::parse((*buffer)->getBuffer().str(), nullptr, /*allow_exceptions=*/false);
+  if (topology.is_discarded())
+    return "topology file '" + path + "' is not JSON; docs/topology.md shows one";
   auto file = ParseTopologyFile(topology);
   return file.ok() ? std::string() : std::string(file.status().message());
 }

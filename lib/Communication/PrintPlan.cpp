@@ -1,7 +1,6 @@
 #include "janus/Communication/Explain.h"
 #include "janus/Communication/Passes.h"
 
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
@@ -18,24 +17,15 @@ struct PrintPlan : impl::PrintPlanPassBase<PrintPlan> {
     ExplainOptions options;
     options.json = json;
     if (!topology.empty()) {
-      auto file = llvm::MemoryBuffer::getFile(topology);
-      if (!file)
-        return fail("cannot read topology file '" + topology + "': " + file.getError().message());
-      auto parsed = nlohmann::json::parse((*file)->getBuffer().str(), nullptr, /*allow_exceptions=*/false);
-      if (parsed.is_discarded())
-        return fail("topology file '" + topology + "' is not JSON");
-      if (std::string error = topologyError(parsed); !error.empty())
-        return fail(error);
+      nlohmann::json parsed;
+      if (std::string error = readTopology(topology, parsed); !error.empty()) {
+        getOperation().emitError(error);
+        return signalPassFailure();
+      }
       options.topology = std::move(parsed);
     }
     llvm::outs() << explain(getOperation(), options);
     markAllAnalysesPreserved();
-  }
-
-private:
-  void fail(const std::string &message) {
-    getOperation().emitError(message);
-    signalPassFailure();
   }
 };
 } // namespace

@@ -44,7 +44,8 @@ absl::Status readCount(const json &file, const std::string &field, int64_t &valu
 absl::StatusOr<TopologyFile> ParseTopologyFile(const json &file) {
   if (!file.is_object())
     return absl::InvalidArgumentError("topology file: expected a JSON object (docs/topology.md)");
-  static const std::set<std::string> known = {"attention_nodes", "expert_nodes", "rows", "slots", "kv_tokens", "profile"};
+  static const std::set<std::string> known = {"attention_nodes", "expert_nodes", "rows",
+                                              "slots",           "kv_tokens",    "profile"};
   for (const auto &[key, value] : file.items())
     if (!known.contains(key))
       return absl::InvalidArgumentError(absl::StrCat("topology file: unknown field '", key,

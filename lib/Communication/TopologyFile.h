@@ -15,9 +15,9 @@ namespace janus {
 /// docs/topology.md.
 struct TopologyFile {
   Topology topology{1, 1};
-  std::vector<int> rows = {1, 64};   // rows per attention instance, one prediction each
-  int64_t slots = 0;                 // by expert instance and layer; 0: as few as hold every expert once
-  int64_t kv_tokens = 0;             // tokens of KV cache by attention instance
+  std::vector<int> rows = {1, 64};       // rows per attention instance, one prediction each
+  int64_t slots = 0;                     // by expert instance and layer; 0: as few as hold every expert once
+  int64_t kv_tokens = 0;                 // tokens of KV cache by attention instance
   std::optional<nlohmann::json> profile; // hardware profile; without it the default of runtime/traffic
 };
 

@@ -103,8 +103,8 @@ private:
     int64_t id = dispatch.getTransfer();
     auto [known, inserted] = transfers_.insert({id, dispatch});
     if (!inserted) {
-      InFlightDiagnostic diag = dispatch.emitOpError() << "expects a transfer number of its own but " << id
-                                                       << " is taken";
+      InFlightDiagnostic diag = dispatch.emitOpError()
+                                << "expects a transfer number of its own but " << id << " is taken";
       diag.attachNote(known->second.getLoc()) << "by this dispatch";
       return fail(std::move(diag));
     }

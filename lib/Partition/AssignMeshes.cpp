@@ -22,7 +22,8 @@ struct AssignMeshes : impl::AssignMeshesPassBase<AssignMeshes> {
         op->setAttr(dist::kMeshAttr, StringAttr::get(&getContext(), choice.mesh));
         op->setAttr(dist::kOriginAttr, StringAttr::get(&getContext(), choice.origin));
         if (choice.origin == "user" || isa<moe::RouteOp, moe::ExpertsOp>(op))
-          emitRemark(op->getLoc()) << "'" << op->getName() << "' runs on @" << choice.mesh << " (" << choice.origin << ")";
+          emitRemark(op->getLoc()) << "'" << op->getName() << "' runs on @" << choice.mesh << " (" << choice.origin
+                                   << ")";
       }
     }
   }

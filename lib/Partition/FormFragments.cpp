@@ -40,8 +40,8 @@ public:
     for (Value input : inputs)
       operands.push_back(values_.lookup(input));
     SmallVector<Type> types(llvm::map_range(outputs, [](Value value) { return value.getType(); }));
-    auto fragment = dist::FragmentOp::create(builder_, locations.front(), types, plan.mesh, plan.origin, plan.layer,
-                                             operands);
+    auto fragment =
+        dist::FragmentOp::create(builder_, locations.front(), types, plan.mesh, plan.origin, plan.layer, operands);
     fillBody(fragment, plan, inputs.getArrayRef(), outputs.getArrayRef());
     for (auto [output, result] : llvm::zip_equal(outputs, fragment.getResults()))
       values_.map(output, result);

@@ -23,8 +23,8 @@ namespace janus {
 
 struct PlannedFragment {
   llvm::StringRef mesh;
-  std::string origin; // joined origins of the operations
-  int64_t layer = 0;  // of the experts it is or feeds; the last: of the experts before it
+  std::string origin;                        // joined origins of the operations
+  int64_t layer = 0;                         // of the experts it is or feeds; the last: of the experts before it
   std::vector<mlir::Operation *> operations; // in program order, without moe.get_weight
 };
 

@@ -79,7 +79,8 @@ private:
     }
     size_t crossing = fragment.getInputs().size(), wanted = side_ == RouterSide::kExpert ? 1 : 3;
     if (crossing != wanted)
-      fail(fragment, "expects " + Twine(wanted) + (wanted == 1 ? " value (the activations)" : " values (activations, ids, weights)") +
+      fail(fragment, "expects " + Twine(wanted) +
+                         (wanted == 1 ? " value (the activations)" : " values (activations, ids, weights)") +
                          " to cross from @attention but found " + Twine(crossing) +
                          "; the residual stream stays with attention");
     else if (side_ == RouterSide::kAttention &&
@@ -87,8 +88,8 @@ private:
       fail(experts[0], "expects activations, ids and weights from @attention, unchanged");
     auto yielded = fragment.getYield().getResults();
     if (yielded.size() != 1 || yielded[0] != experts[0].getResult())
-      fail(fragment, "expects the experts' output, and nothing else, to come back; found " + Twine(yielded.size()) +
-                         " results");
+      fail(fragment,
+           "expects the experts' output, and nothing else, to come back; found " + Twine(yielded.size()) + " results");
   }
 
   void checkAttention(dist::FragmentOp fragment) {

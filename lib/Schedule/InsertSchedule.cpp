@@ -39,8 +39,8 @@ private:
   int64_t k() { return cast<RankedTensorType>(experts_.getIds().getType()).getDimSize(1); }
 
   dist::FragmentOp makeFragment(TypeRange results, ValueRange inputs) {
-    return dist::FragmentOp::create(builder_, fragment_.getLoc(), results, fragment_.getMesh(), "rule: ",
-                                    fragment_.getLayer(), inputs);
+    return dist::FragmentOp::create(builder_, fragment_.getLoc(), results, fragment_.getMesh(),
+                                    "rule: ", fragment_.getLayer(), inputs);
   }
 
   /// Closes the body and sets the origin from what the fragment now holds.
@@ -53,12 +53,12 @@ private:
   }
 
   Value schedule(Value ids, Value weights, dist::PlacementOp placement) {
-    auto op = dist::ScheduleOp::create(builder_, experts_.getLoc(), dist::AssignmentType::get(builder_.getContext()),
-                                       ids, weights, placement.getLayer(), placement.getExperts(), k(),
-                                       placement.getSymName());
+    auto op =
+        dist::ScheduleOp::create(builder_, experts_.getLoc(), dist::AssignmentType::get(builder_.getContext()), ids,
+                                 weights, placement.getLayer(), placement.getExperts(), k(), placement.getSymName());
     emitRemark(op.getLoc()) << "layer " << placement.getLayer() << ": " << placement.getExperts() << " experts, " << k()
-                    << " per row, scheduled on the " << (side_ == RouterSide::kExpert ? "expert" : "attention")
-                    << " side over @" << placement.getSymName();
+                            << " per row, scheduled on the " << (side_ == RouterSide::kExpert ? "expert" : "attention")
+                            << " side over @" << placement.getSymName();
     return op.getResult();
   }
 
@@ -90,8 +90,7 @@ private:
   }
 
   bool onlyFeedsExperts(Operation &op) {
-    return isa<moe::GetWeightOp>(op) &&
-           llvm::all_of(op.getUsers(), [&](Operation *user) { return user == experts_; });
+    return isa<moe::GetWeightOp>(op) && llvm::all_of(op.getUsers(), [&](Operation *user) { return user == experts_; });
   }
 
   /// AGate: schedules before the dispatch, which carries the assignment instead of ids and weights.

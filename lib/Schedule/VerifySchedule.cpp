@@ -19,7 +19,8 @@ public:
   LogicalResult run() {
     step_.walk([&](Operation *op) {
       if (auto experts = dyn_cast<moe::ExpertsOp>(op))
-        fail(experts.emitOpError("expects janus.experts over an assignment after schedule; run --janus-insert-schedule"));
+        fail(experts.emitOpError(
+            "expects janus.experts over an assignment after schedule; run --janus-insert-schedule"));
       else if (auto experts = dyn_cast<dist::ExpertsOp>(op))
         check(experts);
       else if (auto schedule = dyn_cast<dist::ScheduleOp>(op))
@@ -37,8 +38,8 @@ private:
   void check(dist::ScheduleOp schedule) {
     auto [other, inserted] = schedules_.insert({schedule.getLayer(), schedule});
     if (!inserted) {
-      InFlightDiagnostic diag = schedule.emitOpError() << "expects one schedule of layer " << schedule.getLayer()
-                                                       << " in a step";
+      InFlightDiagnostic diag = schedule.emitOpError()
+                                << "expects one schedule of layer " << schedule.getLayer() << " in a step";
       diag.attachNote(other->second.getLoc()) << "another is here";
       return fail(std::move(diag));
     }
@@ -63,9 +64,9 @@ private:
       return fail(experts.emitOpError("expects to stand in a fragment and to get its assignment through its inputs"));
     dist::ScheduleOp schedule = scheduleOf(fragment.getInputs()[argument.getArgNumber()]);
     if (!schedule)
-      return fail(experts.emitOpError()
-                  << "expects its assignment from "
-                  << (side_ == RouterSide::kExpert ? "a janus.schedule" : "a routed janus.dispatch that carries one"));
+      return fail(experts.emitOpError() << "expects its assignment from "
+                                        << (side_ == RouterSide::kExpert ? "a janus.schedule"
+                                                                         : "a routed janus.dispatch that carries one"));
     uint64_t count = cast<RankedTensorType>(experts.getGate().getType()).getDimSize(0);
     if (schedule.getLayer() != experts.getLayer() || schedule.getExperts() != count) {
       InFlightDiagnostic diag = experts.emitOpError() << "expects a schedule of layer " << experts.getLayer()

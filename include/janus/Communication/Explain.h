@@ -22,16 +22,17 @@ struct ExplainOptions {
   std::optional<nlohmann::json> topology;
 };
 
-/// The report as JSON: "model", "recovered", "steps" (fragments with origins, transfers with schemes), "memory" and, with
-/// a topology, "prediction". Sizes are bytes. Keys are sorted, so that equal modules give equal bytes. A topology that
-/// docs/topology.md does not allow gives "prediction": {"error": "..."}; check it with topologyError first.
+/// The report as JSON: "model", "recovered", "steps" (fragments with origins, transfers with schemes), "memory" and,
+/// with a topology, "prediction". Sizes are bytes. Keys are sorted, so that equal modules give equal bytes. A topology
+/// that docs/topology.md does not allow gives "prediction": {"error": "..."}; readTopology checks it first.
 nlohmann::json explainJson(mlir::ModuleOp module, const ExplainOptions &options);
 
 /// The report as text for a reader, or as indented JSON.
 std::string explain(mlir::ModuleOp module, const ExplainOptions &options);
 
-/// Empty, or what is wrong with a topology file: the field, what was found, what is expected.
-std::string topologyError(const nlohmann::json &topology);
+/// Reads, parses and checks a topology file. Returns the empty string and sets `topology`, or returns what is wrong: the
+/// file or field, what was found, what is expected.
+std::string readTopology(const std::string &path, nlohmann::json &topology);
 
 } // namespace janus
 

@@ -41,7 +41,8 @@ private:
   llvm::MapVector<mlir::Operation *, MeshChoice> choices_;
 };
 
-/// The origin of an operation inside a fragment: what it carries, else its rule; empty for moe.get_weight and the yield.
+/// The origin of an operation inside a fragment: what it carries, else its rule; empty for moe.get_weight and the
+/// yield.
 std::string originOf(mlir::Operation *op, RouterSide side);
 
 /// One origin for several: "user; rule: norm, linear; inferred: ...". Names keep their first order.
