@@ -108,6 +108,7 @@ struct NameWeights : impl::NameWeightsPassBase<NameWeights> {
     if (!step)
       return;
 
+    recover::eraseDead(step);
     // One weight for equal ones.
     llvm::StringMap<moe::WeightOp> bySymbol;
     llvm::MapVector<Attribute, moe::WeightOp> byContent;

@@ -31,8 +31,9 @@ void buildRecoverPipeline(OpPassManager &manager, bool require) {
   manager.addPass(createRecoverLayoutPass());
   manager.addPass(createRecoverAttentionPass());
   manager.addPass(createRecoverMoEPass());
-  manager.addPass(createFuseEpiloguesPass());
   manager.addPass(createRewriteToRowsPass());
+  manager.addPass(createMergeLinearsPass());
+  manager.addPass(createFuseEpiloguesPass());
   manager.addPass(createSelectWantedPass());
   manager.addPass(createNameWeightsPass());
   FinishRecoveryPassOptions options;

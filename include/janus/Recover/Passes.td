@@ -104,21 +104,35 @@ def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {
   }];
 }
 
+def RewriteToRowsPass : RecoverPass<"janus-rewrite-to-rows"> {
+  let summary = "drops the batch form: @step(ids, positions, wanted) -> rows of logits";
+  let description = [{
+    Removes the conversions, dead operators and the graph's arguments. Where an operator that no pass recovered still needs
+    them, they stay and `--janus-finish-recovery` reports it.
+  }];
+}
+
+def MergeLinearsPass : RecoverPass<"janus-merge-linears"> {
+  let summary = "linear layers of one input become one, its columns the results";
+  let description = [{
+    Query, key and value projections that the exporter kept apart: one weight whose views are those of the parts, one after
+    the other, and one kernel call instead of three. Each output stays one chain of multiply-adds, so no bit changes. Left
+    alone: routers, layers with a residual, layers of which only some have a bias, inline weights.
+    ```
+    %q = moe.linear %x, %wq; %k = moe.linear %x, %wk
+      ->  %y = moe.linear %x, %w; %q = moe.columns %y {offset = 0}; %k = moe.columns %y {offset = 64}
+    ```
+  }];
+}
+
 def FuseEpiloguesPass : RecoverPass<"janus-fuse-epilogues"> {
   let summary = "moe.add of the one use of a linear layer or a combine becomes its residual";
   let description = [{
     ```
     %s = moe.add %x, (moe.linear %a, %w)   ->   %s = moe.linear %a, %w residual %x
     ```
-    The sum is the same numbers in the same order. Of two candidates the later one is fused.
-  }];
-}
-
-def RewriteToRowsPass : RecoverPass<"janus-rewrite-to-rows"> {
-  let summary = "drops the batch form: @step(ids, positions, wanted) -> rows of logits";
-  let description = [{
-    Removes the conversions, dead operators and the graph's arguments. Where an operator that no pass recovered still needs
-    them, they stay and `--janus-finish-recovery` reports it.
+    The sum is the same numbers in the same order. Of two candidates the later one is fused. Precondition:
+    `--janus-rewrite-to-rows`, so that no conversion is a second user.
   }];
 }
 
