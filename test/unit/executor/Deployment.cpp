@@ -145,6 +145,7 @@ void Deployment::Begin(StepDescriptor step, const std::vector<std::vector<StepSe
   for (int i = 0; i < options.m; ++i)
     for (const StepSequence &sequence : sequences[i])
       step.rows[i] += static_cast<int32_t>(sequence.tokens.size());
+  rows_of_step[step.step].assign(step.rows.begin(), step.rows.end());
   for (int i = 0; i < options.m; ++i) {
     step.sequences = sequences[i];
     Send({EndpointKind::kAttention, i}, step);

@@ -15,6 +15,7 @@
 #include "test/unit/executor/HandModel.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -84,6 +85,7 @@ public:
   Sampler sampler; // greedy
   RoutingRecorder recorder;
   uint64_t next_step = 1;
+  std::map<uint64_t, std::vector<int64_t>> rows_of_step;  // by attention instance, of each step begun
   /// Called when a poll made no progress; default: nothing.
   std::function<void()> idle;
 };
