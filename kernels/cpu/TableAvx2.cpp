@@ -1,0 +1,2 @@
+#define JANUS_TABLE_NAME "avx2"
+#include "kernels/cpu/Table.inc"

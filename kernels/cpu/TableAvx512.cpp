@@ -1,0 +1,2 @@
+#define JANUS_TABLE_NAME "avx512"
+#include "kernels/cpu/Table.inc"
