@@ -38,6 +38,12 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
   /// Every op in order, then the declared results. Reports every op that fails, not only the first.
   LogicalResult infer(func::FuncOp function, onnx::ShapeContext &context) {
     bool failed = false;
+    // The location prints as file and node index; users know nodes by name.
+    ScopedDiagnosticHandler nameNodes(&getContext(), [](Diagnostic &diagnostic) {
+      if (auto name = dyn_cast<NameLoc>(diagnostic.getLocation()))
+        diagnostic << " (ONNX node '" << name.getName().getValue() << "')";
+      return mlir::failure(); // on to the next handler
+    });
     for (Operation &op : function.getBody().front()) {
       auto shape = dyn_cast<onnx::ShapeInterface>(op);
       if (!shape)

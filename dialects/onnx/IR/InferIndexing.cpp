@@ -116,8 +116,11 @@ LogicalResult inferConstantOfShape(Operation *op, ShapeContext &c) {
     element = given.getElementType();
     if (given.getNumElements() != 1)
       return op->emitOpError() << "expects one value, found " << given.getNumElements();
-    if (isa<IntegerType>(element))
-      value = given.getSplatValue<APInt>().getSExtValue();
+    if (isa<IntegerType>(element)) {
+      APInt number = given.getSplatValue<APInt>();
+      bool positive = element.isInteger(1) || element.isUnsignedInteger();
+      value = positive ? static_cast<int64_t>(number.getZExtValue()) : number.getSExtValue();
+    }
   }
   c.set(fill.getY(), element, *dims);
   if (value && dims->size() <= 1) {

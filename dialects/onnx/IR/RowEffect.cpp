@@ -72,6 +72,8 @@ std::optional<unsigned> carryRows(ArrayRef<DimGroup> groups, unsigned t) {
 Groups rowsNone(Operation *, unsigned, unsigned) { return {}; }
 
 Groups rowsElementwise(Operation *op, unsigned operand, unsigned result) {
+  if (isa<ExpandOp>(op) && operand) // the shape is no row of anything
+    return {};
   return between(op, operand, result, [](unsigned) { return true; });
 }
 
