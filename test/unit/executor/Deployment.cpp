@@ -1,8 +1,8 @@
 #include "test/unit/executor/Deployment.h"
 
 #include "absl/strings/str_cat.h"
+#include "kernels/Kernels.h"
 #include "runtime/executor/Clock.h"
-#include "test/unit/executor/TrivialKernels.h"
 
 #include <algorithm>
 
@@ -93,7 +93,7 @@ InstanceConfig Deployment::Config(Address address) {
   config.model = &model;
   config.program = config.role == Role::kAttention ? &attention : &expert;
   config.code = code;
-  config.kernels = &TrivialKernels();
+  config.kernels = *SelectKernels(options.kernels);
   config.weights = &weights;
   config.topology = &topology;
   config.placement = placement.get();

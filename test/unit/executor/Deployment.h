@@ -32,6 +32,7 @@ struct Options {
   uint64_t seed = 1;
   int chunk = 64;
   int64_t deadline_ms = 60000;
+  std::string kernels = "auto";
   std::string str() const;
 };
 
@@ -85,7 +86,7 @@ public:
   Sampler sampler; // greedy
   RoutingRecorder recorder;
   uint64_t next_step = 1;
-  std::map<uint64_t, std::vector<int64_t>> rows_of_step;  // by attention instance, of each step begun
+  std::map<uint64_t, std::vector<int64_t>> rows_of_step; // by attention instance, of each step begun
   /// Called when a poll made no progress; default: nothing.
   std::function<void()> idle;
 };

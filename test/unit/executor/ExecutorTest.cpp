@@ -1,4 +1,5 @@
 // The hand-written model on every kind of deployment: right, and the same bytes.
+#include "kernels/Kernels.h"
 #include "test/unit/executor/Deployment.h"
 
 #include "gmock/gmock.h"
@@ -21,22 +22,29 @@ std::vector<Outcome> PlayAll(const Options &options) {
   return outcomes.ok() ? *std::move(outcomes) : std::vector<Outcome>();
 }
 
-TEST(Executor, LogitsMatchTheReference) {
+void ExpectReference(const std::vector<Outcome> &outcomes, const std::string &what) {
   const std::vector<Sequence> sequences = TestSequences();
-  const std::vector<Outcome> outcomes = PlayAll({});
-  ASSERT_EQ(outcomes.size(), sequences.size());
+  ASSERT_EQ(outcomes.size(), sequences.size()) << what;
   const Numbers numbers = MakeNumbers(7);
   for (size_t s = 0; s < sequences.size(); ++s) {
     std::vector<int32_t> tokens = sequences[s].prompt;
     tokens.insert(tokens.end(), outcomes[s].tokens.begin(), outcomes[s].tokens.end() - 1);
     const std::vector<double> expected = Reference(numbers, tokens);
-    ASSERT_EQ(outcomes[s].logits.size(), expected.size());
+    ASSERT_EQ(outcomes[s].logits.size(), expected.size()) << what;
     double most = 0, error = 0;
     for (size_t i = 0; i < expected.size(); ++i) {
       most = std::max(most, std::abs(expected[i]));
       error = std::max(error, std::abs(expected[i] - outcomes[s].logits[i]));
     }
-    EXPECT_LT(error, 1e-4 * most) << "sequence " << s;
+    EXPECT_LT(error, 1e-4 * most) << what << " sequence " << s;
+  }
+}
+
+TEST(Executor, LogitsMatchTheReference) {
+  for (const abi::KernelTable *kernels : AvailableKernels()) {
+    Options options;
+    options.kernels = kernels->name;
+    ExpectReference(PlayAll(options), kernels->name);
   }
 }
 
@@ -76,6 +84,16 @@ TEST(Executor, SameBitsOnEveryDeployment) {
             if (HasFailure())
               return;
           }
+}
+
+TEST(Executor, SameBitsWithAnyVectorWidth) {
+  const std::vector<Outcome> expected = PlayAll({});
+  for (const abi::KernelTable *kernels : AvailableKernels()) {
+    Options options;
+    options.m = 2, options.n = 5, options.kernels = kernels->name;
+    if (options.kernels != "reference") // which accumulates in double
+      ExpectSameBits(expected, PlayAll(options), options);
+  }
 }
 
 TEST(Executor, SameBitsOnAnyThreads) {
