@@ -38,7 +38,7 @@ struct CodeEntry {
 };
 
 /// A named tensor of a tensor program. A dimension is an expression over
-/// symbols, in text (runtime/artifact/DimExpression.h).
+/// symbols, in text (runtime/base/Expression.h).
 struct TensorDesc {
   std::string name, type;
   std::vector<std::string> dims;

@@ -25,18 +25,18 @@ absl::StatusOr<Topology> Topology::Make(std::vector<int> attention_nodes, std::v
   return topology;
 }
 
-absl::StatusOr<Topology> Topology::Parse(std::string_view text, int attention, int experts) {
+absl::StatusOr<Topology> Topology::Parse(absl::string_view text, int attention, int experts) {
   std::vector<int> attention_nodes(std::max(attention, 0), -1), expert_nodes(std::max(experts, 0), -1);
   auto bad = [&](auto... what) {
     return absl::InvalidArgumentError(absl::StrCat("--nodes: ", what..., "; expected e.g. a0,a1@0;e0,e1@1 that names each of ", attention,
                                                    " attention and ", experts, " expert instances once"));
   };
-  for (std::string_view group : absl::StrSplit(text, ';', absl::SkipEmpty())) {
-    std::pair<std::string_view, std::string_view> parts = absl::StrSplit(group, absl::MaxSplits('@', 1));
+  for (absl::string_view group : absl::StrSplit(text, ';', absl::SkipEmpty())) {
+    std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(group, absl::MaxSplits('@', 1));
     int node;
     if (!absl::SimpleAtoi(parts.second, &node) || node < 0)
       return bad("found '", group, "' without a node number after '@'");
-    for (std::string_view name : absl::StrSplit(parts.first, ',')) {
+    for (absl::string_view name : absl::StrSplit(parts.first, ',')) {
       int id;
       if (name.size() < 2 || (name[0] != 'a' && name[0] != 'e') || !absl::SimpleAtoi(name.substr(1), &id))
         return bad("found instance '", name, "'");

@@ -3,9 +3,9 @@
 #define JANUS_RUNTIME_TRAFFIC_TOPOLOGY_H
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace janus {
@@ -20,7 +20,7 @@ public:
   static absl::StatusOr<Topology> Make(std::vector<int> attention_nodes, std::vector<int> expert_nodes);
   /// Parses "a0,a1@0;e0,e1,e2@1": every instance once, a list of instances and
   /// the node they are on. InvalidArgument names what is missing or doubled.
-  static absl::StatusOr<Topology> Parse(std::string_view text, int attention, int experts);
+  static absl::StatusOr<Topology> Parse(absl::string_view text, int attention, int experts);
 
   int attention() const { return static_cast<int>(attention_nodes_.size()); }
   int experts() const { return static_cast<int>(expert_nodes_.size()); }

@@ -1,0 +1,150 @@
+//===- Runtime.h - run a compiled model -------------------------*- C++ -*-===//
+//
+// The public API of the runtime library; the tools use nothing else.
+//
+//   auto runtime = janus::Runtime::Open("model.janus", options);
+//   auto id = (*runtime)->Submit(request);
+//   while (*(*runtime)->Step())
+//     while ((*runtime)->Next(*id, event)) ...
+//
+// One thread at a time uses a Runtime. Requests join and leave between steps.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RUNTIME_RUNTIME_H
+#define JANUS_RUNTIME_RUNTIME_H
+
+#include "absl/status/statusor.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace janus {
+
+struct RuntimeOptions {
+  int attention = 1, experts = 1;        // instances
+  std::string nodes;                     // "a0,a1@0;e0,e1,e2@1"; empty: all on one node
+  int64_t slots = 0;                     // per expert instance and layer; 0: the fewest
+  std::string placement = "even";        // even, random:SEED, or a placement file
+  std::string scheme = "auto";           // auto, direct, case1, case2
+  std::string gate_side = "auto";        // auto, expert, attention
+  std::string kernels = "auto";          // auto, reference, avx2, avx512
+  std::string transport = "inproc";      // inproc; strict:SEED for tests
+  int threads = 0;                       // 0: the cores of this process
+  int64_t kv_memory = 0;                 // bytes of KV cache in all; 0: half of what is free, no more than max_batch full contexts
+  int64_t max_batch = 64;                // requests that run at once
+  int64_t max_queue = 1024;              // requests that wait for that
+  int64_t step_rows = 512;               // rows of one step over all instances
+  int64_t chunk = 0;                     // rows of a prompt per step; 0: step_rows
+  int64_t max_context = 0;               // positions of a request; 0: the model's
+  bool scoring = false;                  // requests may ask for the logits of all their rows
+  int64_t step_deadline_ms = 60000;      // a step that makes no progress for so long fails
+  std::string record_routing;            // directory to write the routing of every step to; empty: none
+};
+
+using RequestId = uint64_t;
+
+struct GenerateRequest {
+  std::vector<int32_t> prompt;
+  int64_t max_new_tokens = 0;
+  float temperature = 0; // 0: greedy
+  int32_t top_k = 0;     // 0: all
+  float top_p = 1;
+  uint64_t seed = 0;
+  std::vector<std::vector<int32_t>> stop; // generation ends before any of these token sequences
+  int64_t deadline_ms = 0;                // from submission; 0: none
+  bool logits = false;                    // events carry the row each token was chosen from
+  bool score = false;                     // no generation: negative log-likelihood of the prompt
+  bool score_logits = false;              // keep the logits of every row in the result
+  size_t queue = 4096;                    // unread events after which the request pauses
+};
+
+struct TokenEvent {
+  int32_t token = 0;
+  std::vector<float> logits; // [vocab] when asked for
+};
+
+enum class FinishReason { kLength, kStop, kScored, kCancelled, kError };
+
+struct RequestResult {
+  absl::Status status; // why a request ended early
+  FinishReason reason = FinishReason::kError;
+  int64_t prompt_tokens = 0, new_tokens = 0;
+  double nll = 0;                // of scored tokens, in nats
+  int64_t scored_tokens = 0;     // those after the first
+  std::vector<float> logits;     // [prompt, vocab] with score_logits
+};
+
+struct ModelInfo {
+  bool tensor = false; // a tensor program
+  int64_t vocab = 0, context = 0;
+  std::string tokenizer; // "bytes" or empty
+};
+
+struct InstanceReport {
+  std::string name; // "attention 0"
+  int64_t weights = 0, slots = 0, kv = 0, buffers = 0;                                 // bytes, measured
+  int64_t planned_weights = 0, planned_slots = 0, planned_kv = 0, planned_buffers = 0; // by the plan
+};
+struct LayerReport {
+  int64_t experts = 0, steps = 0;
+  double mean_a_max = 0, mean_distinct = 0, mean_limit = 0;
+  int64_t worst_a_max = 0;
+  double attention_ms = 0, transfer_ms = 0, schedule_ms = 0, expert_ms = 0, wait_ms = 0; // summed over instances
+};
+struct TrafficReport {
+  uint64_t messages = 0, bytes = 0;
+};
+struct RunReport {
+  int64_t steps = 0, rows = 0;
+  double step_ms = 0; // wall time in steps
+  std::vector<LayerReport> layers;
+  std::map<std::string, std::map<std::string, TrafficReport>> traffic; // [phase][link class], posted
+  std::string placement;                                               // JSON
+  std::vector<std::vector<int64_t>> step_rows;                          // rows by attention instance, of each step
+  std::vector<int> step_schemes;
+};
+
+class Runtime {
+public:
+  /// Opens an artifact of the language-model contract and starts its instances.
+  static absl::StatusOr<std::unique_ptr<Runtime>> Open(const std::string &artifact, const RuntimeOptions &options);
+  virtual ~Runtime() = default;
+
+  virtual const ModelInfo &model() const = 0;
+  virtual std::vector<InstanceReport> instances() const = 0;
+
+  /// InvalidArgument: what the request asks for cannot be; ResourceExhausted:
+  /// the queue is full.
+  virtual absl::StatusOr<RequestId> Submit(GenerateRequest request) = 0;
+  /// Ends a request at the next step. NotFound for an unknown one.
+  virtual absl::Status Cancel(RequestId id) = 0;
+  /// Runs one step over all requests that can run. False when none can.
+  virtual absl::StatusOr<bool> Step() = 0;
+  /// The next unread event of a request.
+  virtual bool Next(RequestId id, TokenEvent &event) = 0;
+  /// Takes the result of an ended request whose events were all read; the
+  /// request is then forgotten.
+  virtual bool Finish(RequestId id, RequestResult &result) = 0;
+  virtual RunReport report() const = 0;
+};
+
+/// A named tensor: row-major bytes of a type of docs/artifact.md.
+struct NamedTensor {
+  std::string name, type;
+  std::vector<int64_t> dims;
+  std::vector<char> bytes;
+};
+
+/// Contract and facts of an artifact without starting anything.
+absl::StatusOr<ModelInfo> Inspect(const std::string &artifact);
+
+/// Runs a tensor program once. Inputs by name in any order; every input of the
+/// program must be there.
+absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &artifact, const std::vector<NamedTensor> &inputs, int threads, const std::string &kernels);
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_RUNTIME_H

@@ -1,0 +1,294 @@
+#include "runtime/engine/Deployment.h"
+
+#include "kernels/Kernels.h"
+#include "runtime/base/AvailableCores.h"
+#include "runtime/traffic/Schemes.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include <algorithm>
+#include <bit>
+#include <fstream>
+#include <sstream>
+
+namespace janus {
+namespace {
+
+constexpr int kMaxInstances = 1024;
+
+absl::Status Invalid(const std::string &what) { return absl::InvalidArgumentError(what); }
+
+/// The number behind "name:", or an error.
+absl::StatusOr<uint64_t> SeedOf(const std::string &text, size_t prefix, const char *option) {
+  uint64_t seed;
+  if (!absl::SimpleAtoi(text.substr(prefix), &seed))
+    return Invalid(absl::StrCat(option, ": found '", text, "', expected a number after ':'"));
+  return seed;
+}
+
+absl::StatusOr<Placement> MakePlacement(const PlacementShape &shape, const std::string &text) {
+  if (text == "even")
+    return Placement::Even(shape);
+  if (absl::StartsWith(text, "random:")) {
+    absl::StatusOr<uint64_t> seed = SeedOf(text, 7, "--placement");
+    if (!seed.ok())
+      return seed.status();
+    return Placement::Random(shape, *seed);
+  }
+  std::ifstream file(text);
+  std::stringstream content;
+  content << file.rdbuf();
+  if (!file)
+    return absl::NotFoundError(absl::StrCat("--placement: cannot read '", text, "'; expected even, random:SEED or a placement file"));
+  absl::StatusOr<Placement> placement = Placement::FromJson(shape, content.str());
+  if (!placement.ok())
+    return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
+  return placement;
+}
+
+/// The layer that most of the traffic is predicted for.
+TransferDesc TypicalTransfer(const ModelDesc &model) { return model.transfers.empty() ? TransferDesc{} : model.transfers.front(); }
+
+} // namespace
+
+absl::Status Deployment::Resolve(const LoadedModel &model) {
+  RuntimeOptions &o = options_;
+  auto range = [](const char *name, int64_t value, int64_t low, int64_t high) {
+    return value >= low && value <= high ? absl::OkStatus() : Invalid(absl::StrCat(name, ": found ", value, ", expected ", low, " to ", high));
+  };
+  for (const absl::Status &status : {range("--attention", o.attention, 1, kMaxInstances), range("--experts", o.experts, 1, kMaxInstances), range("--threads", o.threads, 0, 1024),
+                                     range("--step-rows", o.step_rows, 1, 1 << 16), range("--chunk", o.chunk, 0, 1 << 16), range("--max-batch", o.max_batch, 1, 1 << 16),
+                                     range("--slots", o.slots, 0, 1 << 16), range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50), range("--max-context", o.max_context, 0, desc_.context)})
+    if (!status.ok())
+      return status;
+  if (o.max_context == 0)
+    o.max_context = desc_.context;
+  if (o.chunk == 0 || o.chunk > o.step_rows)
+    o.chunk = o.step_rows;
+  if (o.threads == 0)
+    o.threads = AvailableCores();
+
+  absl::StatusOr<Topology> topology = o.nodes.empty() ? absl::StatusOr<Topology>(Topology(o.attention, o.experts)) : Topology::Parse(o.nodes, o.attention, o.experts);
+  if (!topology.ok())
+    return topology.status();
+  topology_ = *topology;
+
+  PlacementShape shape;
+  for (const MoeLayerDesc &layer : desc_.moe_layers)
+    shape.experts.push_back(layer.experts);
+  shape.instances = o.experts;
+  shape.slots = o.slots ? o.slots : MinimumSlots(shape.experts, o.experts);
+  absl::StatusOr<Placement> placement = MakePlacement(shape, o.placement);
+  if (!placement.ok())
+    return placement.status();
+  placement_ = *std::move(placement);
+
+  if (o.gate_side != "auto" && o.gate_side != "expert" && o.gate_side != "attention")
+    return Invalid(absl::StrCat("--gate-side: found '", o.gate_side, "', expected auto, expert or attention"));
+  gate_ = o.gate_side == "attention" || (o.gate_side == "auto" && !model.programs.contains(GateSide::kExpert)) ? GateSide::kAttention : GateSide::kExpert;
+  if (!model.programs.contains(gate_))
+    return Invalid(absl::StrCat("--gate-side: the artifact has no programs for the ", o.gate_side, " side; compile with --gate-side=", o.gate_side, " or auto"));
+
+  if (o.scheme != "auto") {
+    forced_scheme_ = traffic::SchemeIndex(o.scheme);
+    if (forced_scheme_ < 0)
+      return Invalid(absl::StrCat("--scheme: found '", o.scheme, "', expected auto, direct, case1 or case2"));
+    return absl::OkStatus();
+  }
+  const TransferDesc transfer = TypicalTransfer(desc_);
+  for (int bucket = 0; bucket <= 16; ++bucket) { // rows spread evenly over the attention instances
+    std::vector<int64_t> rows(o.attention);
+    for (int64_t r = 0; r < std::min<int64_t>(int64_t{1} << bucket, o.step_rows); ++r)
+      ++rows[r % o.attention];
+    scheme_by_bucket_.push_back(traffic::ChooseScheme(*topology_, rows, transfer.columns, transfer.k, gate_ == GateSide::kAttention, {}));
+  }
+  return absl::OkStatus();
+}
+
+int Deployment::ChooseScheme(const std::vector<int64_t> &rows) {
+  if (forced_scheme_ >= 0)
+    return forced_scheme_;
+  uint64_t total = 0;
+  for (int64_t r : rows)
+    total += r;
+  return scheme_by_bucket_[std::min<size_t>(std::bit_width(total > 0 ? total - 1 : 0), scheme_by_bucket_.size() - 1)];
+}
+
+absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id, const abi::KernelTable *kernels) {
+  const bool attention = role == Role::kAttention;
+  const LoadedModel::Programs &programs = model.programs.at(gate_);
+  InstanceConfig config;
+  config.role = role;
+  config.id = id;
+  config.gate_side = gate_;
+  config.model = &desc_;
+  config.program = attention ? programs.attention : programs.expert;
+  config.code = attention ? model.attention : model.expert;
+  config.kernels = kernels;
+  config.weights = model.weights;
+  config.topology = &*topology_;
+  config.placement = &*placement_;
+  config.limits = limits_;
+  config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) { return sampler_(logits, vocab, params, index); };
+  if (routing_)
+    config.recorder = [this](uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) { routing_->Layer(step, layer, rows, k, ids); };
+  absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
+  if (!plan.ok())
+    return plan.status();
+  planned_.push_back(*plan);
+  absl::StatusOr<std::unique_ptr<Endpoint>> endpoint = transport_->Open({attention ? EndpointKind::kAttention : EndpointKind::kExpert, id});
+  if (!endpoint.ok())
+    return endpoint.status();
+  config.endpoint = endpoint->get();
+  endpoints_.push_back(*std::move(endpoint));
+  absl::StatusOr<std::unique_ptr<Instance>> instance = Instance::Create(config);
+  if (!instance.ok())
+    return absl::Status(instance.status().code(), absl::StrCat(attention ? "attention " : "expert ", id, ": ", instance.status().message()));
+  executor_->Add(*std::move(instance));
+  return absl::OkStatus();
+}
+
+absl::Status Deployment::Bind(const LoadedModel &model) {
+  absl::StatusOr<const abi::KernelTable *> kernels = SelectKernels(options_.kernels);
+  if (!kernels.ok())
+    return kernels.status();
+
+  const int64_t page_bytes = KvPageBytes(desc_), full = KvPages(desc_, options_.max_context) * options_.max_batch;
+  const int64_t budget = options_.kv_memory ? options_.kv_memory : AvailableMemory() / 2;
+  int64_t pages = page_bytes > 0 ? budget / page_bytes / options_.attention : 1;
+  pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
+  if (pages < 1)
+    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", budget, " bytes over ", options_.attention, " attention instances hold no page of ", page_bytes, " bytes; expected at least ",
+                                                     page_bytes * options_.attention));
+  limits_.rows = limits_.step_rows = options_.step_rows;
+  limits_.wanted = options_.scoring ? options_.step_rows : std::min(options_.max_batch, options_.step_rows);
+  limits_.sequences = options_.max_batch;
+  limits_.pages = pages;
+
+  transport_options_.attention = options_.attention;
+  transport_options_.experts = options_.experts;
+  transport_options_.attention_nodes = topology_->attention_nodes();
+  transport_options_.expert_nodes = topology_->expert_nodes();
+  transport_options_.max_message_bytes = MaxMessageBytes(desc_, limits_, options_.attention);
+  if (options_.transport == "inproc") {
+    transport_ = MakeInprocTransport(transport_options_);
+  } else if (absl::StartsWith(options_.transport, "strict:")) {
+    absl::StatusOr<uint64_t> seed = SeedOf(options_.transport, 7, "--transport");
+    if (!seed.ok())
+      return seed.status();
+    transport_ = MakeStrictTransport(transport_options_, *seed);
+  } else {
+    return Invalid(absl::StrCat("--transport: found '", options_.transport, "', expected inproc or strict:SEED"));
+  }
+  if (!options_.record_routing.empty()) {
+    absl::StatusOr<std::unique_ptr<RoutingFile>> file = RoutingFile::Create(options_.record_routing, desc_);
+    if (!file.ok())
+      return file.status();
+    routing_ = *std::move(file);
+  }
+
+  pool_ = std::make_unique<WorkerPool>(options_.threads);
+  executor_ = std::make_unique<Executor>(*pool_, ExecutorOptions{options_.step_deadline_ms});
+  for (int i = 0; i < options_.attention; ++i)
+    if (absl::Status status = AddInstance(model, Role::kAttention, i, *kernels); !status.ok())
+      return status;
+  for (int i = 0; i < options_.experts; ++i)
+    if (absl::Status status = AddInstance(model, Role::kExpert, i, *kernels); !status.ok())
+      return status;
+  absl::StatusOr<std::unique_ptr<Endpoint>> control = transport_->Open({});
+  if (!control.ok())
+    return control.status();
+  Controller controller(*std::move(control), options_.attention, options_.experts, [this] { return executor_->Poll(); }, options_.step_deadline_ms);
+  engine_ = std::make_unique<Engine>(desc_, options_, pages, std::move(controller), [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const LoadedModel &model, RuntimeOptions options, std::shared_ptr<void> keep) {
+  std::unique_ptr<Deployment> deployment(new Deployment);
+  deployment->keep_ = std::move(keep);
+  deployment->options_ = std::move(options);
+  deployment->desc_ = *model.desc;
+  deployment->info_ = {false, model.desc->vocab, model.desc->context, model.desc->tokenizer};
+  if (absl::Status status = deployment->Resolve(model); !status.ok())
+    return status;
+  if (absl::Status status = deployment->Bind(model); !status.ok())
+    return status;
+  return deployment;
+}
+
+Deployment::~Deployment() {
+  if (engine_)
+    engine_->controller().Shutdown();
+}
+
+absl::StatusOr<bool> Deployment::Step() {
+  const size_t before = engine_->step_rows().size();
+  absl::StatusOr<bool> ran = engine_->Step();
+  if (routing_ && engine_->step_rows().size() > before)
+    routing_->Step(engine_->controller().steps(), engine_->step_rows().back(), traffic::SchemesOf(traffic::Kind::kDispatch)[engine_->step_schemes().back()].name);
+  return ran;
+}
+
+std::vector<InstanceReport> Deployment::instances() const {
+  std::vector<InstanceReport> reports;
+  for (size_t i = 0; i < executor_->instances().size(); ++i) {
+    const bool attention = static_cast<int>(i) < options_.attention;
+    const InstanceMemory memory = executor_->instances()[i]->memory();
+    const InstanceMemory &plan = planned_[i];
+    reports.push_back({attention ? absl::StrCat("attention ", i) : absl::StrCat("expert ", i - options_.attention), memory.weights, memory.slots, memory.kv, memory.buffers, plan.weights,
+                       plan.slots, plan.kv, plan.buffers});
+  }
+  return reports;
+}
+
+RunReport Deployment::report() const {
+  RunReport report;
+  report.steps = engine_->step_rows().size();
+  report.step_ms = engine_->step_ms();
+  report.step_rows = engine_->step_rows();
+  report.step_schemes = engine_->step_schemes();
+  for (const auto &rows : report.step_rows)
+    for (int64_t r : rows)
+      report.rows += r;
+  report.placement = placement_->ToJson();
+  report.layers.resize(desc_.moe_layers.size());
+  for (size_t l = 0; l < report.layers.size(); ++l) {
+    LayerReport &layer = report.layers[l];
+    layer.experts = desc_.moe_layers[l].experts;
+    for (const auto &instance : executor_->instances()) {
+      const InstanceStats &stats = instance->stats();
+      if (l >= stats.layers.size())
+        continue;
+      const LayerStats &of = stats.layers[l];
+      if (of.schedules > layer.steps) { // all that schedule compute the same; the one that saw most steps
+        layer.steps = of.schedules;
+        layer.mean_a_max = double(of.a_max_sum) / of.schedules;
+        layer.mean_distinct = double(of.distinct_sum) / of.schedules;
+        layer.mean_limit = std::max(1.0, layer.mean_distinct / options_.experts);
+        layer.worst_a_max = of.a_max_max;
+      }
+      layer.attention_ms += of.attention_ns * 1e-6;
+      layer.transfer_ms += of.transfer_ns * 1e-6;
+      layer.schedule_ms += of.schedule_ns * 1e-6;
+      layer.expert_ms += of.expert_ns * 1e-6;
+      layer.wait_ms += of.wait_ns * 1e-6;
+    }
+  }
+  auto add = [&](const TransportCounters &counters) {
+    for (int phase = 0; phase < kPhaseCount; ++phase)
+      for (int link = 0; link < 3; ++link)
+        if (const auto &count = counters.by_phase[phase][link]; count.messages) {
+          TrafficReport &total = report.traffic[Name(static_cast<Phase>(phase))][traffic::Name(static_cast<traffic::LinkClass>(link))];
+          total.messages += count.messages;
+          total.bytes += count.bytes;
+        }
+  };
+  for (const auto &endpoint : endpoints_)
+    add(endpoint->counters());
+  add(engine_->controller().counters());
+  return report;
+}
+
+} // namespace janus

@@ -1,0 +1,68 @@
+//===- Deployment.h - a model bound to instances ----------------*- C++ -*-===//
+#ifndef JANUS_RUNTIME_ENGINE_DEPLOYMENT_H
+#define JANUS_RUNTIME_ENGINE_DEPLOYMENT_H
+
+#include "janus/Runtime/Runtime.h"
+#include "runtime/base/WorkerPool.h"
+#include "runtime/engine/Engine.h"
+#include "runtime/engine/LoadedModel.h"
+#include "runtime/engine/RoutingFile.h"
+#include "runtime/engine/Sampler.h"
+#include "runtime/executor/Executor.h"
+#include "runtime/placement/Placement.h"
+#include "runtime/traffic/Topology.h"
+#include "runtime/transport/Transport.h"
+
+#include <memory>
+#include <optional>
+
+namespace janus {
+
+/// All instances of a run in this process, and the engine that gives them work.
+class Deployment : public Runtime {
+public:
+  /// Binds the meshes. `model` is borrowed; `keep` lives as long as the
+  /// deployment (the artifact the model came from).
+  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const LoadedModel &model, RuntimeOptions options, std::shared_ptr<void> keep);
+  ~Deployment() override;
+
+  const ModelInfo &model() const override { return info_; }
+  std::vector<InstanceReport> instances() const override;
+  absl::StatusOr<RequestId> Submit(GenerateRequest request) override { return engine_->Submit(std::move(request)); }
+  absl::Status Cancel(RequestId id) override { return engine_->Cancel(id); }
+  absl::StatusOr<bool> Step() override;
+  bool Next(RequestId id, TokenEvent &event) override { return engine_->Next(id, event); }
+  bool Finish(RequestId id, RequestResult &result) override { return engine_->Finish(id, result); }
+  RunReport report() const override;
+
+private:
+  Deployment() = default;
+  absl::Status Resolve(const LoadedModel &model);
+  absl::Status Bind(const LoadedModel &model);
+  absl::Status AddInstance(const LoadedModel &model, Role role, int id, const abi::KernelTable *kernels);
+  int ChooseScheme(const std::vector<int64_t> &rows);
+
+  std::shared_ptr<void> keep_;
+  RuntimeOptions options_;
+  ModelInfo info_;
+  ModelDesc desc_;
+  GateSide gate_ = GateSide::kExpert;
+  std::optional<Topology> topology_;
+  std::optional<Placement> placement_;
+  TransportOptions transport_options_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<WorkerPool> pool_;
+  std::vector<std::unique_ptr<Endpoint>> endpoints_; // of the instances: attention, then expert
+  std::unique_ptr<Executor> executor_;
+  std::vector<InstanceMemory> planned_;
+  InstanceLimits limits_;
+  TokenSampler sampler_;
+  std::unique_ptr<RoutingFile> routing_;
+  std::vector<int> scheme_by_bucket_; // by log2 of a step's rows; empty: forced
+  int forced_scheme_ = -1;
+  std::unique_ptr<Engine> engine_;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_ENGINE_DEPLOYMENT_H

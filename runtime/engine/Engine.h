@@ -1,0 +1,65 @@
+//===- Engine.h - requests over instances -----------------------*- C++ -*-===//
+//
+// The controller: admits requests, makes each global step out of decode rows
+// and prompt chunks, tells the instances about it and takes their results, all
+// by messages through its own transport endpoint.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RUNTIME_ENGINE_ENGINE_H
+#define JANUS_RUNTIME_ENGINE_ENGINE_H
+
+#include "janus/Runtime/Runtime.h"
+#include "runtime/engine/Controller.h"
+#include "runtime/engine/KvBudget.h"
+#include "runtime/engine/Sequence.h"
+
+#include <deque>
+#include <map>
+
+namespace janus {
+
+class Engine {
+public:
+  /// `options` with every 0 resolved (Deployment::Create does that).
+  /// `choose_scheme` maps rows by attention instance to a scheme index.
+  Engine(const ModelDesc &model, const RuntimeOptions &options, int64_t pages_per_instance, Controller controller,
+         std::function<int(const std::vector<int64_t> &)> choose_scheme);
+
+  absl::StatusOr<RequestId> Submit(GenerateRequest request);
+  absl::Status Cancel(RequestId id);
+  absl::StatusOr<bool> Step();
+  bool Next(RequestId id, TokenEvent &event);
+  bool Finish(RequestId id, RequestResult &result);
+
+  Controller &controller() { return controller_; }
+  const Controller &controller() const { return controller_; }
+  const std::vector<std::vector<int64_t>> &step_rows() const { return step_rows_; }
+  const std::vector<int> &step_schemes() const { return step_schemes_; }
+  double step_ms() const { return step_ms_; }
+
+private:
+  absl::Status Check(const GenerateRequest &request) const;
+  void ExpireAndAdmit();
+  /// Rows of a running sequence in the next step: of one that decodes, or of a prompt's next chunk.
+  int64_t Chunk(const Sequence &sequence, int64_t room) const;
+  void Describe(Sequence &sequence, int64_t rows, StepSequence &part) const;
+  void Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part);
+  void Retire(Sequence &sequence);
+
+  const ModelDesc &model_;
+  RuntimeOptions options_;
+  KvBudget budget_;
+  Controller controller_;
+  std::function<int(const std::vector<int64_t> &)> choose_scheme_;
+  RequestId next_id_ = 1;
+  std::map<RequestId, std::unique_ptr<Sequence>> sequences_; // all that are not forgotten, oldest first
+  std::deque<Sequence *> queue_;                             // not admitted yet
+  std::vector<Sequence *> running_;                          // in order of admission
+  std::vector<std::vector<int64_t>> step_rows_;
+  std::vector<int> step_schemes_;
+  double step_ms_ = 0;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_ENGINE_ENGINE_H

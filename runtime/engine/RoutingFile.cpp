@@ -1,0 +1,60 @@
+#include "runtime/engine/RoutingFile.h"
+
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/stat.h>
+
+namespace janus {
+
+absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::string &directory, const ModelDesc &model) {
+  if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
+    return absl::PermissionDeniedError(absl::StrCat("--record-routing: cannot make '", directory, "': ", std::strerror(errno)));
+  std::unique_ptr<RoutingFile> file(new RoutingFile);
+  file->directory_ = directory;
+  file->routing_ = std::fopen((directory + "/routing.bin").c_str(), "wb");
+  file->steps_ = std::fopen((directory + "/steps.tsv").c_str(), "w");
+  FILE *meta = std::fopen((directory + "/meta.json").c_str(), "w");
+  if (!file->routing_ || !file->steps_ || !meta) {
+    if (meta)
+      std::fclose(meta);
+    return absl::PermissionDeniedError(absl::StrCat("--record-routing: cannot write in '", directory, "': ", std::strerror(errno)));
+  }
+  nlohmann::json layers = nlohmann::json::array();
+  for (const MoeLayerDesc &layer : model.moe_layers)
+    layers.push_back({{"experts", layer.experts}, {"k", layer.k}});
+  const std::string text = nlohmann::json{{"format", "janus-routing"}, {"version", 2}, {"layers", layers}}.dump() + "\n";
+  std::fwrite(text.data(), 1, text.size(), meta);
+  std::fclose(meta);
+  std::fputs("step\tscheme\trows\n", file->steps_);
+  return file;
+}
+
+RoutingFile::~RoutingFile() { (void)Close(); }
+
+void RoutingFile::Layer(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) {
+  const uint64_t header[2] = {step, static_cast<uint64_t>(layer) | static_cast<uint64_t>(rows) << 32};
+  failed_ |= std::fwrite(header, sizeof header, 1, routing_) != 1;
+  row_.assign(ids, ids + rows * k);
+  failed_ |= std::fwrite(row_.data(), sizeof(uint16_t), row_.size(), routing_) != row_.size();
+}
+
+void RoutingFile::Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme) {
+  std::string line = absl::StrCat(step, "\t", scheme, "\t");
+  for (size_t i = 0; i < rows.size(); ++i)
+    absl::StrAppend(&line, i ? "," : "", rows[i]);
+  failed_ |= std::fputs((line + "\n").c_str(), steps_) < 0;
+}
+
+absl::Status RoutingFile::Close() {
+  for (FILE **file : {&routing_, &steps_})
+    if (*file) {
+      failed_ |= std::fclose(*file) != 0;
+      *file = nullptr;
+    }
+  return failed_ ? absl::DataLossError(absl::StrCat("--record-routing: '", directory_, "' could not be written completely")) : absl::OkStatus();
+}
+
+} // namespace janus

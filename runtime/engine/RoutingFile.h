@@ -1,0 +1,37 @@
+//===- RoutingFile.h - the routing of every step, to files --*- C++ -*-===//
+#ifndef JANUS_RUNTIME_ENGINE_ROUTINGFILE_H
+#define JANUS_RUNTIME_ENGINE_ROUTINGFILE_H
+
+#include "absl/status/statusor.h"
+#include "runtime/program/Program.h"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace janus {
+
+/// Writes a directory in the format of docs/routing-trace.md, version 2. Called
+/// from the executor's thread; writes go through a buffer of stdio.
+class RoutingFile {
+public:
+  static absl::StatusOr<std::unique_ptr<RoutingFile>> Create(const std::string &directory, const ModelDesc &model);
+  ~RoutingFile();
+  /// ids [rows, k] of all rows of a step, in attention-instance order.
+  void Layer(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids);
+  /// After a step: its rows by attention instance and its scheme.
+  void Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme);
+  /// Flushes; DataLoss if anything could not be written.
+  absl::Status Close();
+
+private:
+  std::string directory_;
+  FILE *routing_ = nullptr, *steps_ = nullptr;
+  std::vector<uint16_t> row_;
+  bool failed_ = false;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_ENGINE_ROUTINGFILE_H

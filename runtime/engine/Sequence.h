@@ -1,0 +1,55 @@
+//===- Sequence.h - one request on its way ----------------------*- C++ -*-===//
+#ifndef JANUS_RUNTIME_ENGINE_SEQUENCE_H
+#define JANUS_RUNTIME_ENGINE_SEQUENCE_H
+
+#include "janus/Runtime/Runtime.h"
+#include "runtime/executor/Step.h"
+
+#include <chrono>
+#include <deque>
+
+namespace janus {
+
+/// A request, its tokens and how far they are computed.
+class Sequence {
+public:
+  Sequence(RequestId id, GenerateRequest request);
+
+  enum class State { kQueued, kRunning, kEnded };
+
+  /// Rows that are known but not computed: the rest of the prompt, or the last
+  /// generated token.
+  int64_t remaining() const { return static_cast<int64_t>(tokens.size()) - computed; }
+  bool decoding() const { return !request.score && computed >= prompt && remaining() == 1; }
+  /// The reader has left too many events unread.
+  bool paused() const { return events.size() >= request.queue; }
+  bool expired(std::chrono::steady_clock::time_point now) const { return request.deadline_ms > 0 && now >= deadline; }
+
+  /// Takes a sampled token; true if the request is complete.
+  bool Append(int32_t token, std::vector<float> logits);
+  /// Adds the log-likelihood of the tokens that follow rows [begin, ...).
+  void Score(int64_t begin, const std::vector<float> &logits, int64_t vocab);
+  void End(FinishReason reason, absl::Status status = absl::OkStatus());
+
+  const RequestId id;
+  const GenerateRequest request;
+  const int64_t prompt;
+  std::vector<int32_t> tokens;
+  int64_t computed = 0;
+  State state = State::kQueued;
+  std::deque<TokenEvent> events;
+  RequestResult result;
+  std::chrono::steady_clock::time_point deadline;
+
+  // While running.
+  int32_t home = -1, slot = -1; // attention instance and its sequence slot
+  std::vector<int32_t> pages;
+
+private:
+  void Release(size_t count);
+  std::deque<TokenEvent> held_; // tokens that may turn out to begin a stop sequence
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_ENGINE_SEQUENCE_H

@@ -1,0 +1,182 @@
+#include "janus/Runtime/Runtime.h"
+
+#include "kernels/Kernels.h"
+#include "runtime/artifact/Artifact.h"
+#include "runtime/base/AvailableCores.h"
+#include "runtime/base/Expression.h"
+#include "runtime/base/WorkerPool.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace janus {
+namespace {
+
+/// Bytes of an element; 0 for an unknown type.
+int64_t ElementBytes(const std::string &type) {
+  static const std::map<std::string, int64_t> kBytes = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1}, {"u8", 1}, {"i16", 2}, {"i32", 4}, {"i64", 8}, {"bool", 1}};
+  auto found = kBytes.find(type);
+  return found == kBytes.end() ? 0 : found->second;
+}
+
+struct Context {
+  WorkerPool *pool;
+  absl::Status status;
+};
+
+void Parallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) { static_cast<Context *>(context)->pool->Parallel(task, args, count, grain); }
+
+void Fail(void *context, int64_t code, const char *message) {
+  Context *c = static_cast<Context *>(context);
+  if (c->status.ok())
+    c->status = absl::Status(static_cast<absl::StatusCode>(code), message);
+}
+
+struct Free {
+  void operator()(char *p) const { std::free(p); }
+};
+using Memory = std::unique_ptr<char, Free>;
+
+absl::StatusOr<Memory> Allocate(int64_t bytes) {
+  const int64_t rounded = (std::max<int64_t>(bytes, 1) + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
+  Memory memory(static_cast<char *>(std::aligned_alloc(abi::kAlignment, rounded)));
+  if (!memory)
+    return absl::ResourceExhaustedError(absl::StrCat("tensor program: cannot allocate ", rounded, " bytes"));
+  return memory;
+}
+
+absl::StatusOr<int64_t> Bytes(const NamedTensor &tensor) {
+  int64_t bytes = ElementBytes(tensor.type);
+  for (int64_t dim : tensor.dims)
+    if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes) || bytes > int64_t{1} << 46)
+      return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "': found shape [", absl::StrJoin(tensor.dims, ", "), "], too large"));
+  return bytes;
+}
+
+/// Orders the inputs as the program wants them, binds each symbol and checks every dimension.
+absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract &contract, const std::vector<NamedTensor> &inputs, std::map<std::string, int64_t> &symbols) {
+  std::vector<const NamedTensor *> ordered;
+  std::vector<std::string> known;
+  for (const TensorDesc &desc : contract.inputs)
+    known.push_back(absl::StrCat(desc.name, ": ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+  for (const NamedTensor &input : inputs)
+    if (std::none_of(contract.inputs.begin(), contract.inputs.end(), [&](const TensorDesc &desc) { return desc.name == input.name; }))
+      return absl::InvalidArgumentError(absl::StrCat("--input: the program has no input '", input.name, "'; its inputs are ", absl::StrJoin(known, "; ")));
+  for (const TensorDesc &desc : contract.inputs) {
+    auto found = std::find_if(inputs.begin(), inputs.end(), [&](const NamedTensor &input) { return input.name == desc.name; });
+    if (found == inputs.end())
+      return absl::InvalidArgumentError(absl::StrCat("--input: '", desc.name, "' is missing; expected ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+    absl::StatusOr<int64_t> bytes = Bytes(*found);
+    if (!bytes.ok())
+      return bytes.status();
+    if (found->type != desc.type || found->dims.size() != desc.dims.size() || *bytes != static_cast<int64_t>(found->bytes.size()))
+      return absl::InvalidArgumentError(absl::StrCat("--input ", desc.name, ": found ", found->type, "[", absl::StrJoin(found->dims, ", "), "] of ", found->bytes.size(), " bytes, expected ",
+                                                     desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+    for (size_t d = 0; d < desc.dims.size(); ++d)
+      if (IsSymbol(desc.dims[d]))
+        symbols.try_emplace(desc.dims[d], found->dims[d]);
+    ordered.push_back(&*found);
+  }
+  for (size_t i = 0; i < ordered.size(); ++i)
+    for (size_t d = 0; d < contract.inputs[i].dims.size(); ++d) {
+      absl::StatusOr<int64_t> expected = Evaluate(contract.inputs[i].dims[d], symbols);
+      if (!expected.ok())
+        return expected.status();
+      if (*expected != ordered[i]->dims[d])
+        return absl::InvalidArgumentError(absl::StrCat("--input ", ordered[i]->name, ": dimension ", d, " is ", ordered[i]->dims[d], ", expected ", contract.inputs[i].dims[d], " = ", *expected));
+    }
+  return ordered;
+}
+
+} // namespace
+
+absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &path, const std::vector<NamedTensor> &inputs, int threads, const std::string &kernels) {
+  absl::StatusOr<std::unique_ptr<Artifact>> artifact = Artifact::Open(path);
+  if (!artifact.ok())
+    return artifact.status();
+  const Manifest &manifest = (*artifact)->manifest();
+  if (!manifest.tensor)
+    return absl::FailedPreconditionError(absl::StrCat("'", path, "' is a language model: it takes --prompt or --prompt-ids; compile with --contract=tensor for named tensors"));
+  const TensorContract &contract = manifest.contract;
+  std::map<std::string, int64_t> symbols;
+  absl::StatusOr<std::vector<const NamedTensor *>> ordered = BindInputs(contract, inputs, symbols);
+  if (!ordered.ok())
+    return ordered.status();
+  absl::StatusOr<const abi::KernelTable *> table = SelectKernels(kernels);
+  if (!table.ok())
+    return table.status();
+  absl::StatusOr<const abi::Program *> program = (*artifact)->Code("tensor");
+  if (!program.ok())
+    return program.status();
+  const abi::Fragment *main = (*program)->fragment_count == 1 ? (*program)->fragments : nullptr;
+  if (!main || main->operands != contract.inputs.size() + contract.outputs.size() || main->weights != contract.weights.size())
+    return absl::FailedPreconditionError(absl::StrCat(path, ": the tensor program's fragment does not have the manifest's operands and weights; compile the model again"));
+
+  std::vector<int64_t> values;
+  for (const std::string &symbol : contract.symbols) {
+    if (!symbols.contains(symbol))
+      return absl::InvalidArgumentError(absl::StrCat(path, ": symbol '", symbol, "' is no dimension of an input"));
+    values.push_back(symbols[symbol]);
+  }
+  std::vector<Memory> memory;
+  std::vector<void *> operands;
+  auto add = [&](int64_t bytes) -> absl::StatusOr<char *> {
+    absl::StatusOr<Memory> block = Allocate(bytes);
+    if (!block.ok())
+      return block.status();
+    operands.push_back(block->get());
+    memory.push_back(*std::move(block));
+    return memory.back().get();
+  };
+  for (const NamedTensor *input : *ordered) {
+    absl::StatusOr<char *> block = add(input->bytes.size());
+    if (!block.ok())
+      return block.status();
+    std::memcpy(*block, input->bytes.data(), input->bytes.size());
+  }
+  std::vector<NamedTensor> outputs;
+  for (const TensorDesc &desc : contract.outputs) {
+    NamedTensor &output = outputs.emplace_back();
+    output.name = desc.name;
+    output.type = desc.type;
+    for (const std::string &dim : desc.dims) {
+      absl::StatusOr<int64_t> extent = Evaluate(dim, symbols);
+      if (!extent.ok())
+        return extent.status();
+      output.dims.push_back(*extent);
+    }
+    absl::StatusOr<int64_t> bytes = Bytes(output);
+    if (!bytes.ok())
+      return bytes.status();
+    if (absl::StatusOr<char *> block = add(*bytes); !block.ok())
+      return block.status();
+    output.bytes.resize(*bytes);
+  }
+  std::vector<const void *> weights;
+  for (const std::string &name : contract.weights) {
+    absl::StatusOr<WeightView> view = (*artifact)->Tensor(name);
+    if (!view.ok())
+      return view.status();
+    weights.push_back(view->data);
+  }
+  absl::StatusOr<Memory> workspace = Allocate(main->workspace(values.data()));
+  if (!workspace.ok())
+    return workspace.status();
+
+  WorkerPool pool(threads > 0 ? threads : AvailableCores());
+  Context context{&pool, {}};
+  const abi::Host host{abi::kProgramAbiVersion, sizeof(abi::Host), *table, Parallel, Fail};
+  abi::Call call{&host, &context, values.data(), operands.data(), weights.data(), workspace->get(), nullptr, nullptr};
+  main->run(&call);
+  if (!context.status.ok())
+    return context.status;
+  for (size_t i = 0; i < outputs.size(); ++i)
+    std::memcpy(outputs[i].bytes.data(), operands[ordered->size() + i], outputs[i].bytes.size());
+  return outputs;
+}
+
+} // namespace janus
