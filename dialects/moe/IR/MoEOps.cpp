@@ -205,8 +205,9 @@ LogicalResult AttentionOp::verify() {
     return failure();
   if (static_cast<int64_t>(getCache()) < 0 || static_cast<int64_t>(getWindow()) < 0 || getSoftcap().isNegative() ||
       !getSoftcap().isFinite())
-    return emitOpError() << "expects cache, window and softcap that are not negative, found " << getCache() << ", "
-                         << getWindow() << " and " << getSoftcapAttr();
+    return emitOpError() << "expects cache, window and softcap that are not negative, found "
+                         << static_cast<int64_t>(getCache()) << ", "
+                         << static_cast<int64_t>(getWindow()) << " and " << getSoftcapAttr();
   if (!getScale().isFinite() || getScale().isNegative() || getScale().isZero())
     return emitOpError() << "expects a finite positive scale, found " << getScaleAttr();
   return success();
@@ -225,7 +226,7 @@ LogicalResult RouteOp::verify() {
       failed(checkShape(*this, "a bias", getSelectBias(), {shapeOf(getLogits())[1]})))
     return failure();
   if (static_cast<int64_t>(getLayer()) < 0)
-    return emitOpError() << "expects a layer of at least 0, found " << getLayer();
+    return emitOpError() << "expects a layer of at least 0, found " << static_cast<int64_t>(getLayer());
   if (getEpsilon().isNegative() || !getEpsilon().isFinite() || !getScale().isFinite())
     return emitOpError() << "expects an epsilon that is not negative and a finite scale, found " << getEpsilonAttr()
                          << " and " << getScaleAttr();
@@ -255,7 +256,7 @@ LogicalResult ExpertsOp::verify() {
   if (getActivation().getKind() == ActivationKind::swiglu && !getUp())
     return emitOpError() << "expects swiglu to have an up projection";
   if (static_cast<int64_t>(getLayer()) < 0)
-    return emitOpError() << "expects a layer of at least 0, found " << getLayer();
+    return emitOpError() << "expects a layer of at least 0, found " << static_cast<int64_t>(getLayer());
   return success();
 }
 
