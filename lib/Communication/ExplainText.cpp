@@ -106,17 +106,10 @@ private:
     out_ << "prediction for " << text(prediction["nodes"]) << " (" << text(prediction["assumption"]) << ")\n";
     for (const json &step : prediction["steps"]) {
       out_ << "  @" << text(step["name"]) << "\n";
-      for (const json &bucket : step["buckets"]) {
-        out_ << "    " << bucket["rows"].dump() << " rows per attention instance: " << text(bucket["chosen"]) << "\n";
-        for (const json &scheme : bucket["schemes"]) {
-          out_ << "      " << llvm::left_justify(text(scheme["name"]), 9)
-               << llvm::format("%.2f us a layer", scheme["time_us"].get<double>())
-               << (scheme["name"] == bucket["chosen"] ? "  <- chosen" : "") << "\n";
-          for (const json &phase : scheme["phases"])
-            out_ << "        " << llvm::left_justify(text(phase["transfer"]), 10)
-                 << llvm::left_justify(text(phase["name"]), 10) << llvm::left_justify(text(phase["link"]), 9)
-                 << phase["messages"].dump() << " messages, " << phase["bytes"].dump() << " bytes\n";
-        }
+      for (const json &group : step["groups"]) {
+        out_ << "    layer " << layersText(group["layers"]) << "\n";
+        for (const json &bucket : group["buckets"])
+          writeBucket(bucket);
       }
       for (const json &instance : step["memory"])
         out_ << "    " << llvm::left_justify(text(instance["instance"]), 6) << " weights "
@@ -124,6 +117,21 @@ private:
              << (instance.contains("kv") ? "KV cache " + bytesText(instance["kv"])
                                          : "slots " + bytesText(instance["slots"]))
              << "\n";
+    }
+  }
+
+  /// One row count: what each scheme costs in one layer, and the choice.
+  void writeBucket(const json &bucket) {
+    out_ << "      " << bucket["rows"].dump() << " rows per attention instance: " << text(bucket["chosen"]) << "\n";
+    for (const json &scheme : bucket["schemes"]) {
+      out_ << "        " << llvm::left_justify(text(scheme["name"]), 9)
+           << llvm::format("%.2f us in one layer", scheme["time_us"].get<double>())
+           << (scheme["name"] == bucket["chosen"] ? "  <- chosen" : "") << "\n";
+      for (const json &phase : scheme["phases"])
+        if (phase["messages"] != 0) // the JSON has them all
+          out_ << "          " << llvm::left_justify(text(phase["transfer"]), 10)
+               << llvm::left_justify(text(phase["name"]), 10) << llvm::left_justify(text(phase["link"]), 9)
+               << phase["messages"].dump() << " messages, " << phase["bytes"].dump() << " bytes\n";
     }
   }
 

@@ -71,10 +71,10 @@ private:
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfter(producer);
     Location loc = fragment.getLoc();
-    auto schemes = [&](TransferKind kind) { return schemesAttr(&getContext(), kind); };
+    auto schemes = [&](traffic::Kind kind) { return schemesAttr(&getContext(), kind); };
     if (routed)
-      dist::ExchangeOp::create(builder, loc, values[1].getType(), values[1], layer, schemes(TransferKind::kExchange));
-    ArrayAttr forward = schemes(routed ? TransferKind::kRoutedDispatch : TransferKind::kDispatch);
+      dist::ExchangeOp::create(builder, loc, values[1].getType(), values[1], layer, schemes(traffic::Kind::kExchange));
+    ArrayAttr forward = schemes(routed ? traffic::Kind::kRoutedDispatch : traffic::Kind::kDispatch);
     auto dispatch = dist::DispatchOp::create(builder, loc, ValueRange(values).getTypes(), values, Value(), layer,
                                              transfer, routed, forward);
     for (auto [index, result] : llvm::zip_equal(*order, dispatch.getResults()))
@@ -83,7 +83,7 @@ private:
     builder.setInsertionPointAfter(fragment);
     Value result = fragment.getResult(0);
     auto collect = dist::CollectOp::create(builder, loc, result.getType(), result, layer, transfer,
-                                           schemes(TransferKind::kReturn));
+                                           schemes(traffic::Kind::kReturn));
     result.replaceAllUsesExcept(collect.getResult(), collect);
 
     InFlightDiagnostic remark = emitRemark(loc);

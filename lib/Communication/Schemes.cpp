@@ -3,33 +3,28 @@
 using namespace mlir;
 
 namespace janus {
-namespace {
 
-struct Builder {
-  MLIRContext *context;
-
-  dist::PhaseAttr phase(StringRef name, dist::Link link, StringRef messages, StringRef bytes) const {
-    return dist::PhaseAttr::get(context, name, link, messages, bytes);
+static dist::Link linkOf(traffic::LinkClass link) {
+  switch (link) {
+  case traffic::LinkClass::kIntra:
+    return dist::Link::intra;
+  case traffic::LinkClass::kInter:
+    return dist::Link::inter;
+  case traffic::LinkClass::kControl:
+    return dist::Link::control;
   }
-  Attribute scheme(StringRef name, ArrayRef<dist::PhaseAttr> phases) const {
-    return dist::SchemeAttr::get(context, name, phases);
+  llvm_unreachable("every link class is handled");
+}
+
+ArrayAttr schemesAttr(MLIRContext *context, traffic::Kind kind) {
+  SmallVector<Attribute> schemes;
+  for (const traffic::Scheme &scheme : traffic::SchemesOf(kind)) {
+    SmallVector<dist::PhaseAttr> phases;
+    for (const traffic::PhaseCost &phase : scheme.phases)
+      phases.push_back(dist::PhaseAttr::get(context, phase.phase, linkOf(phase.link), phase.messages, phase.bytes));
+    schemes.push_back(dist::SchemeAttr::get(context, scheme.name, phases));
   }
-};
-
-} // namespace
-
-ArrayAttr schemesAttr(MLIRContext *context, TransferKind kind) {
-  using dist::Link;
-  Builder b{context};
-  if (kind == TransferKind::kExchange)
-    return ArrayAttr::get(
-        context,
-        {b.scheme("direct", {b.phase("ids", Link::control, "active * (active - 1)", "(active - 1) * rows * k * 2")})});
-  if (kind == TransferKind::kReturn)
-    return ArrayAttr::get(context,
-                          {b.scheme("direct", {b.phase("send", Link::inter, "n * active", "pairs * (8 + 4 * H)")})});
-  StringRef bytes = kind == TransferKind::kDispatch ? "n * rows * H * 4" : "needed * H * 4 + pairs * 20";
-  return ArrayAttr::get(context, {b.scheme("direct", {b.phase("send", Link::inter, "active * n", bytes)})});
+  return ArrayAttr::get(context, schemes);
 }
 
 } // namespace janus

@@ -72,8 +72,12 @@ absl::StatusOr<TopologyFile> ParseTopologyFile(const json &file) {
     return status;
   if (absl::Status status = readCount(file, "kv_tokens", result.kv_tokens); !status.ok())
     return status;
-  if (auto profile = file.find("profile"); profile != file.end())
-    result.profile = *profile;
+  if (auto profile = file.find("profile"); profile != file.end()) {
+    auto parsed = traffic::HardwareProfile::FromJson(profile->dump());
+    if (!parsed.ok())
+      return parsed.status();
+    result.profile = *parsed;
+  }
   return result;
 }
 

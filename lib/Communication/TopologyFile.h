@@ -4,9 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
-#include "runtime/traffic/Topology.h"
+#include "runtime/traffic/Schemes.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +14,10 @@ namespace janus {
 /// docs/topology.md.
 struct TopologyFile {
   Topology topology{1, 1};
-  std::vector<int> rows = {1, 64};       // rows per attention instance, one prediction each
-  int64_t slots = 0;                     // by expert instance and layer; 0: as few as hold every expert once
-  int64_t kv_tokens = 0;                 // tokens of KV cache by attention instance
-  std::optional<nlohmann::json> profile; // hardware profile; without it the default of runtime/traffic
+  std::vector<int> rows = {1, 64};  // rows per attention instance, one prediction each
+  int64_t slots = 0;                // by expert instance and layer; 0: as few as hold every expert once
+  int64_t kv_tokens = 0;            // tokens of KV cache by attention instance
+  traffic::HardwareProfile profile; // default: runtime/traffic's
 };
 
 /// InvalidArgument names the field, what was found and what is expected.

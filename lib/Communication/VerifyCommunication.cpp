@@ -30,7 +30,7 @@ public:
         check(collect);
       else if (auto exchange = dyn_cast<dist::ExchangeOp>(op)) {
         checkUses(exchange, dist::kAttentionMesh);
-        checkSchemes(exchange, exchange.getSchemes(), TransferKind::kExchange);
+        checkSchemes(exchange, exchange.getSchemes(), traffic::Kind::kExchange);
       } else if (auto schedule = dyn_cast<dist::ScheduleOp>(op))
         checkUses(schedule, sideName());
       else if (isa<func::ReturnOp>(op))
@@ -76,7 +76,7 @@ private:
     }
   }
 
-  void checkSchemes(Operation *op, ArrayAttr schemes, TransferKind kind) {
+  void checkSchemes(Operation *op, ArrayAttr schemes, traffic::Kind kind) {
     ArrayAttr known = schemesAttr(op->getContext(), kind);
     for (Attribute scheme : schemes)
       if (!llvm::is_contained(known, scheme)) {
@@ -93,7 +93,7 @@ private:
       return fail(dispatch.emitOpError() << "expects a dispatch " << (routed ? "with" : "without")
                                          << " 'routed' where the gate side is '" << (routed ? "attention" : "expert")
                                          << "'");
-    checkSchemes(dispatch, dispatch.getSchemes(), routed ? TransferKind::kRoutedDispatch : TransferKind::kDispatch);
+    checkSchemes(dispatch, dispatch.getSchemes(), routed ? traffic::Kind::kRoutedDispatch : traffic::Kind::kDispatch);
     if (routed && llvm::none_of(dispatch.getValues()[1].getUsers(), [&](Operation *user) {
           auto exchange = dyn_cast<dist::ExchangeOp>(user);
           return exchange && exchange.getLayer() == dispatch.getLayer() && exchange->isBeforeInBlock(dispatch);
@@ -113,7 +113,7 @@ private:
 
   void check(dist::CollectOp collect) {
     checkUses(collect, dist::kExpertMesh);
-    checkSchemes(collect, collect.getSchemes(), TransferKind::kReturn);
+    checkSchemes(collect, collect.getSchemes(), traffic::Kind::kReturn);
     auto dispatch = open_.find(collect.getTransfer());
     if (dispatch == open_.end())
       return fail(collect.emitOpError() << "expects a janus.dispatch with transfer = " << collect.getTransfer()

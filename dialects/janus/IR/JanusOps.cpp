@@ -105,9 +105,9 @@ LogicalResult FragmentOp::verify() {
                          << " inputs but the block has " << getBlock().getNumArguments() << " arguments";
   YieldOp yield = getYield();
   if (yield.getResults().getTypes() != getResultTypes()) {
-    InFlightDiagnostic diag = emitOpError() << "expects its yield to carry a value of the same type for each of its "
-                                            << getNumResults() << " results but it carries "
-                                            << yield.getResults().size();
+    InFlightDiagnostic diag = emitOpError()
+                              << "expects its yield to carry a value of the same type for each of its "
+                              << getNumResults() << " results but it carries " << yield.getResults().size();
     diag.attachNote(yield.getLoc()) << "the yield is here";
     return diag;
   }
@@ -136,11 +136,10 @@ LogicalResult DispatchOp::verify() {
   OperandRange values = getValues();
   if (!getRouted() && (values.size() != 1 || !isTensor(values[0].getType(), 2, true)))
     return emitOpError("expects one value, the activations f32 [rows, H]; ids and weights need 'routed'");
-  if (getRouted() &&
-      (values.size() != 3 || !isTensor(values[0].getType(), 2, true) || !isTensor(values[1].getType(), 2, false) ||
-       !isTensor(values[2].getType(), 2, true) ||
-       cast<RankedTensorType>(values[1].getType()).getShape() !=
-           cast<RankedTensorType>(values[2].getType()).getShape()))
+  if (getRouted() && (values.size() != 3 || !isTensor(values[0].getType(), 2, true) ||
+                      !isTensor(values[1].getType(), 2, false) || !isTensor(values[2].getType(), 2, true) ||
+                      cast<RankedTensorType>(values[1].getType()).getShape() !=
+                          cast<RankedTensorType>(values[2].getType()).getShape()))
     return emitOpError("expects three values when routed: activations f32 [rows, H], ids i32 [rows, k] and weights f32 "
                        "[rows, k]");
   if (getAssignment() && !getRouted())
@@ -167,8 +166,8 @@ LogicalResult CollectOp::verify() {
     return emitOpError() << "expects a result f32 [rows, k, H] but found " << result;
   int64_t hidden = cast<RankedTensorType>(result).getDimSize(2);
   if (value != result && !(isTensor(value, 2, true) && cast<RankedTensorType>(value).getDimSize(1) == hidden))
-    return emitOpError() << "expects a value of the result's type or, by pair, f32 [pairs, " << hidden
-                         << "] but found " << value;
+    return emitOpError() << "expects a value of the result's type or, by pair, f32 [pairs, " << hidden << "] but found "
+                         << value;
   return checkSchemes(*this, getSchemes());
 }
 

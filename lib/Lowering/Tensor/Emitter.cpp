@@ -1,0 +1,168 @@
+#include "lib/Lowering/Tensor/Emitter.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+
+using namespace mlir;
+using namespace janus::lowering;
+
+int64_t janus::lowering::elementBytes(Type type) { return std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8); }
+
+Value Emitter::i64(int64_t value) { return arith::ConstantIntOp::create(b, loc_, b.getI64Type(), value); }
+Value Emitter::real(Type type, double value) { return arith::ConstantOp::create(b, loc_, b.getFloatAttr(type, value)); }
+Value Emitter::add(Value x, Value y) { return b.createOrFold<arith::AddIOp>(loc_, x, y); }
+Value Emitter::sub(Value x, Value y) { return b.createOrFold<arith::SubIOp>(loc_, x, y); }
+Value Emitter::mul(Value x, Value y) { return b.createOrFold<arith::MulIOp>(loc_, x, y); }
+Value Emitter::less(Value x, Value y) { return b.createOrFold<arith::CmpIOp>(loc_, arith::CmpIPredicate::slt, x, y); }
+Value Emitter::select(Value condition, Value x, Value y) {
+  return b.createOrFold<arith::SelectOp>(loc_, condition, x, y);
+}
+
+Value Emitter::product(ValueRange extents) {
+  Value result = i64(1);
+  for (Value extent : extents)
+    result = mul(result, extent);
+  return result;
+}
+
+// SymExpr's canonical text: sums and products of integers, names, parentheses and function calls.
+Value Emitter::primary(StringRef &text) {
+  text = text.ltrim();
+  if (text.consume_front("-"))
+    return sub(i64(0), primary(text));
+  if (text.consume_front("(")) {
+    Value inner = parse(text, 0);
+    text = text.ltrim();
+    text.consume_front(")");
+    return inner;
+  }
+  StringRef word = text.take_while([](char c) { return llvm::isAlnum(c) || c == '_' || c == '.'; });
+  text = text.drop_front(word.size());
+  int64_t number;
+  if (!word.getAsInteger(10, number))
+    return i64(number);
+  if (!text.consume_front("("))
+    return symbols_.lookup(word);
+  Value x = parse(text, 0);
+  text = text.ltrim();
+  text.consume_front(",");
+  Value y = parse(text, 0);
+  text = text.ltrim();
+  text.consume_front(")");
+  if (!x || !y)
+    return {};
+  if (word == "floordiv")
+    return b.createOrFold<arith::FloorDivSIOp>(loc_, x, y);
+  if (word == "ceildiv")
+    return b.createOrFold<arith::CeilDivSIOp>(loc_, x, y);
+  if (word == "mod")
+    return sub(x, mul(b.createOrFold<arith::FloorDivSIOp>(loc_, x, y), y));
+  return word == "min" ? b.createOrFold<arith::MinSIOp>(loc_, x, y) : b.createOrFold<arith::MaxSIOp>(loc_, x, y);
+}
+
+Value Emitter::parse(StringRef &text, int minimumPrecedence) {
+  Value left = primary(text);
+  while (left) {
+    text = text.ltrim();
+    char symbol = text.empty() ? 0 : text.front();
+    int precedence = symbol == '*' ? 2 : symbol == '+' || symbol == '-' ? 1 : 0;
+    if (precedence <= minimumPrecedence)
+      break;
+    text = text.drop_front();
+    Value right = parse(text, precedence);
+    if (!right)
+      return {};
+    left = symbol == '*' ? mul(left, right) : symbol == '+' ? add(left, right) : sub(left, right);
+  }
+  return left;
+}
+
+Value Emitter::expression(const onnx::SymExpr &expression) {
+  std::string text = expression.str();
+  StringRef rest = text;
+  return parse(rest, 0);
+}
+
+Value Emitter::address(const Buffer &buffer, Value linear) {
+  Type stored = buffer.element.isInteger(1) ? b.getI8Type() : buffer.element;
+  return LLVM::GEPOp::create(b, loc_, LLVM::LLVMPointerType::get(b.getContext()), stored, buffer.pointer, ValueRange{linear});
+}
+
+Value Emitter::load(const Buffer &buffer, Value linear) {
+  Value pointer = address(buffer, linear);
+  if (!buffer.element.isInteger(1))
+    return LLVM::LoadOp::create(b, loc_, buffer.element, pointer);
+  Value byte = LLVM::LoadOp::create(b, loc_, b.getI8Type(), pointer);
+  Value zero = arith::ConstantIntOp::create(b, loc_, b.getI8Type(), 0);
+  return arith::CmpIOp::create(b, loc_, arith::CmpIPredicate::ne, byte, zero);
+}
+
+void Emitter::store(const Buffer &buffer, Value linear, Value value) {
+  Value pointer = address(buffer, linear);
+  if (buffer.element.isInteger(1))
+    value = arith::ExtUIOp::create(b, loc_, b.getI8Type(), value);
+  LLVM::StoreOp::create(b, loc_, value, pointer);
+}
+
+Value Emitter::linear(ValueRange index, ValueRange extents) {
+  Value result = i64(0);
+  for (auto [i, extent] : llvm::zip(index, extents))
+    result = add(mul(result, extent), i);
+  return result;
+}
+
+Emitter::Values Emitter::delinear(Value linear, ValueRange extents) {
+  Values index(extents.size());
+  for (size_t d = extents.size(); d-- > 1;) {
+    Value quotient = arith::DivUIOp::create(b, loc_, linear, extents[d]);
+    index[d] = sub(linear, mul(quotient, extents[d]));
+    linear = quotient;
+  }
+  if (!index.empty())
+    index[0] = linear;
+  return index;
+}
+
+Value Emitter::loadBroadcast(const Buffer &buffer, ValueRange index) {
+  Values own;
+  ValueRange trailing = index.take_back(buffer.rank());
+  for (auto [i, shape, extent] : llvm::zip(trailing, buffer.shape, buffer.extents)) {
+    if (shape.isConstant(1))
+      own.push_back(i64(0));
+    else if (shape.constant())
+      own.push_back(i);
+    else // a symbolic extent may be 1 at run time
+      own.push_back(select(arith::CmpIOp::create(b, loc_, arith::CmpIPredicate::eq, extent, i64(1)), i64(0), i));
+  }
+  return load(buffer, linear(own, buffer.extents));
+}
+
+void Emitter::serial(Value begin, Value end, llvm::function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, loc_, begin, end, i64(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void Emitter::parallel(Value count, llvm::function_ref<void(Value)> body, int64_t grain) {
+  auto loop = scf::ForOp::create(b, loc_, i64(0), count, i64(1));
+  loop->setAttr("janus.parallel", b.getI64IntegerAttr(grain));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+Emitter::Values Emitter::fold(Value begin, Value end, ValueRange initial, llvm::function_ref<Values(Value, ValueRange)> body) {
+  auto loop = scf::ForOp::create(b, loc_, begin, end, i64(1), initial);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Values next = body(loop.getInductionVar(), loop.getRegionIterArgs());
+  scf::YieldOp::create(b, loc_, next);
+  return Values(loop.getResults());
+}
+
+void Emitter::fill(const Buffer &out, llvm::function_ref<Value(ValueRange)> element) {
+  parallel(product(out.extents), [&](Value position) {
+    Values index = delinear(position, out.extents);
+    store(out, position, element(index));
+  });
+}
