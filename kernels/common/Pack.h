@@ -54,8 +54,7 @@ void PackExpertUpPanel(int64_t p, int64_t i, int64_t h, GateRow &&gate, UpRow &&
 /// A whole matrix from plain rows with `stride`: to[PanelFloats(n, k)].
 inline void PackPanels(const float *w, int64_t stride, int64_t n, int64_t k, float *to) {
   for (int64_t p = 0; p < PanelCount(n); ++p)
-    PackPanel(
-        p, n, k, [&](int64_t r) { return w + r * stride; }, to + p * k * abi::kPanel);
+    PackPanel(p, n, k, [&](int64_t r) { return w + r * stride; }, to + p * k * abi::kPanel);
 }
 
 /// One expert from plain rows: to[ExpertUpFloats(i, h)].

@@ -1,5 +1,5 @@
-#include "lib/Import/ImportInternal.h"
 #include "absl/strings/str_cat.h"
+#include "lib/Import/ImportInternal.h"
 
 using namespace mlir;
 using janus::onnx::Code;
@@ -10,22 +10,29 @@ void checkMoE(onnx::MoEOp op, const onnx::Node &node, int64_t opset, onnx::Diagn
   std::string activation = op.getActivationType().str();
   int64_t fusion = op.getSwigluFusion();
   if (!llvm::is_contained({"relu", "gelu", "silu", "swiglu", "identity"}, activation))
-    diagnostics.error(Code::Activation, node, opset, absl::StrCat("activation_type; found '", activation, "'; supported: relu, gelu, silu, swiglu, identity"));
+    diagnostics.error(
+        Code::Activation, node, opset,
+        absl::StrCat("activation_type; found '", activation, "'; supported: relu, gelu, silu, swiglu, identity"));
   if (fusion < 0 || fusion > 2)
-    diagnostics.error(Code::Activation, node, opset, absl::StrCat("swiglu_fusion; found ", fusion, "; supported: 0, 1, 2"));
+    diagnostics.error(Code::Activation, node, opset,
+                      absl::StrCat("swiglu_fusion; found ", fusion, "; supported: 0, 1, 2"));
   if (activation == "swiglu" && fusion == 0 && !op.getFc3ExpertsWeights())
-    diagnostics.warning(Code::Activation, node, opset, "swiglu_fusion=0 without fc3: treated as interleaved, as swiglu_fusion=1");
+    diagnostics.warning(Code::Activation, node, opset,
+                        "swiglu_fusion=0 without fc3: treated as interleaved, as swiglu_fusion=1");
   if (op.getUseSparseMixer() && op.getK() != 2)
-    diagnostics.error(Code::Routing, node, opset, absl::StrCat("k=", op.getK(), " with use_sparse_mixer=1 (only k=2 defined)"));
+    diagnostics.error(Code::Routing, node, opset,
+                      absl::StrCat("k=", op.getK(), " with use_sparse_mixer=1 (only k=2 defined)"));
   else if (op.getUseSparseMixer())
     diagnostics.error(Code::Routing, node, opset, "use_sparse_mixer=1 is not supported; supported: 0");
 }
 
-void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
+void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int64_t opset,
+                    onnx::Diagnostics &diagnostics) {
   auto unsupported = [&](const std::string &what, const std::string &hint) {
     diagnostics.error(Code::Attention, node, opset, absl::StrCat(what, " is not supported; hint: ", hint));
   };
-  for (auto [name, value] : {std::pair("k_quant_type", op.getKQuantType()), std::pair("v_quant_type", op.getVQuantType())})
+  for (auto [name, value] :
+       {std::pair("k_quant_type", op.getKQuantType()), std::pair("v_quant_type", op.getVQuantType())})
     if (value != "NONE")
       unsupported(absl::StrCat(name, "=", value.str()), "export with a float key/value cache");
   if (op.getKvCacheBitWidth() != 0)
@@ -35,7 +42,8 @@ void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int6
   if (op.getQNormWeight() || op.getKNormWeight())
     unsupported("a fused query/key norm (inputs 14, 15)", "export the norms as operators of their own");
   if (op.getSlidingWindowCache() != 0)
-    unsupported(absl::StrCat("sliding_window_cache=", op.getSlidingWindowCache()), "export with a cache that holds the whole context");
+    unsupported(absl::StrCat("sliding_window_cache=", op.getSlidingWindowCache()),
+                "export with a cache that holds the whole context");
   if (op.getCausal() != 1)
     unsupported(absl::StrCat("causal=", op.getCausal()), "only causal attention has a key/value cache here");
   if (op.getQkOutput() != 0 || op.getOutputQk())

@@ -23,18 +23,21 @@ struct FoldCastsPass : impl::FoldCastsBase<FoldCastsPass> {
       auto value = cast.getX().getDefiningOp<onnx::InitializerValueOp>();
       auto initializer = value ? symbols.lookup<onnx::InitializerOp>(value.getInitializer()) : nullptr;
       Type to = onnx::getElementType(&getContext(), cast.getTo());
-      if (!initializer || !isa<onnx::RangeAttr>(initializer.getData()) || !to || !isExact(value.getType().getElementType(), to))
+      if (!initializer || !isa<onnx::RangeAttr>(initializer.getData()) || !to ||
+          !isExact(value.getType().getElementType(), to))
         continue;
       auto type = RankedTensorType::get(value.getType().getShape(), to);
       onnx::InitializerOp &wide = widened[initializer.getSymNameAttr()];
       if (!wide) {
         OpBuilder builder(initializer);
-        wide = onnx::InitializerOp::create(builder, initializer.getLoc(), builder.getStringAttr(initializer.getSymName() + ".as.f32"), TypeAttr::get(type),
-                                           initializer.getData());
+        wide = onnx::InitializerOp::create(builder, initializer.getLoc(),
+                                           builder.getStringAttr(initializer.getSymName() + ".as.f32"),
+                                           TypeAttr::get(type), initializer.getData());
         symbols.insert(wide);
       }
       OpBuilder builder(cast);
-      Value result = onnx::InitializerValueOp::create(builder, cast.getLoc(), type, FlatSymbolRefAttr::get(wide.getSymNameAttr()));
+      Value result =
+          onnx::InitializerValueOp::create(builder, cast.getLoc(), type, FlatSymbolRefAttr::get(wide.getSymNameAttr()));
       cast.getY().replaceAllUsesWith(result);
       cast.erase();
       sources.insert(value);

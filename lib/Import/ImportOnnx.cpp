@@ -18,7 +18,8 @@ namespace {
 StringRef hintFor(const onnx::Node &node) {
   return llvm::StringSwitch<StringRef>(node.type)
       .Case("PagedAttention", "re-export with GroupQueryAttention (no paged cache)")
-      .Cases({"QMoE", "MatMulNBits", "GatherBlockQuantized", "DequantizeLinear"}, "quantised weights are not supported; export in float32 or float16")
+      .Cases({"QMoE", "MatMulNBits", "GatherBlockQuantized", "DequantizeLinear"},
+             "quantised weights are not supported; export in float32 or float16")
       .Cases({"MultiHeadAttention", "Attention"}, "re-export with GroupQueryAttention")
       .Default("export with the fused MoE and GroupQueryAttention, or fold constants first");
 }
@@ -35,7 +36,8 @@ public:
     for (const onnx::Tensor &tensor : model_.initializers)
       byName_[tensor.name] = &tensor;
     OpBuilder atEnd = OpBuilder::atBlockEnd(module->getBody());
-    auto function = func::FuncOp::create(atEnd, location("graph", 0), "main", FunctionType::get(context_, argumentTypes(), {}));
+    auto function =
+        func::FuncOp::create(atEnd, location("graph", 0), "main", FunctionType::get(context_, argumentTypes(), {}));
     initializers_.setInsertionPoint(function);
     Block *block = function.addEntryBlock();
     builder_.setInsertionPointToStart(block);
@@ -52,7 +54,8 @@ public:
 
 private:
   Location location(StringRef name, size_t line) {
-    return NameLoc::get(builder_.getStringAttr(name), FileLineColLoc::get(context_, model_.file, static_cast<unsigned>(line), 0));
+    return NameLoc::get(builder_.getStringAttr(name),
+                        FileLineColLoc::get(context_, model_.file, static_cast<unsigned>(line), 0));
   }
   Location location(const onnx::Node &node) { return location(onnx::displayName(node), node.index); }
   int64_t opset(const onnx::Node &node) const {
@@ -86,7 +89,8 @@ private:
     SmallVector<Type> types;
     for (const onnx::ValueInfo &input : model_.inputs) {
       if (!input.ranked)
-        diagnostics_.error(Code::Tensor, absl::StrCat("graph input '", absl::CHexEscape(input.name), "' has no shape; hint: export with the rank of every input"));
+        diagnostics_.error(Code::Tensor, absl::StrCat("graph input '", absl::CHexEscape(input.name),
+                                                      "' has no shape; hint: export with the rank of every input"));
       types.push_back(valueType(input));
     }
     return types;
@@ -104,7 +108,8 @@ private:
     RankedTensorType type = tensors_.type(tensor);
     Attribute data = tensors_.data(tensor);
     if (!type || !data) {
-      diagnostics_.error(Code::Tensor, absl::StrCat("initializer '", absl::CHexEscape(symbol.str()), "' of type ", onnx::nameOf(tensor.type), " cannot be read"));
+      diagnostics_.error(Code::Tensor, absl::StrCat("initializer '", absl::CHexEscape(symbol.str()), "' of type ",
+                                                    onnx::nameOf(tensor.type), " cannot be read"));
       return {};
     }
     onnx::InitializerOp::create(initializers_, loc, builder_.getStringAttr(symbol), TypeAttr::get(type), data);
@@ -114,21 +119,24 @@ private:
 
   void importNode(const onnx::Node &node) {
     if (llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return a.kind == onnx::Attribute::Kind::Graph; }))
-      return diagnostics_.error(Code::ControlFlow, node, opset(node), "control flow is not supported; hint: export with static loops unrolled");
+      return diagnostics_.error(Code::ControlFlow, node, opset(node),
+                                "control flow is not supported; hint: export with static loops unrolled");
     auto name = RegisteredOperationName::lookup(("onnx." + node.type), context_);
     auto *shape = name ? name->getInterface<onnx::ShapeInterface>() : nullptr;
     if (!shape || shape->getOnnxDomain() != node.domain) {
       bool local = llvm::is_contained(model_.functions, node.domain + "." + node.type);
       std::string hint = local ? "it is a model-local function; inline it before importing" : hintFor(node).str();
       std::string spelled = node.domain.empty() ? node.type : node.domain + "." + node.type;
-      return diagnostics_.error(Code::UnknownOperator, node, opset(node),
-                                absl::StrCat("operator '", absl::CHexEscape(spelled), "' is not supported by the importer; hint: ", hint));
+      return diagnostics_.error(
+          Code::UnknownOperator, node, opset(node),
+          absl::StrCat("operator '", absl::CHexEscape(spelled), "' is not supported by the importer; hint: ", hint));
     }
     if (node.type == "Constant" && importLargeConstant(node))
       return;
     OperationState state(location(node), *name);
     SmallVector<int32_t> results;
-    if (!addInputs(node, shape->getInputKinds(), state) || !addOutputs(node, shape->getOutputKinds(), state, results) || !addAttributes(node, *name, state))
+    if (!addInputs(node, shape->getInputKinds(), state) || !addOutputs(node, shape->getOutputKinds(), state, results) ||
+        !addAttributes(node, *name, state))
       return;
     Operation *op = builder_.create(state);
     checkAttributes(node, state, op);
@@ -146,7 +154,9 @@ private:
     SmallVector<int32_t> segments;
     bool variadic = kinds.ends_with("v");
     if (node.inputs.size() > kinds.size() && !variadic) {
-      diagnostics_.error(Code::Graph, node, opset(node), absl::StrCat("number of inputs; found ", node.inputs.size(), "; supported: at most ", kinds.size()));
+      diagnostics_.error(
+          Code::Graph, node, opset(node),
+          absl::StrCat("number of inputs; found ", node.inputs.size(), "; supported: at most ", kinds.size()));
       return false;
     }
     for (size_t i = 0; i < std::max(kinds.size(), node.inputs.size()); ++i) {
@@ -174,7 +184,9 @@ private:
   bool addOutputs(const onnx::Node &node, StringRef kinds, OperationState &state, SmallVectorImpl<int32_t> &present) {
     size_t count = kinds.ends_with("v") ? node.outputs.size() : kinds.size();
     if (node.outputs.size() > count) {
-      diagnostics_.error(Code::Graph, node, opset(node), absl::StrCat("number of outputs; found ", node.outputs.size(), "; supported: at most ", count));
+      diagnostics_.error(
+          Code::Graph, node, opset(node),
+          absl::StrCat("number of outputs; found ", node.outputs.size(), "; supported: at most ", count));
       return false;
     }
     for (size_t i = 0; i < count; ++i) {
@@ -191,13 +203,20 @@ private:
   Attribute attribute(const onnx::Attribute &a) {
     using Kind = onnx::Attribute::Kind;
     switch (a.kind) {
-    case Kind::Int: return builder_.getI64IntegerAttr(a.i);
-    case Kind::Float: return builder_.getF32FloatAttr(a.f);
-    case Kind::String: return builder_.getStringAttr(a.s);
-    case Kind::Ints: return builder_.getDenseI64ArrayAttr(a.ints);
-    case Kind::Floats: return builder_.getDenseF32ArrayAttr(a.floats);
-    case Kind::Tensor: return tensors_.elements(a.tensor);
-    default: return {};
+    case Kind::Int:
+      return builder_.getI64IntegerAttr(a.i);
+    case Kind::Float:
+      return builder_.getF32FloatAttr(a.f);
+    case Kind::String:
+      return builder_.getStringAttr(a.s);
+    case Kind::Ints:
+      return builder_.getDenseI64ArrayAttr(a.ints);
+    case Kind::Floats:
+      return builder_.getDenseF32ArrayAttr(a.floats);
+    case Kind::Tensor:
+      return tensors_.elements(a.tensor);
+    default:
+      return {};
     }
   }
 
@@ -208,7 +227,8 @@ private:
       bool known = llvm::any_of(name.getAttributeNames(), [&](StringAttr known) { return known.getValue() == a.name; });
       if (!known || !value || StringRef(a.name).ends_with("SegmentSizes")) {
         diagnostics_.error(Code::Tensor, node, opset(node),
-                           absl::StrCat("attribute '", absl::CHexEscape(a.name), "' is ", value ? "not known" : "of a kind that is not supported", " for this operator"));
+                           absl::StrCat("attribute '", absl::CHexEscape(a.name), "' is ",
+                                        value ? "not known" : "of a kind that is not supported", " for this operator"));
         good = false;
         continue;
       }
@@ -221,7 +241,8 @@ private:
   void checkAttributes(const onnx::Node &node, const OperationState &state, Operation *op) {
     for (NamedAttribute given : state.attributes)
       if (op->getAttr(given.getName()) != given.getValue())
-        diagnostics_.error(Code::Tensor, node, opset(node), absl::StrCat("attribute '", given.getName().str(), "' has the wrong kind of value"));
+        diagnostics_.error(Code::Tensor, node, opset(node),
+                           absl::StrCat("attribute '", given.getName().str(), "' has the wrong kind of value"));
     ScopedDiagnosticHandler collect(context_, [&](Diagnostic &diagnostic) {
       diagnostics_.error(Code::Tensor, node, opset(node), diagnostic.str());
       return success();
@@ -232,7 +253,8 @@ private:
 
   /// A constant node that is no small tensor is an initializer named after its output.
   bool importLargeConstant(const onnx::Node &node) {
-    if (node.outputs.empty() || node.attributes.size() != 1 || node.attributes[0].kind != onnx::Attribute::Kind::Tensor || node.attributes[0].name != "value" ||
+    if (node.outputs.empty() || node.attributes.size() != 1 ||
+        node.attributes[0].kind != onnx::Attribute::Kind::Tensor || node.attributes[0].name != "value" ||
         TensorImporter::isSmall(node.attributes[0].tensor))
       return false;
     if (Value value = initializer(node.attributes[0].tensor, node.outputs[0], location(node)))
@@ -274,7 +296,8 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Dia
   context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics).run();
   if (module && model->unknownFields)
-    emitRemark(FileLineColLoc::get(context, model->file, 0, 0)) << "ignored " << model->unknownFields << " fields that the ONNX schema does not have";
+    emitRemark(FileLineColLoc::get(context, model->file, 0, 0))
+        << "ignored " << model->unknownFields << " fields that the ONNX schema does not have";
   return module;
 }
 

@@ -15,7 +15,15 @@ bool TensorImporter::isSmall(const onnx::Tensor &tensor) {
   int64_t n = tensor.elements();
   bool complex = tensor.type == 14 || tensor.type == 15;
   switch (tensor.type) {
-  case onnx::kInt32: case onnx::kInt64: case onnx::kBool: case onnx::kUint8: case 3: case 4: case 5: case 12: case 13:
+  case onnx::kInt32:
+  case onnx::kInt64:
+  case onnx::kBool:
+  case onnx::kUint8:
+  case 3:
+  case 4:
+  case 5:
+  case 12:
+  case 13:
     return n <= static_cast<int64_t>(onnx::ShapeContext::kMaxValues);
   default:
     return n <= 1 && !complex;
@@ -50,7 +58,8 @@ DenseElementsAttr TensorImporter::elements(const onnx::Tensor &tensor) {
   if (width >= 8) {
     ArrayRef<char> buffer(raw->data(), raw->size());
     // An i8 and wider is stored by MLIR as ONNX stores it.
-    return type.getNumElements() ? DenseElementsAttr::getFromRawBuffer(type, buffer) : DenseElementsAttr::get(type, ArrayRef<Attribute>());
+    return type.getNumElements() ? DenseElementsAttr::getFromRawBuffer(type, buffer)
+                                 : DenseElementsAttr::get(type, ArrayRef<Attribute>());
   }
   SmallVector<APInt> integers;
   SmallVector<APFloat> floats;
@@ -69,7 +78,8 @@ DenseElementsAttr TensorImporter::elements(const onnx::Tensor &tensor) {
 Attribute TensorImporter::data(const onnx::Tensor &tensor) {
   if (tensor.file.empty() || isSmall(tensor))
     return elements(tensor);
-  return onnx::RangeAttr::get(context_, StringAttr::get(context_, tensor.file).getValue(), onnx::getElementType(context_, tensor.type),
-                              static_cast<int64_t>(tensor.offset), static_cast<int64_t>(tensor.length));
+  return onnx::RangeAttr::get(context_, StringAttr::get(context_, tensor.file).getValue(),
+                              onnx::getElementType(context_, tensor.type), static_cast<int64_t>(tensor.offset),
+                              static_cast<int64_t>(tensor.length));
 }
 } // namespace janus

@@ -61,8 +61,11 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
       auto found = context.dims(value);
       if (!want || !found || failed)
         continue;
-      if (want->size() != found->size() || cast<RankedTensorType>(declared.getValue()).getElementType() != context.element(value)) {
-        failed = (function.emitError() << "result " << i << " is declared as " << declared.getValue() << " but is " << value.getType(), true);
+      if (want->size() != found->size() ||
+          cast<RankedTensorType>(declared.getValue()).getElementType() != context.element(value)) {
+        failed = (function.emitError() << "result " << i << " is declared as " << declared.getValue() << " but is "
+                                       << value.getType(),
+                  true);
         continue;
       }
       // A name that only this output uses says nothing about the graph.
@@ -88,7 +91,8 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
     if (failed(infer(function, *context)))
       return failure();
     // An extent that an operator fixes replaces its symbol, everywhere; then everything is inferred anew.
-    for (Symbols settled = settle(context->requirements()); !settled.empty(); settled = settle(context->requirements())) {
+    for (Symbols settled = settle(context->requirements()); !settled.empty();
+         settled = settle(context->requirements())) {
       for (BlockArgument argument : function.getArguments())
         argument.setType(substitute(argument.getType(), settled));
       for (unsigned i = 0; i < function.getNumResults(); ++i)

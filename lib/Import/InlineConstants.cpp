@@ -42,7 +42,8 @@ struct InlineConstantsPass : impl::InlineConstantsBase<InlineConstantsPass> {
         if (DenseElementsAttr elements = elementsOf(constant))
           replace(op, elements);
         else
-          failed = (op->emitOpError() << "expects one of value, value_int, value_float, value_ints, value_floats", true);
+          failed =
+              (op->emitOpError() << "expects one of value, value_int, value_float, value_ints, value_floats", true);
       } else if (auto value = dyn_cast<onnx::InitializerValueOp>(op)) {
         auto initializer = symbols.lookup<onnx::InitializerOp>(value.getInitializer());
         if (auto elements = initializer ? dyn_cast<DenseElementsAttr>(initializer.getData()) : nullptr)

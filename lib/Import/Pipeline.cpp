@@ -17,6 +17,7 @@ void buildImportPipeline(mlir::OpPassManager &manager) {
 
 void registerImportPasses() {
   registerImportStagePasses();
-  mlir::PassPipelineRegistration<>("janus-import", "what follows reading a model: constants, casts, shapes, verification", buildImportPipeline);
+  mlir::PassPipelineRegistration<>(
+      "janus-import", "what follows reading a model: constants, casts, shapes, verification", buildImportPipeline);
 }
 } // namespace janus

@@ -55,9 +55,7 @@ public:
     return success();
   }
 
-  json programs() const {
-    return {{"attention", ToJson(attention.program)}, {"expert", ToJson(expert.program)}};
-  }
+  json programs() const { return {{"attention", ToJson(attention.program)}, {"expert", ToJson(expert.program)}}; }
   /// Adds the facts that this step function knows.
   void describe(json &model, json &transfers) const {
     for (const auto &[cache, fields] : caches)

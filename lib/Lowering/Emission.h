@@ -8,8 +8,8 @@
 
 namespace janus::lowering {
 
-/// The values of a call seen from generated code: the fragment function itself or one of its task functions, which get the
-/// same abi::Call.
+/// The values of a call seen from generated code: the fragment function itself or one of its task functions, which get
+/// the same abi::Call.
 class Frame {
 public:
   Frame(CodeBuilder &code, const FragmentPlan &plan, mlir::Value call) : code(code), plan(plan), call(call) {}
@@ -30,7 +30,6 @@ public:
   mlir::Value weight(WeightLayout layout, llvm::ArrayRef<mlir::Value> parts, bool perExpert = false);
   /// The same for a plain rows.f32 weight; null pointer for none.
   mlir::Value rowsWeight(mlir::Value weight);
-
 };
 
 /// Emits a call of `Host::parallel(context, task, args, count, grain)`.

@@ -68,8 +68,8 @@ View FragmentPlan::allocate(int64_t symbol, int64_t columns, SmallVectorImpl<uns
   return View{true, static_cast<unsigned>(slots.size() - 1), 0, columns, columns, symbol};
 }
 
-/// A slot is taken back after the group of its last use: rows of a group run on several workers at once, so that two values
-/// of one group never share memory.
+/// A slot is taken back after the group of its last use: rows of a group run on several workers at once, so that two
+/// values of one group never share memory.
 void FragmentPlan::placeWorkspace(func::FuncOp function) {
   llvm::DenseMap<Operation *, size_t> groupOf;
   for (auto [index, group] : llvm::enumerate(groups))
@@ -78,7 +78,7 @@ void FragmentPlan::placeWorkspace(func::FuncOp function) {
   std::function<size_t(Value)> last = [&](Value value) {
     size_t position = groupOf.lookup(value.getDefiningOp());
     for (Operation *user : value.getUsers())
-      position = std::max(position, isa<func::ReturnOp>(user)      ? groups.size()
+      position = std::max(position, isa<func::ReturnOp>(user)   ? groups.size()
                                     : isa<moe::ColumnsOp>(user) ? last(user->getResult(0))
                                                                 : groupOf.lookup(user));
     return position;

@@ -14,8 +14,8 @@
 
 namespace janus::lowering {
 
-/// Element (r, c) of a value lies at base + r * stride + offset + c. `base` is operand `index` of the call or workspace slot
-/// `index`.
+/// Element (r, c) of a value lies at base + r * stride + offset + c. `base` is operand `index` of the call or workspace
+/// slot `index`.
 struct View {
   bool workspace = false;
   unsigned index = 0;
@@ -52,8 +52,8 @@ struct FragmentPlan {
   WeightTable weights;
   unsigned operands = 0;
 
-  /// Floats before `slot` for each row of each symbol: the slot begins at sum(prefix[s] * rows[s]). With `slots.size()`, the
-  /// size of the workspace.
+  /// Floats before `slot` for each row of each symbol: the slot begins at sum(prefix[s] * rows[s]). With
+  /// `slots.size()`, the size of the workspace.
   std::array<int64_t, abi::kSymbolCount> prefix(unsigned slot) const;
 
 private:

@@ -23,7 +23,7 @@ inline constexpr const char *kPrograms = "janus.programs"; // of the module
 inline constexpr const char *kWeights = "janus.weights";
 inline constexpr const char *kModel = "janus.model";
 inline constexpr const char *kTransfers = "janus.transfers";
-inline constexpr const char *kTensor = "janus.tensor";     // of the module of a tensor program: the manifest's section
+inline constexpr const char *kTensor = "janus.tensor"; // of the module of a tensor program: the manifest's section
 
 /// "rows", "step_rows", "pairs", "wanted".
 llvm::StringRef symbolName(int64_t symbol);
@@ -51,7 +51,8 @@ private:
 enum class WeightLayout { kRows, kPanel, kExpertUp };
 llvm::StringRef layoutName(WeightLayout layout);
 
-/// One entry of a fragment's weight table: the function arguments it is made of (gate and up are one), and how it is packed.
+/// One entry of a fragment's weight table: the function arguments it is made of (gate and up are one), and how it is
+/// packed.
 struct WeightEntry {
   WeightLayout layout;
   bool perExpert;

@@ -63,8 +63,8 @@ private:
   LLVM::LLVMFuncOp create(const std::string &symbol, Type result, ArrayRef<Type> arguments) {
     OpBuilder::InsertionGuard guard(builder);
     builder.setInsertionPoint(function);
-    auto created = LLVM::LLVMFuncOp::create(builder, function.getLoc(), symbol,
-                                            LLVM::LLVMFunctionType::get(result, arguments));
+    auto created =
+        LLVM::LLVMFuncOp::create(builder, function.getLoc(), symbol, LLVM::LLVMFunctionType::get(result, arguments));
     created.addEntryBlock(builder);
     return created;
   }

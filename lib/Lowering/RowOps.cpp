@@ -44,16 +44,18 @@ void emitSelect(Frame &frame, moe::SelectOp op, Value row) {
               columnsOf(op.getType()));
 }
 
-/// One segment: RMS: x / sqrt(mean(x^2) + eps) * scale; layer: (x - mean) / sqrt(mean((x - mean)^2) + eps) * scale + bias.
+/// One segment: RMS: x / sqrt(mean(x^2) + eps) * scale; layer: (x - mean) / sqrt(mean((x - mean)^2) + eps) * scale +
+/// bias.
 void emitNormSegment(Frame &frame, moe::NormOp op, Value x, Value y, int64_t columns) {
   CodeBuilder &code = frame.code;
   Value count = code.real(static_cast<float>(columns));
   bool layer = op.getKind() == moe::NormKind::layer;
   Value mean;
   if (layer)
-    mean = code.splat(code.divf(code.combineLanes(code.sumLanes(columns, [&](Value c, Value mask, Value sum) {
-      return code.addf(sum, code.loadLanes(x, c, mask));
-    })), count));
+    mean = code.splat(code.divf(
+        code.combineLanes(code.sumLanes(
+            columns, [&](Value c, Value mask, Value sum) { return code.addf(sum, code.loadLanes(x, c, mask)); })),
+        count));
   auto centered = [&](Value c, Value mask) {
     Value value = code.loadLanes(x, c, mask);
     return layer ? code.subf(value, mean) : value;
@@ -102,26 +104,28 @@ void emitRotary(Frame &frame, moe::RotaryOp op, Value row) {
   auto second = [&](Value a, Value b, Value c, Value s) { return code.addf(code.mulf(b, c), code.mulf(a, s)); };
   forSegments(code, columnsOf(op.getType()) / head, head, frame.row(op.getX(), row), frame.row(op.getResult(), row),
               [&](Value x, Value y) {
-    if (op.getInterleaved()) {
-      code.loop(code.index(0), code.index(half), 1, [&](Value i) {
-        Value at = code.mul(i, code.index(2));
-        auto load = [&](Value from, Value index) { return code.load(code.at(from, code.f32, index), code.f32, 4); };
-        Value a = load(x, at), b = load(x, code.add(at, code.index(1))), c = load(cos, i), s = load(sin, i);
-        code.store(first(a, b, c, s), code.at(y, code.f32, at), 4);
-        code.store(second(a, b, c, s), code.at(y, code.f32, code.add(at, code.index(1))), 4);
-      });
-    } else {
-      Value high = code.at(x, code.f32, half), highOut = code.at(y, code.f32, half);
-      code.forLanes(half, [&](Value i, Value mask) {
-        Value a = code.loadLanes(x, i, mask), b = code.loadLanes(high, i, mask);
-        Value c = code.loadLanes(cos, i, mask), s = code.loadLanes(sin, i, mask);
-        code.storeLanes(first(a, b, c, s), y, i, mask);
-        code.storeLanes(second(a, b, c, s), highOut, i, mask);
-      });
-    }
-    if (head > rotary)
-      emitCopyRow(frame, code.at(x, code.f32, rotary), code.at(y, code.f32, rotary), head - rotary);
-  });
+                if (op.getInterleaved()) {
+                  code.loop(code.index(0), code.index(half), 1, [&](Value i) {
+                    Value at = code.mul(i, code.index(2));
+                    auto load = [&](Value from, Value index) {
+                      return code.load(code.at(from, code.f32, index), code.f32, 4);
+                    };
+                    Value a = load(x, at), b = load(x, code.add(at, code.index(1))), c = load(cos, i), s = load(sin, i);
+                    code.store(first(a, b, c, s), code.at(y, code.f32, at), 4);
+                    code.store(second(a, b, c, s), code.at(y, code.f32, code.add(at, code.index(1))), 4);
+                  });
+                } else {
+                  Value high = code.at(x, code.f32, half), highOut = code.at(y, code.f32, half);
+                  code.forLanes(half, [&](Value i, Value mask) {
+                    Value a = code.loadLanes(x, i, mask), b = code.loadLanes(high, i, mask);
+                    Value c = code.loadLanes(cos, i, mask), s = code.loadLanes(sin, i, mask);
+                    code.storeLanes(first(a, b, c, s), y, i, mask);
+                    code.storeLanes(second(a, b, c, s), highOut, i, mask);
+                  });
+                }
+                if (head > rotary)
+                  emitCopyRow(frame, code.at(x, code.f32, rotary), code.at(y, code.f32, rotary), head - rotary);
+              });
 }
 
 /// ((y[0] + y[1]) + ...) + shared + residual.

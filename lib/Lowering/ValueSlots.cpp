@@ -48,7 +48,8 @@ int64_t Liveness::lastUse(Value value) const {
 int64_t ValueSlots::define(Value value, StringRef name) {
   ValueDesc wanted;
   wanted.name = name.str();
-  wanted.type = cast<RankedTensorType>(value.getType()).getElementType().isInteger() ? ElementType::kI32 : ElementType::kF32;
+  wanted.type =
+      cast<RankedTensorType>(value.getType()).getElementType().isInteger() ? ElementType::kI32 : ElementType::kF32;
   wanted.symbol = symbols.get(value);
   wanted.columns = columnsOf(value.getType());
   int64_t slot = -1;

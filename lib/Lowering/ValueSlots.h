@@ -20,8 +20,8 @@ private:
   llvm::DenseMap<mlir::Value, int64_t> last;
 };
 
-/// Gives values of one role slots in `program.values` and takes them back when they are dead. Slots are reused only for the
-/// same type, symbol and columns.
+/// Gives values of one role slots in `program.values` and takes them back when they are dead. Slots are reused only for
+/// the same type, symbol and columns.
 class ValueSlots {
 public:
   ValueSlots(RoleProgram &program, const Liveness &liveness, const RowSymbols &symbols)

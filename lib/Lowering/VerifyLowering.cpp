@@ -52,8 +52,8 @@ struct VerifyLowering : impl::VerifyLoweringPassBase<VerifyLowering> {
       names.insert(weight.getAs<StringAttr>("name").getValue());
       for (auto part : weight.getAs<ArrayAttr>("parts").getAsRange<FlatSymbolRefAttr>())
         if (!getOperation().lookupSymbol<moe::WeightOp>(part.getAttr()))
-          return getOperation().emitError() << "packed weight " << weight.get("name") << " is made of " << part
-                                            << ", which does not exist";
+          return getOperation().emitError()
+                 << "packed weight " << weight.get("name") << " is made of " << part << ", which does not exist";
     }
     return success();
   }

@@ -44,10 +44,9 @@ void buildRecoverPipeline(OpPassManager &manager, bool require) {
 
 void registerRecoverPasses() {
   registerRecoverStagePasses();
-  PassPipelineRegistration<RecoverOptions>("janus-recover", "the recover stage: from the imported graph to the model",
-                                           [](OpPassManager &manager, const RecoverOptions &options) {
-                                             buildRecoverPipeline(manager, options.require);
-                                           });
+  PassPipelineRegistration<RecoverOptions>(
+      "janus-recover", "the recover stage: from the imported graph to the model",
+      [](OpPassManager &manager, const RecoverOptions &options) { buildRecoverPipeline(manager, options.require); });
 }
 
 } // namespace janus

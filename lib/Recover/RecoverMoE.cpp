@@ -71,8 +71,9 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (!is(fc1, {experts, fused * intermediate, hidden}) || !is(result.down, {experts, hidden, intermediate}) ||
         !is(up, {experts, intermediate, hidden}) || !is(fc1Bias, {experts, fused * intermediate}) ||
         !is(upBias, {experts, intermediate}) || !is(result.downBias, {experts, hidden}))
-      return notRecovered(op, "weights and biases do not have the shapes [E, f I, H], [E, H, I], [E, I, H], [E, f I], [E, H], "
-                              "[E, I] (JNS-ONNX-012)");
+      return notRecovered(
+          op, "weights and biases do not have the shapes [E, f I, H], [E, H, I], [E, I, H], [E, f I], [E, H], "
+              "[E, I] (JNS-ONNX-012)");
     if (upBias && !up)
       return notRecovered(op, "a third bias without third weights");
     if (fused == 1) {
@@ -111,11 +112,11 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     router.setRouter(true);
     router.setLayerAttr(number);
     auto ranks = [&](Type element) { return RankedTensorType::get({ShapedType::kDynamic, k}, element); };
-    auto route = moe::RouteOp::create(
-        builder, op.getLoc(), ranks(builder.getI32Type()), ranks(builder.getF32Type()), logits, Value(),
-        builder.getI64IntegerAttr(k), moe::ScoreAttr::get(&getContext(), moe::Score::softmax),
-        builder.getBoolAttr(op.getNormalizeRoutingWeights() != 0), builder.getF32FloatAttr(0.0f),
-        builder.getF32FloatAttr(1.0f), number);
+    auto route = moe::RouteOp::create(builder, op.getLoc(), ranks(builder.getI32Type()), ranks(builder.getF32Type()),
+                                      logits, Value(), builder.getI64IntegerAttr(k),
+                                      moe::ScoreAttr::get(&getContext(), moe::Score::softmax),
+                                      builder.getBoolAttr(op.getNormalizeRoutingWeights() != 0),
+                                      builder.getF32FloatAttr(0.0f), builder.getF32FloatAttr(1.0f), number);
     auto put = [&](const std::optional<StoredWeight> &weight) {
       return weight ? weight->materialise(builder, form.step()) : Value();
     };
@@ -125,8 +126,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
         swiglu ? moe::ActivationAttr::get(&getContext(), *kind, op.getActivationAlpha().convertToFloat(),
                                           op.getActivationBeta().convertToFloat(), limit)
                : moe::ActivationAttr::get(&getContext(), *kind, 1.0f, 0.0f, std::numeric_limits<float>::infinity());
-    Value gate = put(weights->gate), up = put(weights->up), down = put(weights->down), gateBias = put(weights->gateBias),
-          upBias = put(weights->upBias), downBias = put(weights->downBias);
+    Value gate = put(weights->gate), up = put(weights->up), down = put(weights->down),
+          gateBias = put(weights->gateBias), upBias = put(weights->upBias), downBias = put(weights->downBias);
     auto pairs = RankedTensorType::get({ShapedType::kDynamic, k, hidden}, builder.getF32Type());
     Value y = moe::ExpertsOp::create(builder, op.getLoc(), pairs, x, route.getIds(), route.getWeights(), gate, up, down,
                                      gateBias, upBias, downBias, activation, number);

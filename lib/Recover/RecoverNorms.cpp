@@ -41,11 +41,10 @@ struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
         (bias && (!shift || llvm::product_of(biases->shape()) != last)))
       return nullptr;
     int64_t columns = *form.columns(type);
-    return moe::NormOp::create(builder, op->getLoc(), form.rowsType(columns),
-                               moe::NormKindAttr::get(&getContext(), kind), rows,
-                               vector->materialise(builder, form.step()),
-                               shift ? shift->materialise(builder, form.step()) : Value(), epsilon,
-                               builder.getI64IntegerAttr(last == columns ? 0 : last));
+    return moe::NormOp::create(
+        builder, op->getLoc(), form.rowsType(columns), moe::NormKindAttr::get(&getContext(), kind), rows,
+        vector->materialise(builder, form.step()), shift ? shift->materialise(builder, form.step()) : Value(), epsilon,
+        builder.getI64IntegerAttr(last == columns ? 0 : last));
   }
 
   LogicalResult rewriteNorm(const RowForm &form, Operation *op) {

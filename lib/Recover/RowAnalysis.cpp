@@ -146,8 +146,8 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
       else
         sequence = true;
     } else {
-      auto place = dims && out ? carry(effects.getRowEffect(position, result), *dims, *out, in.dims, in.pieces)
-                               : std::nullopt;
+      auto place =
+          dims && out ? carry(effects.getRowEffect(position, result), *dims, *out, in.dims, in.pieces) : std::nullopt;
       if (!place)
         return mixed(op, "mixes rows of input " + Twine(position) + ", " + Twine(in.dims) + " leading dimensions of " +
                              llvm::Twine(dims ? dims->size() : 0));
@@ -167,7 +167,8 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
   if (state.kind == RowState::kRows)
     for (unsigned position : constants)
       for (const onnx::DimGroup &group : effects.getRowEffect(position, result))
-        if (group.resultBegin < state.dims && !product(ArrayRef(*out).slice(group.resultBegin, group.resultEnd - group.resultBegin)).isConstant(1))
+        if (group.resultBegin < state.dims &&
+            !product(ArrayRef(*out).slice(group.resultBegin, group.resultEnd - group.resultBegin)).isConstant(1))
           return mixed(op, "input " + Twine(position) + " depends on the row's place in the batch, not on the row");
   return state;
 }

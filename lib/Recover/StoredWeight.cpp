@@ -121,8 +121,8 @@ Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const
   ElementsAttr value;
   if (!file_.empty()) {
     int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
-    views = builder.getArrayAttr(moe::ViewAttr::get(builder.getContext(), file_, storage_, offset_ + begin_ * bytes,
-                                                    shape_, strides_));
+    views = builder.getArrayAttr(
+        moe::ViewAttr::get(builder.getContext(), file_, storage_, offset_ + begin_ * bytes, shape_, strides_));
   } else {
     SmallVector<APFloat> numbers(values_.getValues<APFloat>());
     SmallVector<float> result;

@@ -1,7 +1,7 @@
 //===- StoredWeight.h - from initializers to moe.weight ---------*- C++ -*-===//
 //
-// A constant f32 tensor of the graph as a strided view of stored numbers. Transposing and slicing move strides; no number
-// is read, except of the tiny tensors that the graph holds inline.
+// A constant f32 tensor of the graph as a strided view of stored numbers. Transposing and slicing move strides; no
+// number is read, except of the tiny tensors that the graph holds inline.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_RECOVER_STOREDWEIGHT_H
@@ -37,11 +37,11 @@ private:
   StoredWeight(mlir::Location loc) : loc_(loc) {}
   std::string name_;
   mlir::Location loc_;
-  std::string file_;                 // empty: inline
+  std::string file_; // empty: inline
   mlir::Type storage_;
-  int64_t offset_ = 0;               // bytes of the file, 0 for inline
-  int64_t begin_ = 0;                // elements from there
-  mlir::DenseElementsAttr values_;   // inline
+  int64_t offset_ = 0;             // bytes of the file, 0 for inline
+  int64_t begin_ = 0;              // elements from there
+  mlir::DenseElementsAttr values_; // inline
   llvm::SmallVector<int64_t> shape_, strides_;
 };
 

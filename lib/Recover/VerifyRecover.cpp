@@ -56,7 +56,8 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
     auto layers = model.getAs<ArrayAttr>("moe_layers"), caches = model.getAs<ArrayAttr>("kv_caches");
     if (!layers || !caches)
       return step.emitError("expects moe_layers and kv_caches in ") << moe::kModelAttr;
-    int64_t routers = 0, routes = 0, experts = 0, combines = 0, attentions = 0, selects = 0, context = entry(model, "context");
+    int64_t routers = 0, routes = 0, experts = 0, combines = 0, attentions = 0, selects = 0,
+            context = entry(model, "context");
     bool ok = true;
     auto check = [&](bool holds, Operation &op, const Twine &what) {
       if (!holds)
@@ -66,7 +67,8 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
     auto layerAt = [&](int64_t i) { return i < static_cast<int64_t>(layers.size()) ? layers[i] : Attribute(); };
     auto cacheAt = [&](int64_t i) { return i < static_cast<int64_t>(caches.size()) ? caches[i] : Attribute(); };
     for (Operation &op : step.front()) {
-      check(isa<moe::MoEDialect>(op.getDialect()) || isa<func::ReturnOp>(op), op, "expects only moe operators in @step");
+      check(isa<moe::MoEDialect>(op.getDialect()) || isa<func::ReturnOp>(op), op,
+            "expects only moe operators in @step");
       if (auto linear = dyn_cast<moe::LinearOp>(op)) {
         if (linear.getRouter())
           check(number(*linear.getLayer()) == routers++, op, "expects routers in order of layers, one a layer");
@@ -81,19 +83,23 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
       } else if (auto expert = dyn_cast<moe::ExpertsOp>(op)) {
         Attribute layer = layerAt(number(expert.getLayer()));
         auto route = expert.getIds().getDefiningOp<moe::RouteOp>();
-        check(number(expert.getLayer()) == experts++ && entry(layer, "experts") == expert.getGate().getType().getShape()[0], op,
-              "expects layers in order, with the experts that moe_layers states");
-        check(route && number(route.getLayer()) == number(expert.getLayer()) && expert.getWeights() == route.getWeights(), op,
-              "expects ids and weights of this layer's route");
+        check(number(expert.getLayer()) == experts++ &&
+                  entry(layer, "experts") == expert.getGate().getType().getShape()[0],
+              op, "expects layers in order, with the experts that moe_layers states");
+        check(route && number(route.getLayer()) == number(expert.getLayer()) &&
+                  expert.getWeights() == route.getWeights(),
+              op, "expects ids and weights of this layer's route");
       } else if (auto combine = dyn_cast<moe::CombineOp>(op)) {
         auto expert = combine.getY().getDefiningOp<moe::ExpertsOp>();
         check(expert && number(expert.getLayer()) == combines++ && expert->hasOneUse(), op,
               "expects one combine of each layer's experts");
       } else if (auto attention = dyn_cast<moe::AttentionOp>(op)) {
         Attribute cache = cacheAt(number(attention.getCache()));
-        check(number(attention.getCache()) == attentions++ && entry(cache, "kv_heads") == number(attention.getKvHeads()) &&
+        check(number(attention.getCache()) == attentions++ &&
+                  entry(cache, "kv_heads") == number(attention.getKvHeads()) &&
                   entry(cache, "head_dim") == number(attention.getHeadDim()) &&
-                  entry(cache, "value_dim") == number(attention.getValueDim()) && entry(cache, "window") == number(attention.getWindow()),
+                  entry(cache, "value_dim") == number(attention.getValueDim()) &&
+                  entry(cache, "window") == number(attention.getWindow()),
               op, "expects caches in order, as kv_caches states them");
       } else if (auto rotary = dyn_cast<moe::RotaryOp>(op)) {
         check(rotary.getCos().getType().getShape()[0] >= context, op,
@@ -106,10 +112,10 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
     int64_t count = layers.size();
     if (routers != count || routes != count || experts != count || combines != count ||
         attentions != static_cast<int64_t>(caches.size()) || selects != 1)
-      return step.emitError("expects ") << count << " MoE layers, " << caches.size() << " caches and one selection, found "
-                                        << routers << " routers, " << routes << " routes, " << experts << " experts, "
-                                        << combines << " combines, " << attentions << " attentions, " << selects
-                                        << " selections";
+      return step.emitError("expects ") << count << " MoE layers, " << caches.size()
+                                        << " caches and one selection, found " << routers << " routers, " << routes
+                                        << " routes, " << experts << " experts, " << combines << " combines, "
+                                        << attentions << " attentions, " << selects << " selections";
     return success(ok);
   }
 };

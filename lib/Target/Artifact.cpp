@@ -95,11 +95,14 @@ absl::Status writeContents(mlir::ModuleOp module, const std::string &directory, 
   if (!requests.ok())
     return requests.status();
   bool tensor = programs->contains("tensor");
-  json manifest = {{"format", "janus-artifact"},       {"version", 1},
-                   {"compiler", kCompiler},            {"model_hash", options.modelHash},
+  json manifest = {{"format", "janus-artifact"},
+                   {"version", 1},
+                   {"compiler", kCompiler},
+                   {"model_hash", options.modelHash},
                    {"options", {{"targets", options.targets}}},
                    {"contract", tensor ? "tensor" : "language-model"},
-                   {"programs", *programs},            {"code", json::array()}};
+                   {"programs", *programs},
+                   {"code", json::array()}};
   for (const RoleRequest &role : *requests)
     for (const std::string &target : options.targets) {
       if (options.progress)
@@ -169,8 +172,8 @@ absl::Status parseTargets(const std::string &text, std::vector<std::string> &tar
       name = wide ? "x86-64-v4" : "x86-64-v3";
     }
     if (name != "x86-64-v3" && name != "x86-64-v4")
-      return absl::InvalidArgumentError(
-          absl::StrCat("--target-cpu: found \"", name, "\", expected x86-64-v3, x86-64-v4 or native, separated by commas"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--target-cpu: found \"", name, "\", expected x86-64-v3, x86-64-v4 or native, separated by commas"));
     if (std::find(targets.begin(), targets.end(), name) == targets.end())
       targets.push_back(name);
   }

@@ -21,7 +21,8 @@ namespace {
 
 constexpr const char *kTriple = "x86_64-unknown-linux-gnu";
 /// Cleans up what the generator repeats. Nothing here makes calls of library functions out of loops.
-constexpr const char *kPasses = "function(sroa,early-cse,instcombine,simplifycfg,loop-mssa(licm),gvn,instcombine,simplifycfg,adce)";
+constexpr const char *kPasses =
+    "function(sroa,early-cse,instcombine,simplifycfg,loop-mssa(licm),gvn,instcombine,simplifycfg,adce)";
 
 absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> createTarget(const std::string &cpu) {
   static std::once_flag once;
@@ -67,8 +68,8 @@ absl::Status addDescriptor(llvm::Module &module, const RoleRequest &request) {
     llvm::Function *run = module.getFunction(fragment.name), *size = module.getFunction(fragment.name + ".workspace");
     if (!run || !size)
       return absl::InternalError(absl::StrCat("fragment ", fragment.name, " has no code"));
-    rows.push_back(structure(module, {text(module, fragment.name), run, size, i32(fragment.operands),
-                                      i32(fragment.weights)}));
+    rows.push_back(
+        structure(module, {text(module, fragment.name), run, size, i32(fragment.operands), i32(fragment.weights)}));
   }
   for (llvm::Function &function : module)
     function.setLinkage(llvm::GlobalValue::InternalLinkage);
@@ -81,11 +82,12 @@ absl::Status addDescriptor(llvm::Module &module, const RoleRequest &request) {
   llvm::Constant *table = llvm::ConstantArray::get(llvm::ArrayType::get(row, rows.size()), rows);
   auto *fragments =
       new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::InternalLinkage, table, "fragments");
-  llvm::Constant *program = structure(
-      module, {i32(abi::kProgramMagic), i32(abi::kProgramAbiVersion), i32(sizeof(abi::Program)),
-               i32(abi::kKernelAbiVersion), i64(request.hash), text(module, request.target), i32(rows.size()), i32(0),
-               fragments});
-  new llvm::GlobalVariable(module, program->getType(), true, llvm::GlobalValue::ExternalLinkage, program, "janus_program");
+  llvm::Constant *program =
+      structure(module, {i32(abi::kProgramMagic), i32(abi::kProgramAbiVersion), i32(sizeof(abi::Program)),
+                         i32(abi::kKernelAbiVersion), i64(request.hash), text(module, request.target), i32(rows.size()),
+                         i32(0), fragments});
+  new llvm::GlobalVariable(module, program->getType(), true, llvm::GlobalValue::ExternalLinkage, program,
+                           "janus_program");
   return absl::OkStatus();
 }
 

@@ -8,8 +8,8 @@
 
 namespace janus {
 
-/// Writes every weight that `janus.weights` of the module lists into its file below `directory` and returns the "weights"
-/// section of the manifest. Streams one panel of 32 rows at a time.
+/// Writes every weight that `janus.weights` of the module lists into its file below `directory` and returns the
+/// "weights" section of the manifest. Streams one panel of 32 rows at a time.
 absl::StatusOr<nlohmann::json> packWeights(mlir::ModuleOp module, const std::string &directory,
                                            const ArtifactOptions &options);
 

@@ -60,8 +60,7 @@ absl::Status WeightFile::write(const void *data, int64_t bytes) {
 }
 
 absl::StatusOr<UnitRange> WeightFile::finishUnit() {
-  UnitRange range{unitBegin, position - unitBegin,
-                  hashText(XXH3_64bits_digest(static_cast<XXH3_state_t *>(hash)))};
+  UnitRange range{unitBegin, position - unitBegin, hashText(XXH3_64bits_digest(static_cast<XXH3_state_t *>(hash)))};
   XXH3_64bits_reset(static_cast<XXH3_state_t *>(hash));
   const char zeros[64] = {};
   if (absl::Status status = put(zeros, (64 - position % 64) % 64); !status.ok())

@@ -111,13 +111,16 @@ absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFi
   reader.dims.assign(type.getShape().begin(), type.getShape().end());
   std::string name = weight.getSymName().str();
   if (reader.dims.empty() || reader.dims.size() > 3)
-    return absl::InvalidArgumentError(absl::StrCat("weight ", name, " has rank ", reader.dims.size(), ", expected 1 to 3"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("weight ", name, " has rank ", reader.dims.size(), ", expected 1 to 3"));
   if (auto value = mlir::dyn_cast_or_null<mlir::DenseElementsAttr>(weight.getValueAttr())) {
-    reader.values = std::make_shared<std::vector<float>>(value.getValues<float>().begin(), value.getValues<float>().end());
+    reader.values =
+        std::make_shared<std::vector<float>>(value.getValues<float>().begin(), value.getValues<float>().end());
     std::vector<int64_t> strides(reader.dims.size(), 1);
     for (size_t i = strides.size() - 1; i-- > 0;)
       strides[i] = strides[i + 1] * reader.dims[i + 1];
-    reader.views.push_back({reinterpret_cast<const char *>(reader.values->data()), RowRef::Storage::kF32, reader.dims, strides});
+    reader.views.push_back(
+        {reinterpret_cast<const char *>(reader.values->data()), RowRef::Storage::kF32, reader.dims, strides});
     return reader;
   }
   if (!weight.getViewsAttr())
@@ -135,7 +138,8 @@ absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFi
     else if (storage.isF64())
       read.storage = RowRef::Storage::kF64;
     else if (!storage.isF32())
-      return absl::UnimplementedError(absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
+      return absl::UnimplementedError(
+          absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
     int64_t last = 0;
     for (size_t i = 0; i < read.shape.size(); ++i)
       last += (read.shape[i] - 1) * read.strides[i];

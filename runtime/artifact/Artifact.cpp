@@ -22,7 +22,8 @@ constexpr int64_t kMaxManifestBytes = int64_t{1} << 30;
 absl::StatusOr<int64_t> FileSize(const std::string &path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0)
-    return absl::NotFoundError(absl::StrCat(path, ": ", std::strerror(errno), "; the artifact is incomplete, compile the model again"));
+    return absl::NotFoundError(
+        absl::StrCat(path, ": ", std::strerror(errno), "; the artifact is incomplete, compile the model again"));
   if (!S_ISREG(info.st_mode))
     return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
   return info.st_size;
@@ -87,7 +88,9 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string &dire
   const std::string path = directory + "/manifest.json";
   absl::StatusOr<std::string> text = ReadFile(path, kMaxManifestBytes);
   if (absl::IsNotFound(text.status()))
-    return absl::NotFoundError(absl::StrCat("'", directory, "' is no artifact: it has no manifest.json; make one with janus-compile MODEL.onnx -o ", directory));
+    return absl::NotFoundError(absl::StrCat(
+        "'", directory, "' is no artifact: it has no manifest.json; make one with janus-compile MODEL.onnx -o ",
+        directory));
   if (!text.ok())
     return text.status();
   absl::StatusOr<Manifest> manifest = ParseManifest(*text);
@@ -112,13 +115,15 @@ absl::Status Artifact::CheckFiles() {
       size->second = *found;
     }
     if (range.bytes > size->second || range.offset > size->second - range.bytes)
-      return absl::DataLossError(absl::StrCat(directory_, "/", file, ": found ", size->second, " bytes, expected weight '", name, "' at [", range.offset, ", ",
-                                              range.offset + range.bytes, "); the file is truncated, compile the model again"));
+      return absl::DataLossError(absl::StrCat(
+          directory_, "/", file, ": found ", size->second, " bytes, expected weight '", name, "' at [", range.offset,
+          ", ", range.offset + range.bytes, "); the file is truncated, compile the model again"));
     return absl::OkStatus();
   };
   for (const WeightEntry &entry : manifest_.weights) {
     if (!by_name_.try_emplace(entry.name, &entry).second)
-      return absl::InvalidArgumentError(absl::StrCat(directory_, "/manifest.json: weight '", entry.name, "' is listed twice"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(directory_, "/manifest.json: weight '", entry.name, "' is listed twice"));
     if (entry.experts.empty())
       if (absl::Status status = check(entry.name, entry.file, entry.whole); !status.ok())
         return status;
@@ -131,7 +136,8 @@ absl::Status Artifact::CheckFiles() {
     if (!size.ok())
       return size.status();
     if (*size != entry.bytes)
-      return absl::DataLossError(absl::StrCat(directory_, "/", entry.file, ": found ", *size, " bytes, expected ", entry.bytes, "; compile the model again"));
+      return absl::DataLossError(absl::StrCat(directory_, "/", entry.file, ": found ", *size, " bytes, expected ",
+                                              entry.bytes, "; compile the model again"));
   }
   return absl::OkStatus();
 }
@@ -154,14 +160,17 @@ absl::StatusOr<const abi::Program *> Artifact::Code(const std::string &role) {
       if (!chosen && entry.role == role && entry.target == "native")
         chosen = &entry;
     if (!chosen)
-      return absl::FailedPreconditionError(absl::StrCat("no '", role, "' program for this CPU: the artifact has {", absl::StrJoin(offered, ", "), "}, this CPU runs {",
-                                                        absl::StrJoin(targets, ", "), "}; compile with --target-cpu=", targets.empty() ? "native" : targets.front()));
+      return absl::FailedPreconditionError(
+          absl::StrCat("no '", role, "' program for this CPU: the artifact has {", absl::StrJoin(offered, ", "),
+                       "}, this CPU runs {", absl::StrJoin(targets, ", "),
+                       "}; compile with --target-cpu=", targets.empty() ? "native" : targets.front()));
     path = directory_ + "/" + chosen->file;
     absl::StatusOr<std::string> bytes = ReadFile(path, int64_t{1} << 32);
     if (!bytes.ok())
       return bytes.status();
     if (XXH3_64bits(bytes->data(), bytes->size()) != chosen->hash)
-      return absl::DataLossError(absl::StrCat(path, ": its checksum differs from the manifest's; the code is damaged, compile the model again"));
+      return absl::DataLossError(absl::StrCat(
+          path, ": its checksum differs from the manifest's; the code is damaged, compile the model again"));
     const std::string absolute = path.front() == '/' ? path : "./" + path;
     void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle)
@@ -171,11 +180,13 @@ absl::StatusOr<const abi::Program *> Artifact::Code(const std::string &role) {
   auto *program = static_cast<const abi::Program *>(dlsym(library->second, "janus_program"));
   if (!program)
     return absl::FailedPreconditionError(absl::StrCat(path, ": exports no janus_program"));
-  if (program->magic != abi::kProgramMagic || program->version != abi::kProgramAbiVersion || program->size != sizeof(abi::Program) ||
-      program->kernel_version != abi::kKernelAbiVersion)
-    return absl::FailedPreconditionError(absl::StrCat(path, ": found magic ", program->magic, ", ABI ", program->version, " of ", program->size, " bytes and kernel ABI ",
-                                                      program->kernel_version, ", expected ", abi::kProgramMagic, ", ", abi::kProgramAbiVersion, " of ", sizeof(abi::Program), " and ",
-                                                      abi::kKernelAbiVersion, "; compile the model with a matching janus-compile"));
+  if (program->magic != abi::kProgramMagic || program->version != abi::kProgramAbiVersion ||
+      program->size != sizeof(abi::Program) || program->kernel_version != abi::kKernelAbiVersion)
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, ": found magic ", program->magic, ", ABI ", program->version, " of ", program->size,
+                     " bytes and kernel ABI ", program->kernel_version, ", expected ", abi::kProgramMagic, ", ",
+                     abi::kProgramAbiVersion, " of ", sizeof(abi::Program), " and ", abi::kKernelAbiVersion,
+                     "; compile the model with a matching janus-compile"));
   return program;
 }
 
@@ -205,11 +216,14 @@ absl::StatusOr<WeightView> Artifact::Map(const WeightEntry &entry, const WeightR
     file->size = *size;
   }
   if (range.bytes > file->size || range.offset > file->size - range.bytes) // it may have shrunk since Open
-    return absl::DataLossError(absl::StrCat(path, ": found ", file->size, " bytes, expected at least ", range.offset + range.bytes));
+    return absl::DataLossError(
+        absl::StrCat(path, ": found ", file->size, " bytes, expected at least ", range.offset + range.bytes));
   const char *data = file->data + range.offset;
   if (!file->verified.contains(range.offset)) {
     if (XXH3_64bits(data, range.bytes) != range.hash)
-      return absl::DataLossError(absl::StrCat(path, ": weight '", entry.name, "' at offset ", range.offset, " does not match its checksum; the file is damaged, compile the model again"));
+      return absl::DataLossError(
+          absl::StrCat(path, ": weight '", entry.name, "' at offset ", range.offset,
+                       " does not match its checksum; the file is damaged, compile the model again"));
     file->verified.insert(range.offset);
   }
   return WeightView{data, range.bytes};
@@ -237,7 +251,8 @@ absl::StatusOr<WeightView> Artifact::Expert(const std::string &name, int64_t exp
     return entry.status();
   const int64_t count = (*entry)->experts.size();
   if (expert < 0 || expert >= count)
-    return absl::InvalidArgumentError(absl::StrCat(directory_, ": weight '", name, "' has ", count, " experts, asked for expert ", expert));
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory_, ": weight '", name, "' has ", count, " experts, asked for expert ", expert));
   return Map(**entry, (*entry)->experts[expert]);
 }
 

@@ -54,7 +54,8 @@ template <typename Parse> void ForEach(JsonReader &reader, const char *name, Par
   if (!array)
     return;
   for (size_t i = 0; i < array->size() && reader.status.ok(); ++i) {
-    absl::Status status = parse((*array)[i], absl::StrCat(reader.where, reader.where.empty() ? "" : ".", name, "[", i, "]"));
+    absl::Status status =
+        parse((*array)[i], absl::StrCat(reader.where, reader.where.empty() ? "" : ".", name, "[", i, "]"));
     if (!status.ok())
       reader.status = status;
   }
@@ -128,8 +129,10 @@ absl::Status ParseWeight(const json &object, std::string where, std::vector<Weig
     });
   else
     entry.whole = ParseRange(reader);
-  if (reader.status.ok() && entry.layout != "rows.f32" && entry.layout != "panel32.f32" && entry.layout != "expert-up32.f32")
-    reader.Fail("layout", absl::StrCat("found \"", entry.layout, "\", expected rows.f32, panel32.f32 or expert-up32.f32"));
+  if (reader.status.ok() && entry.layout != "rows.f32" && entry.layout != "panel32.f32" &&
+      entry.layout != "expert-up32.f32")
+    reader.Fail("layout",
+                absl::StrCat("found \"", entry.layout, "\", expected rows.f32, panel32.f32 or expert-up32.f32"));
   weights.push_back(std::move(entry));
   return reader.status;
 }
@@ -166,8 +169,10 @@ absl::Status ParseContract(const json &object, TensorContract &contract) {
   JsonReader reader(object, "tensor");
   ParseNames(reader, "symbols", contract.symbols);
   ParseNames(reader, "weights", contract.weights);
-  ForEach(reader, "inputs", [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.inputs); });
-  ForEach(reader, "outputs", [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.outputs); });
+  ForEach(reader, "inputs",
+          [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.inputs); });
+  ForEach(reader, "outputs",
+          [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.outputs); });
   return reader.status;
 }
 
@@ -183,7 +188,9 @@ absl::Status ParsePrograms(const json &object, Manifest &manifest) {
         return absl::InvalidArgumentError(absl::StrCat("programs.", side, ".", role, ": ", parsed.status().message()));
       const uint64_t hash = ProgramHash(*parsed);
       if (parsed->hash != hash)
-        return absl::DataLossError(absl::StrCat("programs.", side, ".", role, ".hash: the program does not match its hash; the manifest is damaged, compile the model again"));
+        return absl::DataLossError(absl::StrCat(
+            "programs.", side, ".", role,
+            ".hash: the program does not match its hash; the manifest is damaged, compile the model again"));
       manifest.programs[side][role] = *std::move(parsed);
     }
   }
@@ -201,7 +208,8 @@ absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
     reader.Fail("format", absl::StrCat("found \"", format, "\", expected \"janus-artifact\""));
   const int64_t version = reader.Int("version", 0, kMaxCount);
   if (reader.status.ok() && version != kVersion)
-    reader.Fail("version", absl::StrCat("found ", version, ", this runtime reads version ", kVersion, "; compile the model with a matching janus-compile"));
+    reader.Fail("version", absl::StrCat("found ", version, ", this runtime reads version ", kVersion,
+                                        "; compile the model with a matching janus-compile"));
   Manifest manifest;
   const std::string contract = reader.String("contract");
   if (reader.status.ok() && contract != "language-model" && contract != "tensor")
@@ -211,11 +219,13 @@ absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
   manifest.model_hash = reader.String("model_hash");
   ForEach(reader, "code", [&](const json &code, std::string where) {
     JsonReader fields(code, std::move(where));
-    CodeEntry entry{fields.String("role"), fields.String("target"), FileName(fields), fields.Int("bytes", 1, int64_t{1} << 32), Hash(fields, "xxh3")};
+    CodeEntry entry{fields.String("role"), fields.String("target"), FileName(fields),
+                    fields.Int("bytes", 1, int64_t{1} << 32), Hash(fields, "xxh3")};
     manifest.code.push_back(std::move(entry));
     return fields.status;
   });
-  ForEach(reader, "weights", [&](const json &weight, std::string where) { return ParseWeight(weight, where, manifest.weights); });
+  ForEach(reader, "weights",
+          [&](const json &weight, std::string where) { return ParseWeight(weight, where, manifest.weights); });
   const json *programs = reader.Member("programs");
   if (reader.status.ok())
     reader.status = ParsePrograms(*programs, manifest);
@@ -225,7 +235,8 @@ absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
   } else if (reader.status.ok()) {
     if (const json *model = reader.Member("model"))
       reader.status = ParseModel(*model, manifest.model);
-    ForEach(reader, "transfers", [&](const json &transfer, std::string where) { return ParseTransfer(transfer, where, manifest.model); });
+    ForEach(reader, "transfers",
+            [&](const json &transfer, std::string where) { return ParseTransfer(transfer, where, manifest.model); });
   }
   if (!reader.status.ok())
     return reader.status;

@@ -129,7 +129,9 @@ private:
 
 } // namespace
 
-absl::StatusOr<int64_t> Evaluate(const std::string &text, const std::map<std::string, int64_t> &symbols) { return Parser(text, symbols).Run(); }
+absl::StatusOr<int64_t> Evaluate(const std::string &text, const std::map<std::string, int64_t> &symbols) {
+  return Parser(text, symbols).Run();
+}
 
 bool IsSymbol(const std::string &text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), IsWord) && !absl::ascii_isdigit(text.front());

@@ -33,7 +33,8 @@ private:
 
 } // namespace
 
-Controller::Controller(std::unique_ptr<Endpoint> endpoint, int attention, int experts, std::function<bool()> drive, int64_t deadline_ms)
+Controller::Controller(std::unique_ptr<Endpoint> endpoint, int attention, int experts, std::function<bool()> drive,
+                       int64_t deadline_ms)
     : endpoint_(std::move(endpoint)), attention_(attention), experts_(experts), drive_(std::move(drive)),
       deadline_ms_(deadline_ms > 0 ? deadline_ms + deadline_ms / 4 : 0) {} // instances report what they awaited first
 
@@ -56,7 +57,8 @@ absl::Status Controller::Send(Address to, const StepDescriptor &descriptor) {
     if (drive_())
       patience.Progress();
     else if (!patience.Wait())
-      return absl::DeadlineExceededError(absl::StrCat("step ", descriptor.step, ": ", Describe(to), " takes no message"));
+      return absl::DeadlineExceededError(
+          absl::StrCat("step ", descriptor.step, ": ", Describe(to), " takes no message"));
   }
 }
 
@@ -79,11 +81,14 @@ absl::Status Controller::Gather(const StepDescriptor &descriptor, std::vector<St
       if (!current)
         continue; // of a step that was given up
       if (!status.ok())
-        return absl::DataLossError(absl::StrCat("step ", descriptor.step, ": result of ", Describe(source), ": ", status.message()));
+        return absl::DataLossError(
+            absl::StrCat("step ", descriptor.step, ": result of ", Describe(source), ": ", status.message()));
       if (result.error_code)
         return absl::Status(static_cast<absl::StatusCode>(result.error_code),
-                            absl::StrCat("step ", descriptor.step, ", ", Describe(source), ": ", std::string(result.error.begin(), result.error.end())));
-      if (source.kind != EndpointKind::kAttention || source.id < 0 || source.id >= attention_ || done[source.id] || descriptor.rows[source.id] == 0)
+                            absl::StrCat("step ", descriptor.step, ", ", Describe(source), ": ",
+                                         std::string(result.error.begin(), result.error.end())));
+      if (source.kind != EndpointKind::kAttention || source.id < 0 || source.id >= attention_ || done[source.id] ||
+          descriptor.rows[source.id] == 0)
         continue; // a double
       done[source.id] = true;
       --missing;
@@ -96,13 +101,15 @@ absl::Status Controller::Gather(const StepDescriptor &descriptor, std::vector<St
       for (int i = 0; i < attention_; ++i)
         if (descriptor.rows[i] > 0 && !done[i])
           absl::StrAppend(&awaited, awaited.empty() ? "" : ", ", "attention ", i);
-      return absl::DeadlineExceededError(absl::StrCat("step ", descriptor.step, ": no progress for ", deadline_ms_, " ms while awaiting the result of ", awaited));
+      return absl::DeadlineExceededError(absl::StrCat("step ", descriptor.step, ": no progress for ", deadline_ms_,
+                                                      " ms while awaiting the result of ", awaited));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>> sequences, std::vector<StepResult> &results) {
+absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>> sequences,
+                              std::vector<StepResult> &results) {
   StepDescriptor descriptor;
   descriptor.step = ++step_;
   descriptor.scheme = scheme;

@@ -19,7 +19,8 @@ public:
   /// `drive` makes progress on the instances of this process, if any, and tells
   /// whether it did. After `deadline_ms` without progress or message a step
   /// fails.
-  Controller(std::unique_ptr<Endpoint> endpoint, int attention, int experts, std::function<bool()> drive, int64_t deadline_ms);
+  Controller(std::unique_ptr<Endpoint> endpoint, int attention, int experts, std::function<bool()> drive,
+             int64_t deadline_ms);
 
   /// One step: sequences[i] are those of attention instance i, in row order.
   /// results[i] answers sequences[i]. An error is that of the step as a whole.

@@ -41,26 +41,36 @@ absl::StatusOr<Placement> MakePlacement(const PlacementShape &shape, const std::
   std::stringstream content;
   content << file.rdbuf();
   if (!file)
-    return absl::NotFoundError(absl::StrCat("--placement: cannot read '", text, "'; expected even, random:SEED or a placement file"));
+    return absl::NotFoundError(
+        absl::StrCat("--placement: cannot read '", text, "'; expected even, random:SEED or a placement file"));
   absl::StatusOr<Placement> placement = Placement::FromJson(shape, content.str());
   if (!placement.ok())
     return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
   return placement;
 }
 
+std::string SchemeName(int index) { return traffic::SchemesOf(traffic::Kind::kDispatch)[index].name; }
+
 /// The layer that most of the traffic is predicted for.
-TransferDesc TypicalTransfer(const ModelDesc &model) { return model.transfers.empty() ? TransferDesc{} : model.transfers.front(); }
+TransferDesc TypicalTransfer(const ModelDesc &model) {
+  return model.transfers.empty() ? TransferDesc{} : model.transfers.front();
+}
 
 } // namespace
 
 absl::Status Deployment::Resolve(const LoadedModel &model) {
   RuntimeOptions &o = options_;
   auto range = [](const char *name, int64_t value, int64_t low, int64_t high) {
-    return value >= low && value <= high ? absl::OkStatus() : Invalid(absl::StrCat(name, ": found ", value, ", expected ", low, " to ", high));
+    return value >= low && value <= high
+               ? absl::OkStatus()
+               : Invalid(absl::StrCat(name, ": found ", value, ", expected ", low, " to ", high));
   };
-  for (const absl::Status &status : {range("--attention", o.attention, 1, kMaxInstances), range("--experts", o.experts, 1, kMaxInstances), range("--threads", o.threads, 0, 1024),
-                                     range("--step-rows", o.step_rows, 1, 1 << 16), range("--chunk", o.chunk, 0, 1 << 16), range("--max-batch", o.max_batch, 1, 1 << 16),
-                                     range("--slots", o.slots, 0, 1 << 16), range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50), range("--max-context", o.max_context, 0, desc_.context)})
+  for (const absl::Status &status :
+       {range("--attention", o.attention, 1, kMaxInstances), range("--experts", o.experts, 1, kMaxInstances),
+        range("--threads", o.threads, 0, 1024), range("--step-rows", o.step_rows, 1, 1 << 16),
+        range("--chunk", o.chunk, 0, 1 << 16), range("--max-batch", o.max_batch, 1, 1 << 16),
+        range("--slots", o.slots, 0, 1 << 16), range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50),
+        range("--max-context", o.max_context, 0, desc_.context)})
     if (!status.ok())
       return status;
   if (o.max_context == 0)
@@ -70,7 +80,8 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
   if (o.threads == 0)
     o.threads = AvailableCores();
 
-  absl::StatusOr<Topology> topology = o.nodes.empty() ? absl::StatusOr<Topology>(Topology(o.attention, o.experts)) : Topology::Parse(o.nodes, o.attention, o.experts);
+  absl::StatusOr<Topology> topology = o.nodes.empty() ? absl::StatusOr<Topology>(Topology(o.attention, o.experts))
+                                                      : Topology::Parse(o.nodes, o.attention, o.experts);
   if (!topology.ok())
     return topology.status();
   topology_ = *topology;
@@ -87,9 +98,12 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
 
   if (o.gate_side != "auto" && o.gate_side != "expert" && o.gate_side != "attention")
     return Invalid(absl::StrCat("--gate-side: found '", o.gate_side, "', expected auto, expert or attention"));
-  gate_ = o.gate_side == "attention" || (o.gate_side == "auto" && !model.programs.contains(GateSide::kExpert)) ? GateSide::kAttention : GateSide::kExpert;
+  gate_ = o.gate_side == "attention" || (o.gate_side == "auto" && !model.programs.contains(GateSide::kExpert))
+              ? GateSide::kAttention
+              : GateSide::kExpert;
   if (!model.programs.contains(gate_))
-    return Invalid(absl::StrCat("--gate-side: the artifact has no programs for the ", o.gate_side, " side; compile with --gate-side=", o.gate_side, " or auto"));
+    return Invalid(absl::StrCat("--gate-side: the artifact has no programs for the ", o.gate_side,
+                                " side; compile with --gate-side=", o.gate_side, " or auto"));
 
   if (o.scheme != "auto") {
     forced_scheme_ = traffic::SchemeIndex(o.scheme);
@@ -102,7 +116,8 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
     std::vector<int64_t> rows(o.attention);
     for (int64_t r = 0; r < std::min<int64_t>(int64_t{1} << bucket, o.step_rows); ++r)
       ++rows[r % o.attention];
-    scheme_by_bucket_.push_back(traffic::ChooseScheme(*topology_, rows, transfer.columns, transfer.k, gate_ == GateSide::kAttention, {}));
+    scheme_by_bucket_.push_back(
+        traffic::ChooseScheme(*topology_, rows, transfer.columns, transfer.k, gate_ == GateSide::kAttention, {}));
   }
   return absl::OkStatus();
 }
@@ -131,21 +146,27 @@ absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id
   config.topology = &*topology_;
   config.placement = &*placement_;
   config.limits = limits_;
-  config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) { return sampler_(logits, vocab, params, index); };
+  config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) {
+    return sampler_(logits, vocab, params, index);
+  };
   if (routing_)
-    config.recorder = [this](uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) { routing_->Layer(step, layer, rows, k, ids); };
+    config.recorder = [this](uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) {
+      routing_->Layer(step, layer, rows, k, ids);
+    };
   absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
   if (!plan.ok())
     return plan.status();
   planned_.push_back(*plan);
-  absl::StatusOr<std::unique_ptr<Endpoint>> endpoint = transport_->Open({attention ? EndpointKind::kAttention : EndpointKind::kExpert, id});
+  absl::StatusOr<std::unique_ptr<Endpoint>> endpoint =
+      transport_->Open({attention ? EndpointKind::kAttention : EndpointKind::kExpert, id});
   if (!endpoint.ok())
     return endpoint.status();
   config.endpoint = endpoint->get();
   endpoints_.push_back(*std::move(endpoint));
   absl::StatusOr<std::unique_ptr<Instance>> instance = Instance::Create(config);
   if (!instance.ok())
-    return absl::Status(instance.status().code(), absl::StrCat(attention ? "attention " : "expert ", id, ": ", instance.status().message()));
+    return absl::Status(instance.status().code(),
+                        absl::StrCat(attention ? "attention " : "expert ", id, ": ", instance.status().message()));
   executor_->Add(*std::move(instance));
   return absl::OkStatus();
 }
@@ -160,8 +181,9 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   int64_t pages = page_bytes > 0 ? budget / page_bytes / options_.attention : 1;
   pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
   if (pages < 1)
-    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", budget, " bytes over ", options_.attention, " attention instances hold no page of ", page_bytes, " bytes; expected at least ",
-                                                     page_bytes * options_.attention));
+    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", budget, " bytes over ", options_.attention,
+                                                     " attention instances hold no page of ", page_bytes,
+                                                     " bytes; expected at least ", page_bytes * options_.attention));
   limits_.rows = limits_.step_rows = options_.step_rows;
   limits_.wanted = options_.scoring ? options_.step_rows : std::min(options_.max_batch, options_.step_rows);
   limits_.sequences = options_.max_batch;
@@ -200,12 +222,16 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   absl::StatusOr<std::unique_ptr<Endpoint>> control = transport_->Open({});
   if (!control.ok())
     return control.status();
-  Controller controller(*std::move(control), options_.attention, options_.experts, [this] { return executor_->Poll(); }, options_.step_deadline_ms);
-  engine_ = std::make_unique<Engine>(desc_, options_, pages, std::move(controller), [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
+  Controller controller(
+      *std::move(control), options_.attention, options_.experts, [this] { return executor_->Poll(); },
+      options_.step_deadline_ms);
+  engine_ = std::make_unique<Engine>(desc_, options_, pages, std::move(controller),
+                                     [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const LoadedModel &model, RuntimeOptions options, std::shared_ptr<void> keep) {
+absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const LoadedModel &model, RuntimeOptions options,
+                                                               std::shared_ptr<void> keep) {
   std::unique_ptr<Deployment> deployment(new Deployment);
   deployment->keep_ = std::move(keep);
   deployment->options_ = std::move(options);
@@ -224,10 +250,9 @@ Deployment::~Deployment() {
 }
 
 absl::StatusOr<bool> Deployment::Step() {
-  const size_t before = engine_->step_rows().size();
   absl::StatusOr<bool> ran = engine_->Step();
-  if (routing_ && engine_->step_rows().size() > before)
-    routing_->Step(engine_->controller().steps(), engine_->step_rows().back(), traffic::SchemesOf(traffic::Kind::kDispatch)[engine_->step_schemes().back()].name);
+  if (routing_ && ran.ok() && *ran)
+    routing_->Step(engine_->controller().steps(), engine_->last_rows(), SchemeName(engine_->last_scheme()));
   return ran;
 }
 
@@ -237,21 +262,22 @@ std::vector<InstanceReport> Deployment::instances() const {
     const bool attention = static_cast<int>(i) < options_.attention;
     const InstanceMemory memory = executor_->instances()[i]->memory();
     const InstanceMemory &plan = planned_[i];
-    reports.push_back({attention ? absl::StrCat("attention ", i) : absl::StrCat("expert ", i - options_.attention), memory.weights, memory.slots, memory.kv, memory.buffers, plan.weights,
-                       plan.slots, plan.kv, plan.buffers});
+    reports.push_back({attention ? absl::StrCat("attention ", i) : absl::StrCat("expert ", i - options_.attention),
+                       memory.weights, memory.slots, memory.kv, memory.buffers, plan.weights, plan.slots, plan.kv,
+                       plan.buffers});
   }
   return reports;
 }
 
 RunReport Deployment::report() const {
   RunReport report;
-  report.steps = engine_->step_rows().size();
   report.step_ms = engine_->step_ms();
-  report.step_rows = engine_->step_rows();
-  report.step_schemes = engine_->step_schemes();
-  for (const auto &rows : report.step_rows)
-    for (int64_t r : rows)
-      report.rows += r;
+  report.rows = engine_->rows();
+  for (size_t i = 0; i < engine_->steps_by_scheme().size(); ++i)
+    if (const int64_t steps = engine_->steps_by_scheme()[i]) {
+      report.schemes[SchemeName(i)] = steps;
+      report.steps += steps;
+    }
   report.placement = placement_->ToJson();
   report.layers.resize(desc_.moe_layers.size());
   for (size_t l = 0; l < report.layers.size(); ++l) {
@@ -280,7 +306,8 @@ RunReport Deployment::report() const {
     for (int phase = 0; phase < kPhaseCount; ++phase)
       for (int link = 0; link < 3; ++link)
         if (const auto &count = counters.by_phase[phase][link]; count.messages) {
-          TrafficReport &total = report.traffic[Name(static_cast<Phase>(phase))][traffic::Name(static_cast<traffic::LinkClass>(link))];
+          TrafficReport &total =
+              report.traffic[Name(static_cast<Phase>(phase))][traffic::Name(static_cast<traffic::LinkClass>(link))];
           total.messages += count.messages;
           total.bytes += count.bytes;
         }

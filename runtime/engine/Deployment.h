@@ -23,7 +23,8 @@ class Deployment : public Runtime {
 public:
   /// Binds the meshes. `model` is borrowed; `keep` lives as long as the
   /// deployment (the artifact the model came from).
-  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const LoadedModel &model, RuntimeOptions options, std::shared_ptr<void> keep);
+  static absl::StatusOr<std::unique_ptr<Deployment>> Create(const LoadedModel &model, RuntimeOptions options,
+                                                            std::shared_ptr<void> keep);
   ~Deployment() override;
 
   const ModelInfo &model() const override { return info_; }

@@ -8,8 +8,8 @@ namespace janus {
 
 Engine::Engine(const ModelDesc &model, const RuntimeOptions &options, int64_t pages_per_instance, Controller controller,
                std::function<int(const std::vector<int64_t> &)> choose_scheme)
-    : model_(model), options_(options), budget_(options.attention, pages_per_instance, options.max_batch), controller_(std::move(controller)),
-      choose_scheme_(std::move(choose_scheme)) {}
+    : model_(model), options_(options), budget_(options.attention, pages_per_instance, options.max_batch),
+      controller_(std::move(controller)), choose_scheme_(std::move(choose_scheme)) {}
 
 absl::Status Engine::Check(const GenerateRequest &request) const {
   auto bad = [](auto... what) { return absl::InvalidArgumentError(absl::StrCat("request: ", what...)); };
@@ -22,19 +22,23 @@ absl::Status Engine::Check(const GenerateRequest &request) const {
     if (request.prompt[i] < 0 || request.prompt[i] >= model_.vocab)
       return bad("token id ", request.prompt[i], " at position ", i, ", expected 0 to ", model_.vocab - 1);
   if (longest > options_.max_context)
-    return bad("found ", prompt, " prompt tokens and ", longest - prompt, " new ones, expected at most ", options_.max_context,
-               " positions in all; shorten the prompt, ask for fewer tokens, or raise --max-context up to the model's ", model_.context);
+    return bad("found ", prompt, " prompt tokens and ", longest - prompt, " new ones, expected at most ",
+               options_.max_context,
+               " positions in all; shorten the prompt, ask for fewer tokens, or raise --max-context up to the model's ",
+               model_.context);
   if (request.score && !options_.scoring)
     return absl::FailedPreconditionError("request: scoring needs RuntimeOptions::scoring");
   if (!(request.temperature >= 0) || !(request.top_p > 0 && request.top_p <= 1) || request.top_k < 0)
-    return bad("found temperature ", request.temperature, ", top-k ", request.top_k, ", top-p ", request.top_p, ", expected temperature >= 0, top-k >= 0 and 0 < top-p <= 1");
+    return bad("found temperature ", request.temperature, ", top-k ", request.top_k, ", top-p ", request.top_p,
+               ", expected temperature >= 0, top-k >= 0 and 0 < top-p <= 1");
   for (const auto &stop : request.stop)
     if (stop.empty())
       return bad("found an empty stop sequence");
   const int64_t pages = KvPages(model_, longest);
   if (pages > budget_.pages_per_instance())
-    return absl::ResourceExhaustedError(absl::StrCat("request: needs ", pages, " KV pages of ", model_.page_tokens, " tokens, an attention instance has ", budget_.pages_per_instance(),
-                                                     "; raise --kv-memory or ask for fewer tokens"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "request: needs ", pages, " KV pages of ", model_.page_tokens, " tokens, an attention instance has ",
+        budget_.pages_per_instance(), "; raise --kv-memory or ask for fewer tokens"));
   return absl::OkStatus();
 }
 
@@ -42,7 +46,8 @@ absl::StatusOr<RequestId> Engine::Submit(GenerateRequest request) {
   if (absl::Status status = Check(request); !status.ok())
     return status;
   if (static_cast<int64_t>(queue_.size()) >= options_.max_queue)
-    return absl::ResourceExhaustedError(absl::StrCat("request: ", queue_.size(), " requests are waiting already, the most allowed; try again later"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("request: ", queue_.size(), " requests are waiting already, the most allowed; try again later"));
   const RequestId id = next_id_++;
   auto sequence = std::make_unique<Sequence>(id, std::move(request));
   queue_.push_back(sequence.get());
@@ -74,13 +79,15 @@ void Engine::ExpireAndAdmit() {
   const auto now = std::chrono::steady_clock::now();
   for (auto &[id, sequence] : sequences_)
     if (sequence->state != Sequence::State::kEnded && sequence->expired(now)) {
-      sequence->End(FinishReason::kError, absl::DeadlineExceededError(absl::StrCat("request ", id, ": its deadline of ", sequence->request.deadline_ms, " ms passed after ",
-                                                                                   sequence->result.new_tokens, " new tokens")));
+      sequence->End(FinishReason::kError, absl::DeadlineExceededError(absl::StrCat(
+                                              "request ", id, ": its deadline of ", sequence->request.deadline_ms,
+                                              " ms passed after ", sequence->result.new_tokens, " new tokens")));
       Retire(*sequence);
     }
   while (!queue_.empty() && static_cast<int64_t>(running_.size()) < options_.max_batch) {
     Sequence &next = *queue_.front();
-    KvBudget::Reservation place = budget_.Reserve(KvPages(model_, next.prompt + (next.request.score ? 0 : next.request.max_new_tokens)));
+    KvBudget::Reservation place =
+        budget_.Reserve(KvPages(model_, next.prompt + (next.request.score ? 0 : next.request.max_new_tokens)));
     if (place.home < 0)
       break; // first come, first served: nobody overtakes a large request
     next.home = place.home;
@@ -92,7 +99,9 @@ void Engine::ExpireAndAdmit() {
   }
 }
 
-int64_t Engine::Chunk(const Sequence &sequence, int64_t room) const { return std::min({sequence.remaining(), options_.chunk, room}); }
+int64_t Engine::Chunk(const Sequence &sequence, int64_t room) const {
+  return std::min({sequence.remaining(), options_.chunk, room});
+}
 
 void Engine::Describe(Sequence &sequence, int64_t rows, StepSequence &part) const {
   part.slot = sequence.slot;
@@ -123,7 +132,8 @@ void Engine::Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part)
       sequence.End(FinishReason::kScored);
   } else if (sequence.remaining() == 0) {
     if (part.token < 0 || part.token >= model_.vocab)
-      sequence.End(FinishReason::kError, absl::InternalError(absl::StrCat("request ", sequence.id, ": sampled token ", part.token, " is not in the vocabulary")));
+      sequence.End(FinishReason::kError, absl::InternalError(absl::StrCat("request ", sequence.id, ": sampled token ",
+                                                                          part.token, " is not in the vocabulary")));
     else
       sequence.Append(part.token, std::move(part.logits));
   }
@@ -163,8 +173,12 @@ absl::StatusOr<bool> Engine::Step() {
   std::vector<StepResult> results;
   absl::Status status = controller_.Step(scheme, std::move(sequences), results);
   step_ms_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  step_rows_.push_back(rows);
-  step_schemes_.push_back(scheme);
+  rows_ += options_.step_rows - room;
+  last_rows_ = std::move(rows);
+  last_scheme_ = scheme;
+  if (steps_by_scheme_.size() <= static_cast<size_t>(scheme))
+    steps_by_scheme_.resize(scheme + 1);
+  ++steps_by_scheme_[scheme];
   for (int i = 0; i < options_.attention; ++i)
     for (size_t j = 0; j < parts[i].size(); ++j) {
       Sequence &sequence = *parts[i][j].sequence;
@@ -172,7 +186,11 @@ absl::StatusOr<bool> Engine::Step() {
         Apply(sequence, parts[i][j].rows, results[i].sequences[j]);
         continue;
       }
-      sequence.End(FinishReason::kError, status.ok() ? absl::InternalError(absl::StrCat("attention ", i, " answered ", results[i].sequences.size(), " of ", parts[i].size(), " sequences")) : status);
+      sequence.End(FinishReason::kError,
+                   status.ok()
+                       ? absl::InternalError(absl::StrCat("attention ", i, " answered ", results[i].sequences.size(),
+                                                          " of ", parts[i].size(), " sequences"))
+                       : status);
       Retire(sequence);
     }
   return true;

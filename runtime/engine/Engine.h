@@ -33,8 +33,12 @@ public:
 
   Controller &controller() { return controller_; }
   const Controller &controller() const { return controller_; }
-  const std::vector<std::vector<int64_t>> &step_rows() const { return step_rows_; }
-  const std::vector<int> &step_schemes() const { return step_schemes_; }
+  /// Of the last step: its rows by attention instance and its scheme.
+  const std::vector<int64_t> &last_rows() const { return last_rows_; }
+  int last_scheme() const { return last_scheme_; }
+  /// Steps by scheme index, rows and wall time of all steps.
+  const std::vector<int64_t> &steps_by_scheme() const { return steps_by_scheme_; }
+  int64_t rows() const { return rows_; }
   double step_ms() const { return step_ms_; }
 
 private:
@@ -55,8 +59,9 @@ private:
   std::map<RequestId, std::unique_ptr<Sequence>> sequences_; // all that are not forgotten, oldest first
   std::deque<Sequence *> queue_;                             // not admitted yet
   std::vector<Sequence *> running_;                          // in order of admission
-  std::vector<std::vector<int64_t>> step_rows_;
-  std::vector<int> step_schemes_;
+  std::vector<int64_t> last_rows_, steps_by_scheme_;
+  int last_scheme_ = 0;
+  int64_t rows_ = 0;
   double step_ms_ = 0;
 };
 

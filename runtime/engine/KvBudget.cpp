@@ -8,7 +8,8 @@
 
 namespace janus {
 
-KvBudget::KvBudget(int attention_instances, int64_t pages_per_instance, int64_t slots_per_instance) : instances_(attention_instances), pages_(pages_per_instance) {
+KvBudget::KvBudget(int attention_instances, int64_t pages_per_instance, int64_t slots_per_instance)
+    : instances_(attention_instances), pages_(pages_per_instance) {
   for (Instance &instance : instances_) {
     for (int64_t i = pages_per_instance; i-- > 0;)
       instance.pages.push_back(static_cast<int32_t>(i));

@@ -11,7 +11,8 @@ namespace janus {
 
 absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::string &directory, const ModelDesc &model) {
   if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
-    return absl::PermissionDeniedError(absl::StrCat("--record-routing: cannot make '", directory, "': ", std::strerror(errno)));
+    return absl::PermissionDeniedError(
+        absl::StrCat("--record-routing: cannot make '", directory, "': ", std::strerror(errno)));
   std::unique_ptr<RoutingFile> file(new RoutingFile);
   file->directory_ = directory;
   file->routing_ = std::fopen((directory + "/routing.bin").c_str(), "wb");
@@ -20,12 +21,14 @@ absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::stri
   if (!file->routing_ || !file->steps_ || !meta) {
     if (meta)
       std::fclose(meta);
-    return absl::PermissionDeniedError(absl::StrCat("--record-routing: cannot write in '", directory, "': ", std::strerror(errno)));
+    return absl::PermissionDeniedError(
+        absl::StrCat("--record-routing: cannot write in '", directory, "': ", std::strerror(errno)));
   }
   nlohmann::json layers = nlohmann::json::array();
   for (const MoeLayerDesc &layer : model.moe_layers)
     layers.push_back({{"experts", layer.experts}, {"k", layer.k}});
-  const std::string text = nlohmann::json{{"format", "janus-routing"}, {"version", 2}, {"layers", layers}}.dump() + "\n";
+  const std::string text =
+      nlohmann::json{{"format", "janus-routing"}, {"version", 2}, {"layers", layers}}.dump() + "\n";
   std::fwrite(text.data(), 1, text.size(), meta);
   std::fclose(meta);
   std::fputs("step\tscheme\trows\n", file->steps_);
@@ -54,7 +57,9 @@ absl::Status RoutingFile::Close() {
       failed_ |= std::fclose(*file) != 0;
       *file = nullptr;
     }
-  return failed_ ? absl::DataLossError(absl::StrCat("--record-routing: '", directory_, "' could not be written completely")) : absl::OkStatus();
+  return failed_
+             ? absl::DataLossError(absl::StrCat("--record-routing: '", directory_, "' could not be written completely"))
+             : absl::OkStatus();
 }
 
 } // namespace janus

@@ -22,17 +22,20 @@ absl::StatusOr<std::unique_ptr<Runtime>> Runtime::Open(const std::string &path, 
   std::shared_ptr<Artifact> artifact = *std::move(opened);
   const Manifest &manifest = artifact->manifest();
   if (manifest.tensor)
-    return absl::FailedPreconditionError(absl::StrCat("'", path, "' is a tensor program: give its inputs with --input NAME=FILE.npy"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", path, "' is a tensor program: give its inputs with --input NAME=FILE.npy"));
   LoadedModel model;
   model.desc = &manifest.model;
   model.weights = artifact.get();
-  for (const auto &[side, gate] : {std::pair("expert", GateSide::kExpert), std::pair("attention", GateSide::kAttention)}) {
+  for (const auto &[side, gate] :
+       {std::pair("expert", GateSide::kExpert), std::pair("attention", GateSide::kAttention)}) {
     auto programs = manifest.programs.find(side);
     if (programs == manifest.programs.end())
       continue;
     auto attention = programs->second.find("attention"), expert = programs->second.find("expert");
     if (attention == programs->second.end() || expert == programs->second.end())
-      return absl::InvalidArgumentError(absl::StrCat(path, ": programs.", side, ": expected an attention and an expert program"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": programs.", side, ": expected an attention and an expert program"));
     model.programs[gate] = {&attention->second, &expert->second};
   }
   if (model.programs.empty())

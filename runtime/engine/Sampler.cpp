@@ -7,8 +7,8 @@ namespace janus {
 
 namespace {
 
-/// e^x for x <= 0 in double from additions and multiplications alone, so that every machine draws the same token; relative
-/// error below 1e-15 above -700, 0 below.
+/// e^x for x <= 0 in double from additions and multiplications alone, so that every machine draws the same token;
+/// relative error below 1e-15 above -700, 0 below.
 double ExpNegative(double x) {
   if (!(x > -700))
     return 0;
@@ -25,8 +25,8 @@ double ExpNegative(double x) {
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t a = uint64_t{0xD2511F53} * counter[0], b = uint64_t{0xCD9E8D57} * counter[2];
-    counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(b), static_cast<uint32_t>(a >> 32) ^ counter[3] ^ key[1],
-               static_cast<uint32_t>(a)};
+    counter = {static_cast<uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<uint32_t>(b),
+               static_cast<uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<uint32_t>(a)};
     key[0] += 0x9E3779B9;
     key[1] += 0xBB67AE85;
   }
@@ -35,7 +35,8 @@ std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint3
 
 double SamplingUniform(uint64_t seed, int64_t token_index) {
   const uint64_t index = static_cast<uint64_t>(token_index);
-  const auto words = Philox({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), 0, 0}, {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  const auto words = Philox({static_cast<uint32_t>(index), static_cast<uint32_t>(index >> 32), 0, 0},
+                            {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   const uint64_t bits = (uint64_t{words[0]} << 32 | words[1]) >> 11; // 53 bits
   return static_cast<double>(bits) * 0x1p-53;
 }
@@ -48,7 +49,8 @@ int32_t ArgMax(const float *logits, int64_t vocab) {
   return static_cast<int32_t>(best);
 }
 
-int32_t TokenSampler::operator()(const float *logits, int64_t vocab, const SamplingParams &params, int64_t token_index) {
+int32_t TokenSampler::operator()(const float *logits, int64_t vocab, const SamplingParams &params,
+                                 int64_t token_index) {
   if (!(params.temperature > 0))
     return ArgMax(logits, vocab);
   // Candidates by descending logit, ties by ascending id; NaN last.

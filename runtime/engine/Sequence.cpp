@@ -26,7 +26,8 @@ bool Sequence::Append(int32_t token, std::vector<float> logits) {
   size_t keep = 0;
   for (const std::vector<int32_t> &stop : request.stop)
     for (size_t length = std::min(stop.size(), held_.size()); length > keep; --length) {
-      const bool match = std::equal(stop.begin(), stop.begin() + length, held_.end() - length, [](int32_t a, const TokenEvent &b) { return a == b.token; });
+      const bool match = std::equal(stop.begin(), stop.begin() + length, held_.end() - length,
+                                    [](int32_t a, const TokenEvent &b) { return a == b.token; });
       if (!match)
         continue;
       if (length == stop.size()) {

@@ -18,7 +18,8 @@ namespace {
 
 /// Bytes of an element; 0 for an unknown type.
 int64_t ElementBytes(const std::string &type) {
-  static const std::map<std::string, int64_t> kBytes = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1}, {"u8", 1}, {"i16", 2}, {"i32", 4}, {"i64", 8}, {"bool", 1}};
+  static const std::map<std::string, int64_t> kBytes = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},
+                                                        {"u8", 1},  {"i16", 2}, {"i32", 4}, {"i64", 8},  {"bool", 1}};
   auto found = kBytes.find(type);
   return found == kBytes.end() ? 0 : found->second;
 }
@@ -28,7 +29,9 @@ struct Context {
   absl::Status status;
 };
 
-void Parallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) { static_cast<Context *>(context)->pool->Parallel(task, args, count, grain); }
+void Parallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) {
+  static_cast<Context *>(context)->pool->Parallel(task, args, count, grain);
+}
 
 void Fail(void *context, int64_t code, const char *message) {
   Context *c = static_cast<Context *>(context);
@@ -53,29 +56,38 @@ absl::StatusOr<int64_t> Bytes(const NamedTensor &tensor) {
   int64_t bytes = ElementBytes(tensor.type);
   for (int64_t dim : tensor.dims)
     if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes) || bytes > int64_t{1} << 46)
-      return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "': found shape [", absl::StrJoin(tensor.dims, ", "), "], too large"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor '", tensor.name, "': found shape [", absl::StrJoin(tensor.dims, ", "), "], too large"));
   return bytes;
 }
 
 /// Orders the inputs as the program wants them, binds each symbol and checks every dimension.
-absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract &contract, const std::vector<NamedTensor> &inputs, std::map<std::string, int64_t> &symbols) {
+absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract &contract,
+                                                            const std::vector<NamedTensor> &inputs,
+                                                            std::map<std::string, int64_t> &symbols) {
   std::vector<const NamedTensor *> ordered;
   std::vector<std::string> known;
   for (const TensorDesc &desc : contract.inputs)
     known.push_back(absl::StrCat(desc.name, ": ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
   for (const NamedTensor &input : inputs)
-    if (std::none_of(contract.inputs.begin(), contract.inputs.end(), [&](const TensorDesc &desc) { return desc.name == input.name; }))
-      return absl::InvalidArgumentError(absl::StrCat("--input: the program has no input '", input.name, "'; its inputs are ", absl::StrJoin(known, "; ")));
+    if (std::none_of(contract.inputs.begin(), contract.inputs.end(),
+                     [&](const TensorDesc &desc) { return desc.name == input.name; }))
+      return absl::InvalidArgumentError(absl::StrCat("--input: the program has no input '", input.name,
+                                                     "'; its inputs are ", absl::StrJoin(known, "; ")));
   for (const TensorDesc &desc : contract.inputs) {
-    auto found = std::find_if(inputs.begin(), inputs.end(), [&](const NamedTensor &input) { return input.name == desc.name; });
+    auto found =
+        std::find_if(inputs.begin(), inputs.end(), [&](const NamedTensor &input) { return input.name == desc.name; });
     if (found == inputs.end())
-      return absl::InvalidArgumentError(absl::StrCat("--input: '", desc.name, "' is missing; expected ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+      return absl::InvalidArgumentError(absl::StrCat("--input: '", desc.name, "' is missing; expected ", desc.type, "[",
+                                                     absl::StrJoin(desc.dims, ", "), "]"));
     absl::StatusOr<int64_t> bytes = Bytes(*found);
     if (!bytes.ok())
       return bytes.status();
-    if (found->type != desc.type || found->dims.size() != desc.dims.size() || *bytes != static_cast<int64_t>(found->bytes.size()))
-      return absl::InvalidArgumentError(absl::StrCat("--input ", desc.name, ": found ", found->type, "[", absl::StrJoin(found->dims, ", "), "] of ", found->bytes.size(), " bytes, expected ",
-                                                     desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+    if (found->type != desc.type || found->dims.size() != desc.dims.size() ||
+        *bytes != static_cast<int64_t>(found->bytes.size()))
+      return absl::InvalidArgumentError(
+          absl::StrCat("--input ", desc.name, ": found ", found->type, "[", absl::StrJoin(found->dims, ", "), "] of ",
+                       found->bytes.size(), " bytes, expected ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
     for (size_t d = 0; d < desc.dims.size(); ++d)
       if (IsSymbol(desc.dims[d]))
         symbols.try_emplace(desc.dims[d], found->dims[d]);
@@ -87,20 +99,26 @@ absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract
       if (!expected.ok())
         return expected.status();
       if (*expected != ordered[i]->dims[d])
-        return absl::InvalidArgumentError(absl::StrCat("--input ", ordered[i]->name, ": dimension ", d, " is ", ordered[i]->dims[d], ", expected ", contract.inputs[i].dims[d], " = ", *expected));
+        return absl::InvalidArgumentError(absl::StrCat("--input ", ordered[i]->name, ": dimension ", d, " is ",
+                                                       ordered[i]->dims[d], ", expected ", contract.inputs[i].dims[d],
+                                                       " = ", *expected));
     }
   return ordered;
 }
 
 } // namespace
 
-absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &path, const std::vector<NamedTensor> &inputs, int threads, const std::string &kernels) {
+absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &path,
+                                                          const std::vector<NamedTensor> &inputs, int threads,
+                                                          const std::string &kernels) {
   absl::StatusOr<std::unique_ptr<Artifact>> artifact = Artifact::Open(path);
   if (!artifact.ok())
     return artifact.status();
   const Manifest &manifest = (*artifact)->manifest();
   if (!manifest.tensor)
-    return absl::FailedPreconditionError(absl::StrCat("'", path, "' is a language model: it takes --prompt or --prompt-ids; compile with --contract=tensor for named tensors"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "'", path,
+        "' is a language model: it takes --prompt or --prompt-ids; compile with --contract=tensor for named tensors"));
   const TensorContract &contract = manifest.contract;
   std::map<std::string, int64_t> symbols;
   absl::StatusOr<std::vector<const NamedTensor *>> ordered = BindInputs(contract, inputs, symbols);
@@ -113,8 +131,11 @@ absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &pat
   if (!program.ok())
     return program.status();
   const abi::Fragment *main = (*program)->fragment_count == 1 ? (*program)->fragments : nullptr;
-  if (!main || main->operands != contract.inputs.size() + contract.outputs.size() || main->weights != contract.weights.size())
-    return absl::FailedPreconditionError(absl::StrCat(path, ": the tensor program's fragment does not have the manifest's operands and weights; compile the model again"));
+  if (!main || main->operands != contract.inputs.size() + contract.outputs.size() ||
+      main->weights != contract.weights.size())
+    return absl::FailedPreconditionError(absl::StrCat(
+        path,
+        ": the tensor program's fragment does not have the manifest's operands and weights; compile the model again"));
 
   std::vector<int64_t> values;
   for (const std::string &symbol : contract.symbols) {

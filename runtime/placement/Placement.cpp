@@ -34,17 +34,19 @@ private:
 
 absl::Status CheckShape(const PlacementShape &shape) {
   if (shape.instances < 1)
-    return absl::InvalidArgumentError(absl::StrCat("placement: found ", shape.instances, " expert instances, expected at least 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement: found ", shape.instances, " expert instances, expected at least 1"));
   const int64_t needed = MinimumSlots(shape.experts, shape.instances);
   if (shape.slots < needed)
-    return absl::InvalidArgumentError(absl::StrCat("placement: ", shape.instances, " instances with ", shape.slots, " slots cannot hold ",
-                                                   *std::max_element(shape.experts.begin(), shape.experts.end()), " experts a layer; expected --slots ",
-                                                   needed, " or more, or more expert instances"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement: ", shape.instances, " instances with ", shape.slots, " slots cannot hold ",
+                     *std::max_element(shape.experts.begin(), shape.experts.end()),
+                     " experts a layer; expected --slots ", needed, " or more, or more expert instances"));
   return absl::OkStatus();
 }
 
-/// Experts in the order `order`, dealt out in equal blocks; then replicas into what is free, each of the next expert in the
-/// order to the instance with most free slots that does not hold it.
+/// Experts in the order `order`, dealt out in equal blocks; then replicas into what is free, each of the next expert in
+/// the order to the instance with most free slots that does not hold it.
 Slots Deal(const PlacementShape &shape, const std::vector<std::vector<int32_t>> &orders) {
   Slots slots(shape.experts.size(), std::vector<std::vector<int32_t>>(shape.instances));
   for (size_t layer = 0; layer < slots.size(); ++layer) {
@@ -58,8 +60,8 @@ Slots Deal(const PlacementShape &shape, const std::vector<std::vector<int32_t>> 
       const int32_t expert = order[i % experts];
       std::vector<int32_t> *best = nullptr;
       for (auto &held : slots[layer])
-        if (static_cast<int64_t>(held.size()) < shape.slots && std::find(held.begin(), held.end(), expert) == held.end() &&
-            (!best || held.size() < best->size()))
+        if (static_cast<int64_t>(held.size()) < shape.slots &&
+            std::find(held.begin(), held.end(), expert) == held.end() && (!best || held.size() < best->size()))
           best = &held;
       misses = best ? 0 : misses + 1;
       if (best)
@@ -88,13 +90,16 @@ absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slo
   if (absl::Status status = CheckShape(shape); !status.ok())
     return status;
   if (slots.size() != shape.experts.size())
-    return absl::InvalidArgumentError(absl::StrCat("placement: found ", slots.size(), " layers, expected ", shape.experts.size(), " as in the model"));
+    return absl::InvalidArgumentError(absl::StrCat("placement: found ", slots.size(), " layers, expected ",
+                                                   shape.experts.size(), " as in the model"));
   Placement placement;
   placement.shape_ = shape;
   placement.epoch_ = epoch;
   placement.layers_.resize(slots.size());
   for (size_t l = 0; l < slots.size(); ++l) {
-    auto bad = [&](auto... what) { return absl::InvalidArgumentError(absl::StrCat("placement: layer ", l, ": ", what...)); };
+    auto bad = [&](auto... what) {
+      return absl::InvalidArgumentError(absl::StrCat("placement: layer ", l, ": ", what...));
+    };
     if (static_cast<int64_t>(slots[l].size()) != shape.instances)
       return bad("found ", slots[l].size(), " instances, expected ", shape.instances);
     Layer &layer = placement.layers_[l];
@@ -102,7 +107,8 @@ absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slo
     std::vector<std::vector<std::pair<int32_t, int32_t>>> hosts(shape.experts[l]);
     for (int64_t g = 0; g < shape.instances; ++g) {
       if (static_cast<int64_t>(slots[l][g].size()) > shape.slots)
-        return bad("instance ", g, " holds ", slots[l][g].size(), " experts, expected at most ", shape.slots, " (--slots)");
+        return bad("instance ", g, " holds ", slots[l][g].size(), " experts, expected at most ", shape.slots,
+                   " (--slots)");
       for (size_t s = 0; s < slots[l][g].size(); ++s) {
         const int32_t expert = slots[l][g][s];
         if (expert == -1)
@@ -131,7 +137,8 @@ absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slo
 
 scheduler::ReplicaTableView Placement::table(int64_t layer) const {
   const Layer &l = layers_[layer];
-  return {static_cast<int32_t>(shape_.experts[layer]), static_cast<int32_t>(shape_.instances), l.begin.data(), l.instance.data(), l.slot.data()};
+  return {static_cast<int32_t>(shape_.experts[layer]), static_cast<int32_t>(shape_.instances), l.begin.data(),
+          l.instance.data(), l.slot.data()};
 }
 
 absl::StatusOr<Placement> Placement::Even(const PlacementShape &shape) {
@@ -163,8 +170,8 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
   if (document.is_discarded() || !document.is_object())
     return bad("found no JSON object");
   if (document.value("format", json()) != "janus-placement" || document.value("version", json()) != 1)
-    return bad("found format ", document.value("format", json()).dump(), " version ", document.value("version", json()).dump(),
-               ", expected \"janus-placement\" version 1");
+    return bad("found format ", document.value("format", json()).dump(), " version ",
+               document.value("version", json()).dump(), ", expected \"janus-placement\" version 1");
   const json layers = document.value("layers", json());
   if (!layers.is_array())
     return bad("'layers' is no array");
@@ -179,7 +186,8 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
       auto &experts = instances.emplace_back();
       for (const json &expert : held) {
         if (!expert.is_number_integer() || expert.get<int64_t>() < -1 || expert.get<int64_t>() > INT32_MAX)
-          return bad("layer ", slots.size() - 1, " instance ", instances.size() - 1, " holds ", expert.dump(), ", expected an expert id or -1");
+          return bad("layer ", slots.size() - 1, " instance ", instances.size() - 1, " holds ", expert.dump(),
+                     ", expected an expert id or -1");
         experts.push_back(expert.get<int32_t>());
       }
     }

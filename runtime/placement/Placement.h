@@ -15,9 +15,9 @@ namespace janus {
 
 /// Sizes that a placement must fit.
 struct PlacementShape {
-  std::vector<int64_t> experts;  // by layer; 0: the layer has no experts
+  std::vector<int64_t> experts; // by layer; 0: the layer has no experts
   int64_t instances = 1;
-  int64_t slots = 0;             // per instance and layer
+  int64_t slots = 0; // per instance and layer
 };
 
 /// For each layer the experts in the slots of each instance. Every expert has
@@ -28,7 +28,8 @@ public:
   /// slots[layer][instance]: expert ids, -1 for an empty slot, at most
   /// shape.slots of them. InvalidArgument names the layer, instance and expert
   /// that do not fit.
-  static absl::StatusOr<Placement> Make(const PlacementShape &shape, std::vector<std::vector<std::vector<int32_t>>> slots, uint32_t epoch = 0);
+  static absl::StatusOr<Placement> Make(const PlacementShape &shape,
+                                        std::vector<std::vector<std::vector<int32_t>>> slots, uint32_t epoch = 0);
 
   /// Expert e first on instance e mod n's share: contiguous blocks of experts,
   /// then spare slots filled with replicas in id order.
@@ -43,14 +44,16 @@ public:
   uint32_t epoch() const { return epoch_; }
   int64_t layers() const { return static_cast<int64_t>(shape_.experts.size()); }
   /// Expert in a slot, -1 when empty.
-  int32_t expert(int64_t layer, int64_t instance, int64_t slot) const { return layers_[layer].slots[instance * shape_.slots + slot]; }
+  int32_t expert(int64_t layer, int64_t instance, int64_t slot) const {
+    return layers_[layer].slots[instance * shape_.slots + slot];
+  }
   /// Hosts of each expert of a layer; valid while the placement lives.
   scheduler::ReplicaTableView table(int64_t layer) const;
 
 private:
   struct Layer {
-    std::vector<int32_t> slots;                  // [instances * slots]
-    std::vector<int32_t> begin, instance, slot;  // ReplicaTableView
+    std::vector<int32_t> slots;                 // [instances * slots]
+    std::vector<int32_t> begin, instance, slot; // ReplicaTableView
   };
   PlacementShape shape_;
   uint32_t epoch_ = 0;

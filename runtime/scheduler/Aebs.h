@@ -44,9 +44,9 @@ inline constexpr int32_t kIdle = -1;      // not activated
 inline constexpr int32_t kNoReplica = -2; // activated, but no live replica
 
 struct AebsResult {
-  int32_t a_max = 0;      // activated experts on the busiest instance
-  int32_t activated = 0;  // distinct activated experts, also those without a replica
-  int32_t missing = 0;    // activated experts without a live replica
+  int32_t a_max = 0;     // activated experts on the busiest instance
+  int32_t activated = 0; // distinct activated experts, also those without a replica
+  int32_t missing = 0;   // activated experts without a live replica
 };
 
 /// int32 values of workspace for AEBS.
@@ -63,14 +63,14 @@ namespace detail {
 
 struct State {
   const ReplicaTableView &table;
-  int32_t *chosen;   // [experts] replica index, kIdle or kNoReplica
-  int32_t *active;   // [experts] activated experts, ascending
-  int32_t *next;     // [experts] next expert with a choice on the same instance
-  int32_t *load;     // [instances]
-  int32_t *head;     // [instances] first expert with a choice, or -1
-  int32_t *queue;    // [instances]
-  int32_t *reached;  // [instances] replica by which the search came here, or -1: not yet, -2: start
-  int32_t *origin;   // [instances] instance the search came from
+  int32_t *chosen;  // [experts] replica index, kIdle or kNoReplica
+  int32_t *active;  // [experts] activated experts, ascending
+  int32_t *next;    // [experts] next expert with a choice on the same instance
+  int32_t *load;    // [instances]
+  int32_t *head;    // [instances] first expert with a choice, or -1
+  int32_t *queue;   // [instances]
+  int32_t *reached; // [instances] replica by which the search came here, or -1: not yet, -2: start
+  int32_t *origin;  // [instances] instance the search came from
 };
 
 inline int32_t LiveReplicas(const ReplicaTableView &table, int32_t expert) {
@@ -185,8 +185,8 @@ inline AebsResult Match(State &s, int32_t activated, bool repair) {
 /// kNoReplica. workspace: AebsWorkspace values. result: written by thread 0.
 /// `repair = false` is the greedy rule alone, for comparison.
 template <class Block>
-void Aebs(Block &block, const int32_t *ids, int64_t count, const ReplicaTableView &table, int32_t *chosen, int32_t *workspace,
-          AebsResult *result, bool repair = true) {
+void Aebs(Block &block, const int32_t *ids, int64_t count, const ReplicaTableView &table, int32_t *chosen,
+          int32_t *workspace, AebsResult *result, bool repair = true) {
   int32_t *mark = workspace;
   for (int32_t e = block.thread(); e < table.experts; e += block.threads())
     mark[e] = 0, chosen[e] = kIdle;

@@ -16,12 +16,20 @@ constexpr LinkClass kIntra = LinkClass::kIntra, kInter = LinkClass::kInter, kCon
 std::vector<Scheme> WholeDispatch() {
   const PhaseCost gather{"gather", kIntra, "gatherers", "gather_rows*H*4"};
   const PhaseCost fanout{"fanout", kIntra, "A*(n - E)", "rows*(n - E)*H*4"};
-  return {{"direct", {{"send", kIntra, "near_links", "near_rows*H*4"}, {"send", kInter, "active*n - near_links", "(rows*n - near_rows)*H*4"}}},
+  return {{"direct",
+           {{"send", kIntra, "near_links", "near_rows*H*4"},
+            {"send", kInter, "active*n - near_links", "(rows*n - near_rows)*H*4"}}},
           {"case1",
-           {gather, {"node", kIntra, "same_nodes", "same_node_rows*H*4"}, {"node", kInter, "A*E - same_nodes", "(rows*E - same_node_rows)*H*4"}, fanout}},
+           {gather,
+            {"node", kIntra, "same_nodes", "same_node_rows*H*4"},
+            {"node", kInter, "A*E - same_nodes", "(rows*E - same_node_rows)*H*4"},
+            fanout}},
           {"case2",
-           {gather, {"node", kIntra, "home_nodes", "home_node_rows*H*4"}, {"node", kInter, "A - home_nodes", "(rows - home_node_rows)*H*4"},
-            {"exchange", kInter, "A*(E - 1)", "rows*(E - 1)*H*4"}, fanout}}};
+           {gather,
+            {"node", kIntra, "home_nodes", "home_node_rows*H*4"},
+            {"node", kInter, "A - home_nodes", "(rows - home_node_rows)*H*4"},
+            {"exchange", kInter, "A*(E - 1)", "rows*(E - 1)*H*4"},
+            fanout}}};
 }
 
 std::vector<Scheme> RoutedDispatch() {
@@ -31,11 +39,16 @@ std::vector<Scheme> RoutedDispatch() {
            {{"send", kIntra, "near_links", "near_needs*H*4 + near_pairs*20"},
             {"send", kInter, "active*n - near_links", "far_needs*H*4 + (rows*k - near_pairs)*20"}}},
           {"case1",
-           {gather, {"node", kIntra, "same_nodes", "same_node_needs*H*4 + near_pairs*20"},
-            {"node", kInter, "A*E - same_nodes", "other_node_needs*H*4 + (rows*k - near_pairs)*20"}, fanout}},
+           {gather,
+            {"node", kIntra, "same_nodes", "same_node_needs*H*4 + near_pairs*20"},
+            {"node", kInter, "A*E - same_nodes", "other_node_needs*H*4 + (rows*k - near_pairs)*20"},
+            fanout}},
           {"case2",
-           {gather, {"node", kIntra, "home_nodes", "home_node_rows*(H*4 + k*20)"}, {"node", kInter, "A - home_nodes", "(rows - home_node_rows)*(H*4 + k*20)"},
-            {"exchange", kInter, "A*(E - 1)", "away_needs*H*4 + away_pairs*20"}, fanout}}};
+           {gather,
+            {"node", kIntra, "home_nodes", "home_node_rows*(H*4 + k*20)"},
+            {"node", kInter, "A - home_nodes", "(rows - home_node_rows)*(H*4 + k*20)"},
+            {"exchange", kInter, "A*(E - 1)", "away_needs*H*4 + away_pairs*20"},
+            fanout}}};
 }
 
 std::vector<Scheme> Return() {
@@ -43,7 +56,9 @@ std::vector<Scheme> Return() {
                                         {"node", kIntra, "same_nodes", "near_pairs*(8 + 4*H)"},
                                         {"node", kInter, "A*E - same_nodes", "(rows*k - near_pairs)*(8 + 4*H)"},
                                         {"scatter", kIntra, "gatherers*E", "gather_rows*k*(8 + 4*H)"}};
-  return {{"direct", {{"send", kIntra, "near_links", "near_pairs*(8 + 4*H)"}, {"send", kInter, "active*n - near_links", "(rows*k - near_pairs)*(8 + 4*H)"}}},
+  return {{"direct",
+           {{"send", kIntra, "near_links", "near_pairs*(8 + 4*H)"},
+            {"send", kInter, "active*n - near_links", "(rows*k - near_pairs)*(8 + 4*H)"}}},
           {"case1", nodes},
           {"case2", nodes}};
 }
@@ -77,8 +92,12 @@ const char *Name(LinkClass link) { return link == kIntra ? "intra" : link == kIn
 
 const std::vector<Scheme> &SchemesOf(Kind kind) {
   static const std::vector<Scheme> kWhole = WholeDispatch(), kRouted = RoutedDispatch(), kReturn = Return();
-  static const std::vector<Scheme> kExchange = {{"direct", {{"ids", kControl, "active*(active - 1)", "rows*(active - 1)*k*2"}}}};
-  return kind == Kind::kDispatch ? kWhole : kind == Kind::kRoutedDispatch ? kRouted : kind == Kind::kExchange ? kExchange : kReturn;
+  static const std::vector<Scheme> kExchange = {
+      {"direct", {{"ids", kControl, "active*(active - 1)", "rows*(active - 1)*k*2"}}}};
+  return kind == Kind::kDispatch         ? kWhole
+         : kind == Kind::kRoutedDispatch ? kRouted
+         : kind == Kind::kExchange       ? kExchange
+                                         : kReturn;
 }
 
 int SchemeIndex(const std::string &name) {
@@ -89,12 +108,16 @@ int SchemeIndex(const std::string &name) {
   return -1;
 }
 
-std::map<std::string, int64_t> Symbols(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, const Assignment *assignment) {
+std::map<std::string, int64_t> Symbols(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns,
+                                       int64_t k, const Assignment *assignment) {
   const Groups attention(topology.attention_nodes()), expert(topology.expert_nodes());
   const int64_t n = topology.experts(), nodes = expert.node.size();
   std::map<std::string, int64_t> s;
-  for (const char *name : {"active", "rows", "near_links", "near_rows", "gatherers", "gather_rows", "A", "same_nodes", "same_node_rows", "home_nodes", "home_node_rows", "near_needs", "far_needs",
-                           "near_pairs", "member_pairs", "same_node_needs", "other_node_needs", "away_needs", "away_pairs", "fanout_needs"})
+  for (const char *name :
+       {"active",     "rows",        "near_links",     "near_rows",       "gatherers",        "gather_rows",
+        "A",          "same_nodes",  "same_node_rows", "home_nodes",      "home_node_rows",   "near_needs",
+        "far_needs",  "near_pairs",  "member_pairs",   "same_node_needs", "other_node_needs", "away_needs",
+        "away_pairs", "fanout_needs"})
     s[name] = 0;
   s["n"] = n, s["E"] = nodes, s["H"] = columns, s["k"] = k;
 
@@ -142,7 +165,8 @@ std::map<std::string, int64_t> Symbols(const Topology &topology, const std::vect
         if (j < 0)
           continue;
         const int group = expert.of[j], node = expert.node[group];
-        const bool same = node == topology.attention_node(i), leads = expert.leader[group] == j, away = group != home(attention.of[i]);
+        const bool same = node == topology.attention_node(i), leads = expert.leader[group] == j,
+                   away = group != home(attention.of[i]);
         s["near_pairs"] += same;
         s["member_pairs"] += !leads;
         s["away_pairs"] += away;
@@ -164,7 +188,8 @@ absl::StatusOr<std::vector<PhaseAmount>> Predict(const Scheme &scheme, const std
     absl::StatusOr<int64_t> messages = Evaluate(cost.messages, symbols), bytes = Evaluate(cost.bytes, symbols);
     for (const auto *value : {&messages, &bytes})
       if (!value->ok())
-        return absl::Status(value->status().code(), absl::StrCat("scheme ", scheme.name, ", phase ", cost.phase, ": ", value->status().message()));
+        return absl::Status(value->status().code(), absl::StrCat("scheme ", scheme.name, ", phase ", cost.phase, ": ",
+                                                                 value->status().message()));
     amounts.push_back({cost.phase, cost.link, {*messages, *bytes}});
   }
   return amounts;
@@ -177,9 +202,12 @@ absl::StatusOr<HardwareProfile> HardwareProfile::FromJson(const std::string &tex
     const std::string name = Name(static_cast<LinkClass>(i));
     const auto links = document.is_object() ? document.value("links", nlohmann::json()) : nlohmann::json();
     const auto entry = links.is_object() ? links.value(name, nlohmann::json()) : nlohmann::json();
-    const auto alpha = entry.is_object() ? entry.value("alpha", nlohmann::json()) : nlohmann::json(), beta = entry.is_object() ? entry.value("beta", nlohmann::json()) : nlohmann::json();
+    const auto alpha = entry.is_object() ? entry.value("alpha", nlohmann::json()) : nlohmann::json(),
+               beta = entry.is_object() ? entry.value("beta", nlohmann::json()) : nlohmann::json();
     if (!alpha.is_number() || !beta.is_number() || alpha.get<double>() < 0 || !(beta.get<double>() > 0))
-      return absl::InvalidArgumentError(absl::StrCat("hardware profile: links.", name, ": expected {\"alpha\": seconds a message, \"beta\": bytes a second}; see docs/transfers.md"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("hardware profile: links.", name,
+                       ": expected {\"alpha\": seconds a message, \"beta\": bytes a second}; see docs/transfers.md"));
     profile.links[i] = {alpha.get<double>(), beta.get<double>()};
   }
   return profile;
@@ -194,7 +222,8 @@ double Seconds(const std::vector<PhaseAmount> &phases, const HardwareProfile &pr
   return seconds;
 }
 
-int ChooseScheme(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, bool routed, const HardwareProfile &profile) {
+int ChooseScheme(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, bool routed,
+                 const HardwareProfile &profile) {
   const auto symbols = Symbols(topology, rows, columns, k, nullptr);
   int best = 0;
   double best_seconds = 0;

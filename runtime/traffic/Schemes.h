@@ -48,7 +48,8 @@ using Assignment = std::vector<int32_t>;
 
 /// The symbols of docs/transfers.md for one layer of one step. `rows` by
 /// attention instance.
-std::map<std::string, int64_t> Symbols(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, const Assignment *assignment);
+std::map<std::string, int64_t> Symbols(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns,
+                                       int64_t k, const Assignment *assignment);
 
 struct Amount {
   int64_t messages = 0, bytes = 0;
@@ -76,7 +77,8 @@ double Seconds(const std::vector<PhaseAmount> &phases, const HardwareProfile &pr
 
 /// The scheme with the least predicted time of dispatch and return together,
 /// the first of equal ones.
-int ChooseScheme(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, bool routed, const HardwareProfile &profile);
+int ChooseScheme(const Topology &topology, const std::vector<int64_t> &rows, int64_t columns, int64_t k, bool routed,
+                 const HardwareProfile &profile);
 
 } // namespace janus::traffic
 

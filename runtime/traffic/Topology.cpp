@@ -13,12 +13,14 @@ Topology::Topology(int attention, int experts) : attention_nodes_(attention, 0),
 
 absl::StatusOr<Topology> Topology::Make(std::vector<int> attention_nodes, std::vector<int> expert_nodes) {
   if (attention_nodes.empty() || expert_nodes.empty())
-    return absl::InvalidArgumentError(absl::StrCat("topology: found ", attention_nodes.size(), " attention and ", expert_nodes.size(),
+    return absl::InvalidArgumentError(absl::StrCat("topology: found ", attention_nodes.size(), " attention and ",
+                                                   expert_nodes.size(),
                                                    " expert instances, expected at least one of each"));
   for (const std::vector<int> *nodes : {&attention_nodes, &expert_nodes})
     for (int node : *nodes)
       if (node < 0)
-        return absl::InvalidArgumentError(absl::StrCat("topology: found node ", node, ", expected a number of 0 or more"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("topology: found node ", node, ", expected a number of 0 or more"));
   Topology topology;
   topology.attention_nodes_ = std::move(attention_nodes);
   topology.expert_nodes_ = std::move(expert_nodes);
@@ -28,7 +30,8 @@ absl::StatusOr<Topology> Topology::Make(std::vector<int> attention_nodes, std::v
 absl::StatusOr<Topology> Topology::Parse(absl::string_view text, int attention, int experts) {
   std::vector<int> attention_nodes(std::max(attention, 0), -1), expert_nodes(std::max(experts, 0), -1);
   auto bad = [&](auto... what) {
-    return absl::InvalidArgumentError(absl::StrCat("--nodes: ", what..., "; expected e.g. a0,a1@0;e0,e1@1 that names each of ", attention,
+    return absl::InvalidArgumentError(absl::StrCat("--nodes: ", what...,
+                                                   "; expected e.g. a0,a1@0;e0,e1@1 that names each of ", attention,
                                                    " attention and ", experts, " expert instances once"));
   };
   for (absl::string_view group : absl::StrSplit(text, ';', absl::SkipEmpty())) {

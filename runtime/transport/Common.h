@@ -16,16 +16,20 @@ public:
   /// -1 when there is no such endpoint.
   int index(Address address) const {
     switch (address.kind) {
-    case EndpointKind::kController: return address.id == 0 ? 0 : -1;
-    case EndpointKind::kAttention: return address.id >= 0 && address.id < attention ? 1 + address.id : -1;
-    case EndpointKind::kExpert: return address.id >= 0 && address.id < experts ? 1 + attention + address.id : -1;
+    case EndpointKind::kController:
+      return address.id == 0 ? 0 : -1;
+    case EndpointKind::kAttention:
+      return address.id >= 0 && address.id < attention ? 1 + address.id : -1;
+    case EndpointKind::kExpert:
+      return address.id >= 0 && address.id < experts ? 1 + attention + address.id : -1;
     }
     return -1;
   }
   Address address(int index) const {
     if (index == 0)
       return {};
-    return index <= attention ? Address{EndpointKind::kAttention, index - 1} : Address{EndpointKind::kExpert, index - 1 - attention};
+    return index <= attention ? Address{EndpointKind::kAttention, index - 1}
+                              : Address{EndpointKind::kExpert, index - 1 - attention};
   }
 
 private:
@@ -39,7 +43,8 @@ public:
   ~AlignedBytes() { std::free(data_); }
   AlignedBytes(const AlignedBytes &) = delete;
   AlignedBytes &operator=(const AlignedBytes &) = delete;
-  AlignedBytes(AlignedBytes &&other) noexcept : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
+  AlignedBytes(AlignedBytes &&other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
   /// At least `size` bytes; earlier content is lost when it grows. Null when memory is out.
   char *reserve(size_t size) {
     if (size > capacity_ || !data_) {
@@ -67,7 +72,8 @@ absl::Status AlreadyOpen(Address address);
 /// Checks `to` and `size` against the options; the peer's index.
 absl::StatusOr<int> CheckSend(const Directory &directory, const TransportOptions &options, Address to, size_t size);
 
-void CountPost(TransportCounters &counters, const TransportOptions &options, Phase phase, Address from, Address to, size_t bytes);
+void CountPost(TransportCounters &counters, const TransportOptions &options, Phase phase, Address from, Address to,
+               size_t bytes);
 
 } // namespace janus::transport
 

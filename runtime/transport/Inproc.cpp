@@ -15,7 +15,8 @@ struct Slot {
   std::atomic<bool> busy{false};
 };
 
-/// Messages of one endpoint to another: as many slots as credits, and a ring of the posted ones. One thread on each side.
+/// Messages of one endpoint to another: as many slots as credits, and a ring of the posted ones. One thread on each
+/// side.
 struct Channel {
   explicit Channel(int credits) : slots(credits), ring(credits) {}
   std::vector<Slot> slots;
@@ -39,7 +40,8 @@ struct Shared {
 
 class InprocEndpoint : public Endpoint {
 public:
-  InprocEndpoint(std::shared_ptr<Shared> shared, Address self) : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
+  InprocEndpoint(std::shared_ptr<Shared> shared, Address self)
+      : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
   ~InprocEndpoint() override {
     std::lock_guard lock(shared_->mutex);
     shared_->open[index_] = false;
@@ -74,7 +76,9 @@ public:
     channel.posted.store(position + 1, std::memory_order_release);
   }
 
-  void Cancel(SendBuffer buffer) override { static_cast<Slot *>(buffer.handle)->busy.store(false, std::memory_order_release); }
+  void Cancel(SendBuffer buffer) override {
+    static_cast<Slot *>(buffer.handle)->busy.store(false, std::memory_order_release);
+  }
 
   bool Poll(Incoming &message) override {
     const int peers = shared_->directory.size();
@@ -145,6 +149,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Transport> MakeInprocTransport(const TransportOptions &options) { return std::make_unique<InprocTransport>(options); }
+std::unique_ptr<Transport> MakeInprocTransport(const TransportOptions &options) {
+  return std::make_unique<InprocTransport>(options);
+}
 
 } // namespace janus

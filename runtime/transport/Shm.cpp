@@ -38,9 +38,11 @@ class Region {
 public:
   static absl::StatusOr<std::shared_ptr<Region>> Map(const TransportOptions &options) {
     auto region = std::make_shared<Region>(options);
-    void *memory = mmap(nullptr, region->size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(nullptr, region->size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
-      return absl::ResourceExhaustedError(absl::StrCat("transport: cannot map ", region->size_, " bytes of shared memory: ", std::strerror(errno)));
+      return absl::ResourceExhaustedError(
+          absl::StrCat("transport: cannot map ", region->size_, " bytes of shared memory: ", std::strerror(errno)));
     region->memory_ = static_cast<char *>(memory); // zero: empty rings, no owner
     return region;
   }
@@ -55,7 +57,8 @@ public:
       munmap(memory_, size_);
   }
   Ring &ring(int from, int to) {
-    return *reinterpret_cast<Ring *>(memory_ + owners_ + (size_t(from) * directory.size() + to) * (sizeof(Ring) + capacity));
+    return *reinterpret_cast<Ring *>(memory_ + owners_ +
+                                     (size_t(from) * directory.size() + to) * (sizeof(Ring) + capacity));
   }
   /// The process that opened an endpoint; 0: not yet; -1: closed.
   std::atomic<pid_t> &owner(int index) { return reinterpret_cast<std::atomic<pid_t> *>(memory_)[index]; }
@@ -72,7 +75,8 @@ private:
 class ShmEndpoint : public Endpoint {
 public:
   ShmEndpoint(std::shared_ptr<Region> region, Address self)
-      : region_(std::move(region)), self_(self), index_(region_->directory.index(self)), peers_(region_->directory.size()) {
+      : region_(std::move(region)), self_(self), index_(region_->directory.index(self)),
+        peers_(region_->directory.size()) {
     region_->owner(index_).store(getpid());
   }
   ~ShmEndpoint() override { region_->owner(index_).store(-1); }
@@ -159,8 +163,8 @@ private:
   using Pool = std::vector<std::unique_ptr<Staging>>;
   struct Peer {
     Pool staging;
-    size_t reserved = 0;                     // bytes promised to acquired buffers
-    absl::Status status = absl::OkStatus();  // DataLoss: its ring is not read any more
+    size_t reserved = 0;                    // bytes promised to acquired buffers
+    absl::Status status = absl::OkStatus(); // DataLoss: its ring is not read any more
   };
 
   static size_t Footprint(size_t size) { return RoundUp(sizeof(Record) + size); }
@@ -197,7 +201,8 @@ private:
     if (available == 0)
       return false;
     auto reject = [&](auto... what) {
-      peers_[peer].status = absl::DataLossError(absl::StrCat("transport: bytes from ", Describe(region_->directory.address(peer)), " are no message: ", what...));
+      peers_[peer].status = absl::DataLossError(absl::StrCat(
+          "transport: bytes from ", Describe(region_->directory.address(peer)), " are no message: ", what...));
       return false;
     };
     if (available > region_->capacity || available < sizeof(Record))
@@ -207,7 +212,8 @@ private:
     if (record.magic != kMagic)
       return reject("found magic ", record.magic, ", expected ", kMagic);
     if (record.size > region_->options.max_message_bytes || Footprint(record.size) > available)
-      return reject("found a size of ", record.size, " bytes, expected at most ", region_->options.max_message_bytes, " and ", available, " in the ring");
+      return reject("found a size of ", record.size, " bytes, expected at most ", region_->options.max_message_bytes,
+                    " and ", available, " in the ring");
     if (static_cast<int>(record.name.phase) >= kPhaseCount || record.name.source != region_->directory.address(peer))
       return reject("found phase ", static_cast<int>(record.name.phase), " and source ", Describe(record.name.source));
     Staging *staging = Take(incoming_);

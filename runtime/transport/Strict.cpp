@@ -13,14 +13,14 @@ using namespace transport;
 struct Packet {
   std::vector<char> bytes; // MessageName, then payload
   int from = 0;
-  int due = 0;      // polls of the receiver until it may be delivered
+  int due = 0;       // polls of the receiver until it may be delivered
   bool copy = false; // a double: gives no credit back
 };
 
 struct Shared {
   Shared(const TransportOptions &options, uint64_t seed)
-      : options(options), directory(options), queues(directory.size()), in_flight(directory.size(), std::vector<int>(directory.size())),
-        random(seed), open(directory.size()) {}
+      : options(options), directory(options), queues(directory.size()),
+        in_flight(directory.size(), std::vector<int>(directory.size())), random(seed), open(directory.size()) {}
   TransportOptions options;
   Directory directory;
   std::mutex mutex; // guards everything below
@@ -38,7 +38,8 @@ struct Delivery {
 
 class StrictEndpoint : public Endpoint {
 public:
-  StrictEndpoint(std::shared_ptr<Shared> shared, Address self) : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
+  StrictEndpoint(std::shared_ptr<Shared> shared, Address self)
+      : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
   Address self() const override { return self_; }
 
   absl::StatusOr<SendBuffer> Acquire(Address to, size_t size) override {
@@ -113,7 +114,9 @@ public:
       --shared_->in_flight[delivery->from][index_];
   }
 
-  absl::Status PeerStatus(Address peer) override { return shared_->directory.index(peer) < 0 ? NoPeer(peer) : absl::OkStatus(); }
+  absl::Status PeerStatus(Address peer) override {
+    return shared_->directory.index(peer) < 0 ? NoPeer(peer) : absl::OkStatus();
+  }
   const TransportCounters &counters() const override { return counters_; }
   void ResetCounters() override { counters_ = {}; }
 

@@ -7,16 +7,20 @@ namespace janus {
 
 std::string Describe(Address address) {
   switch (address.kind) {
-  case EndpointKind::kController: return "controller";
-  case EndpointKind::kAttention: return absl::StrCat("attention ", address.id);
-  case EndpointKind::kExpert: return absl::StrCat("expert ", address.id);
+  case EndpointKind::kController:
+    return "controller";
+  case EndpointKind::kAttention:
+    return absl::StrCat("attention ", address.id);
+  case EndpointKind::kExpert:
+    return absl::StrCat("expert ", address.id);
   }
   return absl::StrCat("endpoint of unknown kind ", static_cast<int>(address.kind));
 }
 
 const char *Name(Phase phase) {
-  static constexpr const char *kNames[kPhaseCount] = {"step",  "result", "exchange", "direct",        "gather",      "node",
-                                                      "relay", "fanout", "return",   "return-gather", "return-node", "scatter"};
+  static constexpr const char *kNames[kPhaseCount] = {"step",   "result",        "exchange",    "direct",
+                                                      "gather", "node",          "relay",       "fanout",
+                                                      "return", "return-gather", "return-node", "scatter"};
   return static_cast<int>(phase) < kPhaseCount ? kNames[static_cast<int>(phase)] : "unknown";
 }
 
@@ -33,7 +37,8 @@ Link LinkOf(const TransportOptions &options, Phase phase, Address from, Address 
   if (phase == Phase::kExchange || from.kind == EndpointKind::kController || to.kind == EndpointKind::kController)
     return Link::kControl;
   auto node = [&](Address address) {
-    const std::vector<int> &nodes = address.kind == EndpointKind::kAttention ? options.attention_nodes : options.expert_nodes;
+    const std::vector<int> &nodes =
+        address.kind == EndpointKind::kAttention ? options.attention_nodes : options.expert_nodes;
     return nodes.empty() ? 0 : nodes[address.id];
   };
   return node(from) == node(to) ? Link::kIntra : Link::kInter;
@@ -41,12 +46,17 @@ Link LinkOf(const TransportOptions &options, Phase phase, Address from, Address 
 
 namespace transport {
 
-absl::Status NoPeer(Address to) { return absl::NotFoundError(absl::StrCat("transport: no endpoint '", Describe(to), "' in this run")); }
+absl::Status NoPeer(Address to) {
+  return absl::NotFoundError(absl::StrCat("transport: no endpoint '", Describe(to), "' in this run"));
+}
 absl::Status TooLarge(Address to, size_t size, size_t limit) {
-  return absl::OutOfRangeError(absl::StrCat("transport: message of ", size, " bytes to ", Describe(to), ", expected at most ", limit,
+  return absl::OutOfRangeError(absl::StrCat("transport: message of ", size, " bytes to ", Describe(to),
+                                            ", expected at most ", limit,
                                             "; raise TransportOptions::max_message_bytes"));
 }
-absl::Status NoCredit(Address to) { return absl::UnavailableError(absl::StrCat("transport: no credit towards ", Describe(to))); }
+absl::Status NoCredit(Address to) {
+  return absl::UnavailableError(absl::StrCat("transport: no credit towards ", Describe(to)));
+}
 absl::Status AlreadyOpen(Address address) {
   return absl::FailedPreconditionError(absl::StrCat("transport: endpoint '", Describe(address), "' is already open"));
 }
@@ -60,7 +70,8 @@ absl::StatusOr<int> CheckSend(const Directory &directory, const TransportOptions
   return peer;
 }
 
-void CountPost(TransportCounters &counters, const TransportOptions &options, Phase phase, Address from, Address to, size_t bytes) {
+void CountPost(TransportCounters &counters, const TransportOptions &options, Phase phase, Address from, Address to,
+               size_t bytes) {
   auto &count = counters.by_phase[static_cast<int>(phase)][static_cast<int>(LinkOf(options, phase, from, to))];
   ++count.messages;
   count.bytes += bytes;

@@ -35,7 +35,20 @@ std::string Describe(Address address); // "attention 1"
 
 /// What a message is for. kDirect .. kScatter carry a step's activations and
 /// results, kExchange expert ids, kStep and kResult the step itself.
-enum class Phase : uint8_t { kStep, kResult, kExchange, kDirect, kGather, kNode, kRelay, kFanout, kReturn, kReturnGather, kReturnNode, kScatter };
+enum class Phase : uint8_t {
+  kStep,
+  kResult,
+  kExchange,
+  kDirect,
+  kGather,
+  kNode,
+  kRelay,
+  kFanout,
+  kReturn,
+  kReturnGather,
+  kReturnNode,
+  kScatter
+};
 inline constexpr int kPhaseCount = 12;
 const char *Name(Phase phase);
 

@@ -1,4 +1,5 @@
-// janus-opt: runs any pass of any stage on MLIR text, or on an ONNX model with --import-onnx=FILE in place of the input.
+// janus-opt: runs any pass of any stage on MLIR text, or on an ONNX model with --import-onnx=FILE in place of the
+// input.
 #include "janus/Pipelines/Register.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -45,7 +46,8 @@ int main(int argc, char **argv) {
   janus::registerAllDialects(registry);
   janus::registerAllPasses();
   auto [input, output] = mlir::registerAndParseCLIOptions(
-      argc, argv, "Janus optimiser: passes of every stage\n  --import-onnx=FILE  read an ONNX model in place of MLIR\n", registry);
+      argc, argv, "Janus optimiser: passes of every stage\n  --import-onnx=FILE  read an ONNX model in place of MLIR\n",
+      registry);
   auto buffer = openInput(model, input);
   if (!buffer)
     return 1;
@@ -55,7 +57,8 @@ int main(int argc, char **argv) {
     llvm::errs() << error << "\n";
     return 1;
   }
-  if (mlir::failed(mlir::MlirOptMain(file->os(), std::move(buffer), registry, mlir::MlirOptMainConfig::createFromCLOptions())))
+  if (mlir::failed(
+          mlir::MlirOptMain(file->os(), std::move(buffer), registry, mlir::MlirOptMainConfig::createFromCLOptions())))
     return 1;
   file->keep();
   return 0;

@@ -10,10 +10,10 @@
 #include <cmath>
 #include <functional>
 
-namespace janus {
+namespace janus::run {
 namespace {
 
-using Apply = std::function<absl::Status(RunArguments &, const std::string &)>;
+using Apply = std::function<absl::Status(Arguments &, const std::string &)>;
 
 enum class Value { kNone, kOptional, kRequired };
 
@@ -28,7 +28,7 @@ absl::Status Unreadable(const std::string &found, const char *expected) {
 }
 
 template <typename Pick> Apply Integer(Pick pick) {
-  return [pick](RunArguments &a, const std::string &text) {
+  return [pick](Arguments &a, const std::string &text) {
     int64_t value = 0;
     if (!absl::SimpleAtoi(text, &value))
       return Unreadable(text, "an integer");
@@ -41,7 +41,7 @@ template <typename Pick> Apply Integer(Pick pick) {
 }
 
 template <typename Pick> Apply Number(Pick pick) {
-  return [pick](RunArguments &a, const std::string &text) {
+  return [pick](Arguments &a, const std::string &text) {
     if (!absl::SimpleAtod(text, &pick(a)) || !std::isfinite(pick(a)))
       return Unreadable(text, "a number");
     return absl::OkStatus();
@@ -49,21 +49,21 @@ template <typename Pick> Apply Number(Pick pick) {
 }
 
 template <typename Pick> Apply Text(Pick pick) {
-  return [pick](RunArguments &a, const std::string &text) {
+  return [pick](Arguments &a, const std::string &text) {
     pick(a) = text;
     return absl::OkStatus();
   };
 }
 
 template <typename Pick> Apply Flag(Pick pick) {
-  return [pick](RunArguments &a, const std::string &) {
+  return [pick](Arguments &a, const std::string &) {
     pick(a) = true;
     return absl::OkStatus();
   };
 }
 
 /// "4096", "512M", "2G"
-absl::Status Bytes(RunArguments &a, const std::string &text) {
+absl::Status Bytes(Arguments &a, const std::string &text) {
   std::string digits = text;
   int64_t unit = 1, value = 0;
   const std::string units = "KMGT";
@@ -77,21 +77,21 @@ absl::Status Bytes(RunArguments &a, const std::string &text) {
   return value > 0 ? absl::OkStatus() : Unreadable(text, "more than 0 bytes");
 }
 
-absl::Status Ids(RunArguments &a, const std::string &text) {
+absl::Status Ids(Arguments &a, const std::string &text) {
   absl::StatusOr<std::vector<int32_t>> ids = ParseIds(text);
   if (ids.ok())
     a.prompt_ids = *std::move(ids);
   return ids.status();
 }
 
-absl::Status StopIds(RunArguments &a, const std::string &text) {
+absl::Status StopIds(Arguments &a, const std::string &text) {
   absl::StatusOr<std::vector<int32_t>> ids = ParseIds(text);
   if (ids.ok())
     a.stop_ids.push_back(*std::move(ids));
   return ids.status();
 }
 
-absl::Status Input(RunArguments &a, const std::string &text) {
+absl::Status Input(Arguments &a, const std::string &text) {
   const size_t equals = text.find('=');
   if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
     return Unreadable(text, "NAME=FILE.npy");
@@ -99,23 +99,23 @@ absl::Status Input(RunArguments &a, const std::string &text) {
   return absl::OkStatus();
 }
 
-absl::Status Stats(RunArguments &a, const std::string &text) {
+absl::Status Stats(Arguments &a, const std::string &text) {
   if (!text.empty() && text != "json" && text != "text")
     return Unreadable(text, "--stats, --stats=text or --stats=json");
-  a.stats = text == "json" ? RunArguments::Stats::kJson : RunArguments::Stats::kText;
+  a.stats = text == "json" ? Arguments::Stats::kJson : Arguments::Stats::kText;
   return absl::OkStatus();
 }
 
-absl::Status Seed(RunArguments &a, const std::string &text) {
+absl::Status Seed(Arguments &a, const std::string &text) {
   return absl::SimpleAtoi(text, &a.seed) ? absl::OkStatus() : Unreadable(text, "an integer from 0 to 2^64 - 1");
 }
 
-absl::Status Stop(RunArguments &a, const std::string &text) {
+absl::Status Stop(Arguments &a, const std::string &text) {
   a.stop.push_back(text);
   return text.empty() ? Unreadable(text, "a text that is not empty") : absl::OkStatus();
 }
 
-#define FIELD(name) [](RunArguments &a) -> auto & { return a.name; }
+#define FIELD(name) [](Arguments &a) -> auto & { return a.name; }
 
 const std::vector<Option> &Options() {
   constexpr Value kNone = Value::kNone, kNeeds = Value::kRequired;
@@ -174,13 +174,14 @@ const std::vector<Option> &Options() {
        Integer(FIELD(runtime.max_context))},
 
       {"", "", "Output", kNone, {}},
-      {"--print-ids", "", "print new token ids, a line a prompt, instead of text", kNone, Flag(FIELD(print_ids))},
+      {"--print-ids", "", "print new token ids, a comma-separated line a prompt, instead of text", kNone,
+       Flag(FIELD(print_ids))},
       {"--logits", "FILE.npy",
        "f32 [N, vocab]: the row each new token was chosen from, or every scored row;\n"
        "with --prompts one file a prompt: FILE-0.npy, FILE-1.npy, ...",
        kNeeds, Text(FIELD(logits))},
-      {"--stats", "[=json]", "times, memory and traffic after the run, as text or JSON, on stderr", Value::kOptional,
-       Stats},
+      {"--stats", "[=json]", "times, memory and traffic after the run, on stderr; =json: one JSON object, nothing else",
+       Value::kOptional, Stats},
       {"--record-routing", "DIR", "write which experts every row chose (docs/routing-trace.md)", kNeeds,
        Text(FIELD(runtime.record_routing))},
       {"--quiet", "", "no memory report and no summary on stderr", kNone, Flag(FIELD(quiet))},
@@ -222,7 +223,7 @@ absl::Status Unknown(const std::string &name) {
                                                  " (--help lists the options)"));
 }
 
-absl::Status CheckCombination(const RunArguments &a) {
+absl::Status CheckCombination(const Arguments &a) {
   auto wrong = [](auto... what) { return absl::InvalidArgumentError(absl::StrCat(what...)); };
   if (a.artifact.empty())
     return wrong("no artifact; expected: janus-run model.janus --prompt TEXT");
@@ -255,8 +256,8 @@ absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string &text) {
   return ids;
 }
 
-absl::StatusOr<RunArguments> ParseCommandLine(int argc, const char *const *argv) {
-  RunArguments arguments;
+absl::StatusOr<Arguments> ParseCommandLine(int argc, const char *const *argv) {
+  Arguments arguments;
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i], value;
     if (name == "-h")
@@ -295,7 +296,7 @@ absl::StatusOr<RunArguments> ParseCommandLine(int argc, const char *const *argv)
   return arguments;
 }
 
-absl::Status CheckValues(const RunArguments &a) {
+absl::Status CheckValues(const Arguments &a) {
   struct Bound {
     const char *name;
     double value, low, high;
@@ -351,4 +352,4 @@ Exit code: 0 done, 1 the artifact, a file, a value or a prompt is at fault, 2 us
 )";
 }
 
-} // namespace janus
+} // namespace janus::run

@@ -1,6 +1,6 @@
 //===- CommandLine.h - the command line of janus-run ------------*- C++ -*-===//
-#ifndef JANUS_TOOLS_RUN_COMMANDLINE_H
-#define JANUS_TOOLS_RUN_COMMANDLINE_H
+#ifndef JANUS_TOOLS_JANUS_RUN_COMMANDLINE_H
+#define JANUS_TOOLS_JANUS_RUN_COMMANDLINE_H
 
 #include "janus/Runtime/Runtime.h"
 
@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace janus {
+namespace janus::run {
 
-struct RunArguments {
+struct Arguments {
   bool help = false;
   std::string artifact;
   RuntimeOptions runtime;
@@ -42,16 +42,16 @@ struct RunArguments {
 
 /// InvalidArgument for a usage error: an unknown option (with the nearest known
 /// one), a missing or unreadable value, options that exclude each other.
-absl::StatusOr<RunArguments> ParseCommandLine(int argc, const char *const *argv);
+absl::StatusOr<Arguments> ParseCommandLine(int argc, const char *const *argv);
 
 /// InvalidArgument for values that can never work: found, expected, cure.
-absl::Status CheckValues(const RunArguments &arguments);
+absl::Status CheckValues(const Arguments &arguments);
 
 /// "12,45,9"
 absl::StatusOr<std::vector<int32_t>> ParseIds(const std::string &text);
 
 std::string HelpText();
 
-} // namespace janus
+} // namespace janus::run
 
-#endif // JANUS_TOOLS_RUN_COMMANDLINE_H
+#endif // JANUS_TOOLS_JANUS_RUN_COMMANDLINE_H

@@ -6,7 +6,6 @@
 #include "absl/strings/str_split.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -19,8 +18,10 @@ struct Type {
   const char *name, *descr;
   int64_t bytes;
 };
-constexpr Type kTypes[] = {{"f32", "<f4", 4}, {"f64", "<f8", 8}, {"f16", "<f2", 2}, {"i8", "|i1", 1}, {"u8", "|u1", 1},
-                           {"i16", "<i2", 2}, {"i32", "<i4", 4}, {"i64", "<i8", 8}, {"bool", "|b1", 1}};
+constexpr Type kTypes[] = {{"f32", "<f4", 4},  {"f64", "<f8", 8}, {"f16", "<f2", 2}, {"i8", "|i1", 1},
+                           {"u8", "|u1", 1},   {"i16", "<i2", 2}, {"i32", "<i4", 4}, {"i64", "<i8", 8},
+                           {"bool", "|b1", 1}, {"bf16", "<u2", 2}}; // NumPy has no bf16: its bits
+constexpr size_t kHeaderBytes = 256;
 
 /// The text after 'key': in the header's dictionary.
 std::string Field(const std::string &header, const std::string &key) {
@@ -38,14 +39,18 @@ absl::StatusOr<NamedTensor> ReadNpy(const std::string &path) {
   if (!file)
     return absl::NotFoundError(absl::StrCat("cannot read '", path, "': ", std::strerror(errno)));
   const std::string bytes = content.str();
-  auto bad = [&](auto... what) { return absl::InvalidArgumentError(absl::StrCat(path, ": ", what..., "; expected a .npy file as numpy.save writes it")); };
+  auto bad = [&](auto... what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": ", what..., "; expected a .npy file as numpy.save writes it"));
+  };
   if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0)
     return bad("found no NumPy header");
   const int version = bytes[6];
   const size_t prefix = version == 1 ? 10 : 12;
   uint32_t length = static_cast<uint8_t>(bytes[8]) | static_cast<uint8_t>(bytes[9]) << 8;
   if (version != 1)
-    length |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[10])) << 16 | static_cast<uint32_t>(static_cast<uint8_t>(bytes[11])) << 24;
+    length |= static_cast<uint32_t>(static_cast<uint8_t>(bytes[10])) << 16 |
+              static_cast<uint32_t>(static_cast<uint8_t>(bytes[11])) << 24;
   if (version < 1 || version > 3 || length > bytes.size() - prefix)
     return bad("found version ", version, " and a header of ", length, " bytes");
   const std::string header = bytes.substr(prefix, length);
@@ -76,30 +81,72 @@ absl::StatusOr<NamedTensor> ReadNpy(const std::string &path) {
   return tensor;
 }
 
+absl::StatusOr<NpyWriter> NpyWriter::Create(const std::string &path, const std::string &type,
+                                            const std::vector<int64_t> &row_dims) {
+  NpyWriter writer;
+  for (const Type &known : kTypes)
+    if (type == known.name) {
+      writer.descr_ = known.descr;
+      writer.row_bytes_ = known.bytes;
+    }
+  if (writer.descr_.empty())
+    return absl::UnimplementedError(absl::StrCat(path, ": NumPy has no element type ", type));
+  for (int64_t dim : row_dims)
+    writer.row_bytes_ *= dim;
+  writer.row_dims_ = row_dims;
+  writer.path_ = path;
+  writer.temporary_ = absl::StrCat(path, ".", getpid(), ".tmp");
+  writer.file_.reset(std::fopen(writer.temporary_.c_str(), "wb"));
+  if (!writer.file_)
+    return absl::PermissionDeniedError(absl::StrCat("cannot write '", path, "': ", std::strerror(errno)));
+  const std::string room(kHeaderBytes, ' ');
+  writer.failed_ = std::fwrite(room.data(), 1, room.size(), writer.file_.get()) != room.size();
+  return writer;
+}
+
+NpyWriter::~NpyWriter() {
+  if (!file_)
+    return;
+  file_.reset();
+  std::remove(temporary_.c_str());
+}
+
+void NpyWriter::Append(const void *data, size_t bytes) {
+  failed_ |= bytes > 0 && std::fwrite(data, 1, bytes, file_.get()) != bytes;
+  written_ += bytes;
+}
+
+absl::Status NpyWriter::Close() {
+  std::vector<int64_t> dims = {row_bytes_ ? static_cast<int64_t>(written_) / row_bytes_ : 0};
+  dims.insert(dims.end(), row_dims_.begin(), row_dims_.end());
+  return Finish(absl::StrCat(absl::StrJoin(dims, ", "), dims.size() == 1 ? "," : ""));
+}
+
+absl::Status NpyWriter::Finish(const std::string &shape) {
+  // The format asks for a multiple of 64 bytes that ends in a newline.
+  std::string header = absl::StrCat("{'descr': '", descr_, "', 'fortran_order': False, 'shape': (", shape, "), }");
+  if (header.size() > kHeaderBytes - 11)
+    return absl::UnimplementedError(absl::StrCat(path_, ": a shape of so many dimensions: (", shape, ")"));
+  header.resize(kHeaderBytes - 11, ' ');
+  const uint16_t length = kHeaderBytes - 10;
+  header = std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(length & 255) + static_cast<char>(length >> 8) +
+           header + "\n";
+  failed_ |= std::fseek(file_.get(), 0, SEEK_SET) != 0 ||
+             std::fwrite(header.data(), 1, header.size(), file_.get()) != header.size();
+  failed_ |= std::fclose(file_.release()) != 0;
+  if (!failed_ && std::rename(temporary_.c_str(), path_.c_str()) == 0)
+    return absl::OkStatus();
+  const int error = errno;
+  std::remove(temporary_.c_str());
+  return absl::DataLossError(absl::StrCat("cannot write '", path_, "': ", std::strerror(error)));
+}
+
 absl::Status WriteNpy(const std::string &path, const NamedTensor &tensor) {
-  const Type *found = nullptr;
-  for (const Type &type : kTypes)
-    if (tensor.type == type.name)
-      found = &type;
-  if (!found)
-    return absl::UnimplementedError(absl::StrCat(path, ": NumPy has no element type ", tensor.type));
-  std::string header = absl::StrCat("{'descr': '", found->descr, "', 'fortran_order': False, 'shape': (", absl::StrJoin(tensor.dims, ", "), tensor.dims.size() == 1 ? ",), }" : "), }");
-  while ((10 + header.size() + 1) % 64)
-    header += ' ';
-  header += '\n';
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".tmp");
-  FILE *file = std::fopen(temporary.c_str(), "wb");
-  if (!file)
-    return absl::PermissionDeniedError(absl::StrCat("cannot write '", temporary, "': ", std::strerror(errno)));
-  const char prefix[10] = {'\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<char>(header.size() & 255), static_cast<char>(header.size() >> 8)};
-  bool ok = std::fwrite(prefix, 1, 10, file) == 10 && std::fwrite(header.data(), 1, header.size(), file) == header.size() &&
-            std::fwrite(tensor.bytes.data(), 1, tensor.bytes.size(), file) == tensor.bytes.size();
-  ok = std::fclose(file) == 0 && ok && std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (!ok) {
-    std::remove(temporary.c_str());
-    return absl::DataLossError(absl::StrCat("cannot write '", path, "': ", std::strerror(errno)));
-  }
-  return absl::OkStatus();
+  absl::StatusOr<NpyWriter> writer = NpyWriter::Create(path, tensor.type, {});
+  if (!writer.ok())
+    return writer.status();
+  writer->Append(tensor.bytes.data(), tensor.bytes.size());
+  return writer->Finish(absl::StrCat(absl::StrJoin(tensor.dims, ", "), tensor.dims.size() == 1 ? "," : ""));
 }
 
 } // namespace janus::run

@@ -1,6 +1,6 @@
 #include "tools/janus-run/Utf8Stream.h"
 
-namespace janus {
+namespace janus::run {
 
 std::string Utf8Stream::Flush() {
   const bool unfinished = !pending_.empty();
@@ -32,4 +32,4 @@ std::string Utf8Stream::Push(uint8_t byte) {
   return {};
 }
 
-} // namespace janus
+} // namespace janus::run

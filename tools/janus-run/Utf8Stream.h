@@ -1,11 +1,11 @@
 //===- Utf8Stream.h - whole characters out of bytes -------------*- C++ -*-===//
-#ifndef JANUS_TOOLS_RUN_UTF8STREAM_H
-#define JANUS_TOOLS_RUN_UTF8STREAM_H
+#ifndef JANUS_TOOLS_JANUS_RUN_UTF8STREAM_H
+#define JANUS_TOOLS_JANUS_RUN_UTF8STREAM_H
 
 #include <cstdint>
 #include <string>
 
-namespace janus {
+namespace janus::run {
 
 /// Takes bytes one by one and gives back whole UTF-8 characters. Bytes that
 /// belong to no character become U+FFFD.
@@ -22,6 +22,6 @@ private:
   uint8_t low_ = 0x80, high_ = 0xbf; // what its next byte may be
 };
 
-} // namespace janus
+} // namespace janus::run
 
-#endif // JANUS_TOOLS_RUN_UTF8STREAM_H
+#endif // JANUS_TOOLS_JANUS_RUN_UTF8STREAM_H

@@ -60,8 +60,8 @@ ViewAttr ViewAttr::slice(int64_t begin, int64_t count) const {
 
 //===-- activation --------------------------------------------------------===//
 
-LogicalResult ActivationAttr::verify(function_ref<InFlightDiagnostic()> emitError, ActivationKind kind,
-                                     FloatAttr alpha, FloatAttr beta, FloatAttr limit) {
+LogicalResult ActivationAttr::verify(function_ref<InFlightDiagnostic()> emitError, ActivationKind kind, FloatAttr alpha,
+                                     FloatAttr beta, FloatAttr limit) {
   for (FloatAttr value : {alpha, beta, limit})
     if (!value.getType().isF32())
       return emitError() << "expects f32 constants, found " << value;

@@ -70,8 +70,7 @@ LogicalResult WeightOp::verify() {
   for (auto view : getViews()->getAsRange<ViewAttr>()) {
     if (view.getShape().drop_front() != type.getShape().drop_front())
       return emitOpError() << "expects views whose dimensions after the first are "
-                           << text(type.getShape().drop_front()) << ", found a view of shape "
-                           << text(view.getShape());
+                           << text(type.getShape().drop_front()) << ", found a view of shape " << text(view.getShape());
     rows += view.getShape()[0];
   }
   if (getViews()->empty())
@@ -86,8 +85,8 @@ LogicalResult GetWeightOp::verifySymbolUses(SymbolTableCollection &symbols) {
   if (!weight)
     return emitOpError() << "expects " << getWeightAttr() << " to be a moe.weight";
   if (weight.getType() != getResult().getType()) {
-    InFlightDiagnostic error = emitOpError()
-                               << "expects the weight's type " << weight.getType() << ", found " << getResult().getType();
+    InFlightDiagnostic error = emitOpError() << "expects the weight's type " << weight.getType() << ", found "
+                                             << getResult().getType();
     error.attachNote(weight.getLoc()) << "the weight is here";
     return error;
   }
@@ -206,8 +205,8 @@ LogicalResult AttentionOp::verify() {
   if (static_cast<int64_t>(getCache()) < 0 || static_cast<int64_t>(getWindow()) < 0 || getSoftcap().isNegative() ||
       !getSoftcap().isFinite())
     return emitOpError() << "expects cache, window and softcap that are not negative, found "
-                         << static_cast<int64_t>(getCache()) << ", "
-                         << static_cast<int64_t>(getWindow()) << " and " << getSoftcapAttr();
+                         << static_cast<int64_t>(getCache()) << ", " << static_cast<int64_t>(getWindow()) << " and "
+                         << getSoftcapAttr();
   if (!getScale().isFinite() || getScale().isNegative() || getScale().isZero())
     return emitOpError() << "expects a finite positive scale, found " << getScaleAttr();
   return success();
@@ -218,8 +217,8 @@ LogicalResult AttentionOp::verify() {
 LogicalResult RouteOp::verify() {
   auto k = static_cast<int64_t>(getK());
   if (!isMatrix(getLogits()) || k < 1 || k > shapeOf(getLogits())[1])
-    return emitOpError() << "expects logits [rows, E] and 1 <= k <= E, found " << getLogits().getType() << " and k = "
-                         << k;
+    return emitOpError() << "expects logits [rows, E] and 1 <= k <= E, found " << getLogits().getType()
+                         << " and k = " << k;
   int64_t rows = shapeOf(getLogits())[0];
   if (failed(checkShape(*this, "ids", getIds(), {rows, k})) ||
       failed(checkShape(*this, "weights", getWeights(), {rows, k})) ||

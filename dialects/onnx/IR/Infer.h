@@ -70,13 +70,15 @@ Groups rowsMoE(Operation *op, unsigned operand, unsigned result);
 llvm::FailureOr<int64_t> normalizeAxis(Operation *op, int64_t axis, int64_t rank);
 /// The broadcast of two dimensions; fails with an error on `op` when they contradict each other.
 llvm::FailureOr<SymExpr> broadcastDim(Operation *op, ShapeContext &c, const SymExpr &a, const SymExpr &b);
-llvm::FailureOr<Dims> broadcastDims(Operation *op, ShapeContext &c, llvm::ArrayRef<SymExpr> a, llvm::ArrayRef<SymExpr> b);
+llvm::FailureOr<Dims> broadcastDims(Operation *op, ShapeContext &c, llvm::ArrayRef<SymExpr> a,
+                                    llvm::ArrayRef<SymExpr> b);
 SymExpr product(llvm::ArrayRef<SymExpr> dims);
 
 // OnnxAssembly.cpp: `(%a, none, %b) {attributes} : (types) -> types`, `none` for an absent optional.
 } // namespace janus::onnx
 
 namespace janus::onnx {
-mlir::ParseResult parseOperator(mlir::OpAsmParser &parser, mlir::OperationState &state, llvm::StringRef inputs, llvm::StringRef outputs);
+mlir::ParseResult parseOperator(mlir::OpAsmParser &parser, mlir::OperationState &state, llvm::StringRef inputs,
+                                llvm::StringRef outputs);
 void printOperator(mlir::OpAsmPrinter &printer, Operation *op, llvm::StringRef inputs, llvm::StringRef outputs);
 } // namespace janus::onnx

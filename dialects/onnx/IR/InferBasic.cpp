@@ -24,7 +24,8 @@ FailureOr<SymExpr> broadcastDim(Operation *op, ShapeContext &c, const SymExpr &a
     return b;
   if (b.isConstant(1) || a == b)
     return a;
-  // A symbol against an integer other than 1: the symbol must be 1 or that integer at run time. Taken as equal, and checked.
+  // A symbol against an integer other than 1: the symbol must be 1 or that integer at run time. Taken as equal, and
+  // checked.
   if (failed(c.require(op, a, b, "or broadcast extents")))
     return failure();
   return a.constant() ? a : b.constant() ? b : a;
@@ -47,30 +48,47 @@ namespace {
 /// Integer arithmetic on known values; nothing for operators that have none.
 std::optional<SymExpr> evaluate(Operation *op, const SymExpr &a, const SymExpr &b) {
   auto x = a.constant(), y = b.constant();
-  if (isa<AddOp>(op)) return a + b;
-  if (isa<SubOp>(op)) return a - b;
-  if (isa<MulOp>(op)) return a * b;
-  if (isa<MinOp>(op)) return SymExpr::min(a, b);
-  if (isa<MaxOp>(op)) return SymExpr::max(a, b);
-  if (isa<AndOp>(op) && x && y) return SymExpr(*x && *y);
-  if (isa<OrOp>(op) && x && y) return SymExpr(*x || *y);
+  if (isa<AddOp>(op))
+    return a + b;
+  if (isa<SubOp>(op))
+    return a - b;
+  if (isa<MulOp>(op))
+    return a * b;
+  if (isa<MinOp>(op))
+    return SymExpr::min(a, b);
+  if (isa<MaxOp>(op))
+    return SymExpr::max(a, b);
+  if (isa<AndOp>(op) && x && y)
+    return SymExpr(*x && *y);
+  if (isa<OrOp>(op) && x && y)
+    return SymExpr(*x || *y);
   if (isa<DivOp>(op) && !b.isConstant(0)) {
-    if (x && y) return *y == -1 ? SymExpr(0) - a : SymExpr(*x / *y);
-    if (auto exact = SymExpr::divideExactly(a, b)) return *exact;
-    if (a.isNonNegative() && b.isNonNegative()) return SymExpr::floordiv(a, b);
+    if (x && y)
+      return *y == -1 ? SymExpr(0) - a : SymExpr(*x / *y);
+    if (auto exact = SymExpr::divideExactly(a, b))
+      return *exact;
+    if (a.isNonNegative() && b.isNonNegative())
+      return SymExpr::floordiv(a, b);
   }
-  if (auto mod = dyn_cast<ModOp>(op); mod && !mod.getFmod() && !b.isConstant(0)) return SymExpr::mod(a, b);
+  if (auto mod = dyn_cast<ModOp>(op); mod && !mod.getFmod() && !b.isConstant(0))
+    return SymExpr::mod(a, b);
   auto difference = (a - b).constant();
   bool above = (a - b - SymExpr(1)).isNonNegative(), below = (b - a - SymExpr(1)).isNonNegative();
   if (isa<EqualOp>(op)) {
-    if (difference) return SymExpr(*difference == 0);
+    if (difference)
+      return SymExpr(*difference == 0);
     // A size never equals a negative number: the idiom Where(Equal(shape, -1), ...).
-    if ((y && *y < 0 && a.isNonNegative()) || (x && *x < 0 && b.isNonNegative()) || above || below) return SymExpr(0);
+    if ((y && *y < 0 && a.isNonNegative()) || (x && *x < 0 && b.isNonNegative()) || above || below)
+      return SymExpr(0);
   }
-  if (isa<LessOp>(op) && (difference || above || below)) return SymExpr(difference ? *difference < 0 : below);
-  if (isa<GreaterOp>(op) && (difference || above || below)) return SymExpr(difference ? *difference > 0 : above);
-  if (isa<LessOrEqualOp>(op) && difference) return SymExpr(*difference <= 0);
-  if (isa<GreaterOrEqualOp>(op) && difference) return SymExpr(*difference >= 0);
+  if (isa<LessOp>(op) && (difference || above || below))
+    return SymExpr(difference ? *difference < 0 : below);
+  if (isa<GreaterOp>(op) && (difference || above || below))
+    return SymExpr(difference ? *difference > 0 : above);
+  if (isa<LessOrEqualOp>(op) && difference)
+    return SymExpr(*difference <= 0);
+  if (isa<GreaterOrEqualOp>(op) && difference)
+    return SymExpr(*difference >= 0);
   return std::nullopt;
 }
 
@@ -138,7 +156,8 @@ LogicalResult inferBroadcast(Operation *op, ShapeContext &c) {
     return op->emitOpError() << "expects at least one input";
   for (Value operand : op->getOperands())
     if (c.element(operand) != c.element(op->getOperand(0)) && !isa<PowOp>(op))
-      return op->emitOpError() << "expects inputs of one element type, found " << c.element(op->getOperand(0)) << " and " << c.element(operand);
+      return op->emitOpError() << "expects inputs of one element type, found " << c.element(op->getOperand(0))
+                               << " and " << c.element(operand);
   if (failed(inferElementwise(op, c, c.element(op->getOperand(0)))))
     return failure();
   propagateBinary(op, c);
@@ -215,11 +234,16 @@ LogicalResult inferReduce(Operation *op, ShapeContext &c) {
     return success();
   SymExpr total = (*values)[0];
   for (const SymExpr &value : llvm::drop_begin(*values)) {
-    if (isa<ReduceSumOp>(op)) total = total + value;
-    else if (isa<ReduceProdOp>(op)) total = total * value;
-    else if (isa<ReduceMaxOp>(op)) total = SymExpr::max(total, value);
-    else if (isa<ReduceMinOp>(op)) total = SymExpr::min(total, value);
-    else return success();
+    if (isa<ReduceSumOp>(op))
+      total = total + value;
+    else if (isa<ReduceProdOp>(op))
+      total = total * value;
+    else if (isa<ReduceMaxOp>(op))
+      total = SymExpr::max(total, value);
+    else if (isa<ReduceMinOp>(op))
+      total = SymExpr::min(total, value);
+    else
+      return success();
   }
   c.setValues(op->getResult(0), total);
   return success();

@@ -26,7 +26,8 @@ LogicalResult inferSlice(Operation *op, ShapeContext &c) {
   int64_t n = *startDims[0].constant();
   for (int64_t i = 0; i < n; ++i)
     axes.push_back(i), steps.push_back(1);
-  for (auto [input, list, what] : {std::tuple(slice.getAxes(), &axes, "axes"), std::tuple(slice.getSteps(), &steps, "steps")}) {
+  for (auto [input, list, what] :
+       {std::tuple(slice.getAxes(), &axes, "axes"), std::tuple(slice.getSteps(), &steps, "steps")}) {
     if (!input)
       continue;
     auto known = c.constants(input);

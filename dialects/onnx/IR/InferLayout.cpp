@@ -215,7 +215,8 @@ LogicalResult inferConcat(Operation *op, ShapeContext &c) {
   for (auto [k, input] : llvm::enumerate(concat.getInputs())) {
     Dims dims = *c.dims(input);
     if (dims.size() != out.size())
-      return op->emitOpError() << "expects inputs of rank " << out.size() << ", found rank " << dims.size() << " at position " << k;
+      return op->emitOpError() << "expects inputs of rank " << out.size() << ", found rank " << dims.size()
+                               << " at position " << k;
     for (size_t i = 0; k && i < dims.size(); ++i) {
       if (static_cast<int64_t>(i) == *axis)
         out[i] = out[i] + dims[i];
@@ -264,7 +265,8 @@ LogicalResult inferSplit(Operation *op, ShapeContext &c) {
     Dims out = in;
     out[*axis] = extents[i];
     c.set(result, c.element(split.getX()), out);
-    if (values && begin.constant() && extents[i].constant() && *begin.constant() + *extents[i].constant() <= static_cast<int64_t>(values->size()))
+    if (values && begin.constant() && extents[i].constant() &&
+        *begin.constant() + *extents[i].constant() <= static_cast<int64_t>(values->size()))
       c.setValues(result, ArrayRef<SymExpr>(*values).slice(*begin.constant(), *extents[i].constant()));
     begin = begin + extents[i];
   }

@@ -88,21 +88,24 @@ LogicalResult inferGroupQueryAttention(Operation *op, ShapeContext &c) {
     return failure();
   int64_t heads = gqa.getNumHeads(), kvHeads = gqa.getKvNumHeads();
   if (heads <= 0 || kvHeads <= 0 || heads % kvHeads)
-    return op->emitOpError() << "expects num_heads to be a multiple of kv_num_heads, found " << heads << " and " << kvHeads;
+    return op->emitOpError() << "expects num_heads to be a multiple of kv_num_heads, found " << heads << " and "
+                             << kvHeads;
   Dims q = *c.dims(gqa.getQuery());
   bool packed = !gqa.getKey();
   if (packed == !!gqa.getValue())
     return op->emitOpError() << "expects key and value both present, or both absent for a packed query";
   auto head = SymExpr::divideExactly(q[2], SymExpr(packed ? heads + 2 * kvHeads : heads));
   if (!head)
-    return op->emitOpError() << "expects query columns to be a multiple of " << (packed ? heads + 2 * kvHeads : heads) << " heads, found " << q[2].str();
+    return op->emitOpError() << "expects query columns to be a multiple of " << (packed ? heads + 2 * kvHeads : heads)
+                             << " heads, found " << q[2].str();
   for (Value kv : {gqa.getKey(), gqa.getValue()}) {
     if (!kv)
       continue;
     if (failed(expectRank(op, c, kv, 3, "key and value")))
       return failure();
     Dims dims = *c.dims(kv);
-    if (failed(c.require(op, dims[0], q[0], "batch extents")) || failed(c.require(op, dims[1], q[1], "sequence extents")) ||
+    if (failed(c.require(op, dims[0], q[0], "batch extents")) ||
+        failed(c.require(op, dims[1], q[1], "sequence extents")) ||
         failed(c.require(op, dims[2], *head * SymExpr(kvHeads), "key or value columns")))
       return failure();
   }
@@ -115,7 +118,8 @@ LogicalResult inferGroupQueryAttention(Operation *op, ShapeContext &c) {
     if (failed(expectRank(op, c, past, 4, "past")))
       return failure();
     Dims dims = *c.dims(past);
-    if (failed(c.require(op, dims[0], q[0], "batch extents")) || failed(c.require(op, dims[1], SymExpr(kvHeads), "key/value heads")) ||
+    if (failed(c.require(op, dims[0], q[0], "batch extents")) ||
+        failed(c.require(op, dims[1], SymExpr(kvHeads), "key/value heads")) ||
         failed(c.require(op, dims[3], *head, "head columns")))
       return failure();
     if (length.isConstant(0))
@@ -135,15 +139,18 @@ LogicalResult inferMoE(Operation *op, ShapeContext &c) {
   Dims x = *c.dims(moe.getInput());
   if (x.size() != 2 && x.size() != 3)
     return op->emitOpError() << "expects an input of rank 2 or 3, found rank " << x.size();
-  if (failed(expectRank(op, c, moe.getRouterProbs(), 2, "router_probs")) || failed(expectRank(op, c, moe.getFc1ExpertsWeights(), 3, "fc1")) ||
+  if (failed(expectRank(op, c, moe.getRouterProbs(), 2, "router_probs")) ||
+      failed(expectRank(op, c, moe.getFc1ExpertsWeights(), 3, "fc1")) ||
       failed(expectRank(op, c, moe.getFc2ExpertsWeights(), 3, "fc2")))
     return failure();
-  Dims router = *c.dims(moe.getRouterProbs()), w1 = *c.dims(moe.getFc1ExpertsWeights()), w2 = *c.dims(moe.getFc2ExpertsWeights());
+  Dims router = *c.dims(moe.getRouterProbs()), w1 = *c.dims(moe.getFc1ExpertsWeights()),
+       w2 = *c.dims(moe.getFc2ExpertsWeights());
   int64_t k = moe.getK();
   if (k < 1 || (router[1].constant() && k > *router[1].constant()))
     return op->emitOpError() << "expects k in [1, " << router[1].str() << "], found " << k;
   if (failed(c.require(op, product(ArrayRef<SymExpr>(x).drop_back()), router[0], "tokens of input and router_probs")) ||
-      failed(c.require(op, router[1], w1[0], "experts of router_probs and fc1")) || failed(c.require(op, w1[0], w2[0], "experts of fc1 and fc2")) ||
+      failed(c.require(op, router[1], w1[0], "experts of router_probs and fc1")) ||
+      failed(c.require(op, w1[0], w2[0], "experts of fc1 and fc2")) ||
       failed(c.require(op, w1[2], x.back(), "columns of fc1 (laid out [experts, rows, hidden]) and input")) ||
       failed(c.require(op, w2[1], x.back(), "rows of fc2 (laid out [experts, hidden, inner]) and columns of input")))
     return failure();

@@ -33,10 +33,12 @@ Value at(Operation *op, ValueRange values, StringRef kinds, StringRef attribute,
 }
 
 /// Segment sizes of a list where absent entries are marked; `kinds` must admit them.
-ParseResult segmentSizes(OpAsmParser &parser, StringRef kinds, ArrayRef<bool> present, StringRef what, SmallVectorImpl<int32_t> &sizes) {
+ParseResult segmentSizes(OpAsmParser &parser, StringRef kinds, ArrayRef<bool> present, StringRef what,
+                         SmallVectorImpl<int32_t> &sizes) {
   bool variadic = kinds.ends_with("v");
   if (present.size() > kinds.size() && !variadic)
-    return parser.emitError(parser.getNameLoc()) << "expects at most " << kinds.size() << " " << what << "s, found " << present.size();
+    return parser.emitError(parser.getNameLoc())
+           << "expects at most " << kinds.size() << " " << what << "s, found " << present.size();
   for (unsigned i = 0; i < kinds.size(); ++i) {
     if (kinds[i] == 'v') {
       sizes.push_back(present.size() > i ? present.size() - i : 0);
@@ -82,9 +84,10 @@ ParseResult parseOperator(OpAsmParser &parser, OperationState &state, StringRef 
     return parser.parseType(state.types.emplace_back());
   };
   SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOperand) || parser.parseOptionalAttrDict(state.attributes) ||
-      parser.parseColon() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, [&] { return parser.parseType(types.emplace_back()); }) ||
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren, parseOperand) ||
+      parser.parseOptionalAttrDict(state.attributes) || parser.parseColon() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                     [&] { return parser.parseType(types.emplace_back()); }) ||
       parser.parseArrow())
     return failure();
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::OptionalParen, parseResult) ||
@@ -96,7 +99,8 @@ ParseResult parseOperator(OpAsmParser &parser, OperationState &state, StringRef 
       return failure();
   }
   SmallVector<int32_t> operandSizes, resultSizes;
-  if (segmentSizes(parser, inputs, present, "operand", operandSizes) || segmentSizes(parser, outputs, resultPresent, "result", resultSizes))
+  if (segmentSizes(parser, inputs, present, "operand", operandSizes) ||
+      segmentSizes(parser, outputs, resultPresent, "result", resultSizes))
     return failure();
   Builder &builder = parser.getBuilder();
   if (state.name.hasTrait<OpTrait::AttrSizedOperandSegments>())
@@ -107,7 +111,8 @@ ParseResult parseOperator(OpAsmParser &parser, OperationState &state, StringRef 
 }
 
 /// Calls `print` for each position up to the last present one, with a null value for absent ones.
-static void forEachPosition(Operation *op, ValueRange values, StringRef kinds, StringRef attribute, function_ref<void(Value)> print) {
+static void forEachPosition(Operation *op, ValueRange values, StringRef kinds, StringRef attribute,
+                            function_ref<void(Value)> print) {
   SmallVector<Value> positions;
   unsigned next = 0;
   for (int32_t size : segments(op, kinds, attribute, values.size())) {

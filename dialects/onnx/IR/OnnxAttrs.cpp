@@ -6,7 +6,8 @@
 using namespace mlir;
 using namespace janus::onnx;
 
-LogicalResult RangeAttr::verify(function_ref<InFlightDiagnostic()> error, StringRef file, Type storage, int64_t offset, int64_t length) {
+LogicalResult RangeAttr::verify(function_ref<InFlightDiagnostic()> error, StringRef file, Type storage, int64_t offset,
+                                int64_t length) {
   if (file.empty() || file.starts_with("/"))
     return error() << "expects a file name relative to the model's folder, found '" << file << "'";
   if (offset < 0 || length < 0)
@@ -59,44 +60,72 @@ LogicalResult DimsAttr::verifyEncoding(ArrayRef<int64_t> shape, Type, function_r
     auto expr = SymExpr::parse(dim.getValue().str());
     int64_t found = expr ? expr->constant().value_or(ShapedType::kDynamic) : ShapedType::kDynamic;
     if (!expr || found != extent)
-      return error() << "symbolic dimension " << dim << " contradicts the extent " << (ShapedType::isDynamic(extent) ? "?" : std::to_string(extent));
+      return error() << "symbolic dimension " << dim << " contradicts the extent "
+                     << (ShapedType::isDynamic(extent) ? "?" : std::to_string(extent));
   }
   return success();
 }
 
 namespace janus::onnx {
 namespace {
-/// ONNX DataType by position; null entries: strings and gaps. Signed integers are signless, unsigned ones carry the sign.
+/// ONNX DataType by position; null entries: strings and gaps. Signed integers are signless, unsigned ones carry the
+/// sign.
 Type elementAt(MLIRContext *c, int64_t dataType) {
   Builder b(c);
   auto unsignedInt = [&](unsigned bits) { return IntegerType::get(c, bits, IntegerType::Unsigned); };
   switch (dataType) {
-  case 1: return b.getF32Type();
-  case 2: return unsignedInt(8);
-  case 3: return b.getIntegerType(8);
-  case 4: return unsignedInt(16);
-  case 5: return b.getIntegerType(16);
-  case 6: return b.getI32Type();
-  case 7: return b.getI64Type();
-  case 9: return b.getI1Type();
-  case 10: return b.getF16Type();
-  case 11: return b.getF64Type();
-  case 12: return unsignedInt(32);
-  case 13: return unsignedInt(64);
-  case 14: return ComplexType::get(b.getF32Type());
-  case 15: return ComplexType::get(b.getF64Type());
-  case 16: return b.getBF16Type();
-  case 17: return Float8E4M3FNType::get(c);
-  case 18: return Float8E4M3FNUZType::get(c);
-  case 19: return Float8E5M2Type::get(c);
-  case 20: return Float8E5M2FNUZType::get(c);
-  case 21: return unsignedInt(4);
-  case 22: return b.getIntegerType(4);
-  case 23: return Float4E2M1FNType::get(c);
-  case 24: return Float8E8M0FNUType::get(c);
-  case 25: return unsignedInt(2);
-  case 26: return b.getIntegerType(2);
-  default: return {};
+  case 1:
+    return b.getF32Type();
+  case 2:
+    return unsignedInt(8);
+  case 3:
+    return b.getIntegerType(8);
+  case 4:
+    return unsignedInt(16);
+  case 5:
+    return b.getIntegerType(16);
+  case 6:
+    return b.getI32Type();
+  case 7:
+    return b.getI64Type();
+  case 9:
+    return b.getI1Type();
+  case 10:
+    return b.getF16Type();
+  case 11:
+    return b.getF64Type();
+  case 12:
+    return unsignedInt(32);
+  case 13:
+    return unsignedInt(64);
+  case 14:
+    return ComplexType::get(b.getF32Type());
+  case 15:
+    return ComplexType::get(b.getF64Type());
+  case 16:
+    return b.getBF16Type();
+  case 17:
+    return Float8E4M3FNType::get(c);
+  case 18:
+    return Float8E4M3FNUZType::get(c);
+  case 19:
+    return Float8E5M2Type::get(c);
+  case 20:
+    return Float8E5M2FNUZType::get(c);
+  case 21:
+    return unsignedInt(4);
+  case 22:
+    return b.getIntegerType(4);
+  case 23:
+    return Float4E2M1FNType::get(c);
+  case 24:
+    return Float8E8M0FNUType::get(c);
+  case 25:
+    return unsignedInt(2);
+  case 26:
+    return b.getIntegerType(2);
+  default:
+    return {};
   }
 }
 } // namespace

@@ -37,8 +37,8 @@ LogicalResult InitializerOp::verify() {
   if (auto range = dyn_cast<RangeAttr>(getData())) {
     int64_t bytes = (type.getNumElements() * getStorageBits(range.getStorage()) + 7) / 8;
     if (range.getLength() != bytes)
-      return emitOpError() << "expects a range of " << bytes << " bytes for " << type << " stored as " << range.getStorage()
-                           << ", found " << range.getLength();
+      return emitOpError() << "expects a range of " << bytes << " bytes for " << type << " stored as "
+                           << range.getStorage() << ", found " << range.getLength();
     return success();
   }
   auto elements = dyn_cast<ElementsAttr>(getData());
@@ -54,7 +54,8 @@ LogicalResult InitializerValueOp::verifySymbolUses(SymbolTableCollection &symbol
   if (!initializer)
     return emitOpError() << "refers to " << getInitializerAttr() << ", which is no onnx.initializer";
   if (initializer.getType() != getType())
-    return emitOpError() << "has type " << getType() << " but " << getInitializerAttr() << " has type " << initializer.getType();
+    return emitOpError() << "has type " << getType() << " but " << getInitializerAttr() << " has type "
+                         << initializer.getType();
   return success();
 }
 

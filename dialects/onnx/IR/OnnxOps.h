@@ -31,8 +31,10 @@ inline constexpr llvm::StringLiteral kRequireAttr = "onnx.require";
 /// On results of @main until shapes are inferred: the type that the model declares.
 inline constexpr llvm::StringLiteral kDeclaredAttr = "onnx.declared";
 /// On the module: ai.onnx opset (i64), IR version (i64), producer (string), file name of the model (string).
-inline constexpr llvm::StringLiteral kOpsetAttr = "onnx.opset", kIrVersionAttr = "onnx.ir_version", kProducerAttr = "onnx.producer", kFileAttr = "onnx.file";
-/// On the module, when the model's folder has a genai_config.json: {context_length, vocab_size, eos, bos, pad (i64), type (string)}.
+inline constexpr llvm::StringLiteral kOpsetAttr = "onnx.opset", kIrVersionAttr = "onnx.ir_version",
+                                     kProducerAttr = "onnx.producer", kFileAttr = "onnx.file";
+/// On the module, when the model's folder has a genai_config.json: {context_length, vocab_size, eos, bos, pad (i64),
+/// type (string)}.
 inline constexpr llvm::StringLiteral kGenaiAttr = "onnx.genai";
 
 /// ONNX's TensorProto.DataType <-> MLIR element types; null (0) for types that have no counterpart (strings).

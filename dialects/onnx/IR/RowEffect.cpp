@@ -92,7 +92,8 @@ Groups rowsUnaryMixed(Operation *op, unsigned operand, unsigned result) {
   auto value = axis ? dyn_cast<DenseElementsAttr>(axis.getValue()) : nullptr;
   if (operand || !value || value.getNumElements() != 1 || !isa<IntegerType>(value.getElementType()))
     return {};
-  int64_t rank = dimsOf(getInput(op, 0)).size(), mixed = fromFront((*value.getValues<APInt>().begin()).getSExtValue(), rank);
+  int64_t rank = dimsOf(getInput(op, 0)).size(),
+          mixed = fromFront((*value.getValues<APInt>().begin()).getSExtValue(), rank);
   return between(op, operand, result, [&](unsigned i) { return i != mixed; });
 }
 
@@ -104,7 +105,8 @@ Groups rowsSoftmax(Operation *op, unsigned operand, unsigned result) {
 Groups rowsAxis(Operation *op, unsigned operand, unsigned result) {
   if (isa<SplitOp>(op) && operand)
     return {};
-  int64_t rank = dimsOf(getInput(op, operand)).size(), axis = fromFront(op->getAttrOfType<IntegerAttr>("axis").getInt(), rank);
+  int64_t rank = dimsOf(getInput(op, operand)).size(),
+          axis = fromFront(op->getAttrOfType<IntegerAttr>("axis").getInt(), rank);
   return between(op, operand, result, [&](unsigned i) { return i != axis; });
 }
 
@@ -201,7 +203,8 @@ Groups rowsGemm(Operation *op, unsigned operand, unsigned result) {
 Groups rowsNorm(Operation *op, unsigned operand, unsigned result) {
   if (operand)
     return rowsElementwise(op, operand, result);
-  int64_t rank = dimsOf(getInput(op, 0)).size(), axis = fromFront(op->getAttrOfType<IntegerAttr>("axis").getInt(), rank);
+  int64_t rank = dimsOf(getInput(op, 0)).size(),
+          axis = fromFront(op->getAttrOfType<IntegerAttr>("axis").getInt(), rank);
   return between(op, operand, result, [&](unsigned i) { return i < axis; });
 }
 

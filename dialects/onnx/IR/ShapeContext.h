@@ -14,13 +14,13 @@ using Dims = llvm::SmallVector<SymExpr, 4>;
 
 /// Consecutive dimensions of an operand and of a result that carry the same index: flattened in row-major order, both
 /// sides have the same extent, and the result's elements with index i depend on this operand only through its elements
-/// with index i. Elementwise ops give one group a dimension; a reshape [B,S,H] -> [B*S,H] gives {0,2,0,1} and {2,3,1,2}.
-/// An operand dimension in no group is mixed (a result may depend on every index along it) or broadcast (extent 1); a
-/// result dimension in no group is not determined by this operand.
+/// with index i. Elementwise ops give one group a dimension; a reshape [B,S,H] -> [B*S,H] gives {0,2,0,1} and
+/// {2,3,1,2}. An operand dimension in no group is mixed (a result may depend on every index along it) or broadcast
+/// (extent 1); a result dimension in no group is not determined by this operand.
 ///
 /// Row proof: if an operand's rows are the dimensions [0,t), row i of a result depends only on row i of that operand
-/// when groups cover exactly [0,t) on the operand's side and exactly [0,u) on the result's, in the same order; `carryRows`
-/// answers that.
+/// when groups cover exactly [0,t) on the operand's side and exactly [0,u) on the result's, in the same order;
+/// `carryRows` answers that.
 struct DimGroup {
   unsigned operandBegin, operandEnd, resultBegin, resultEnd;
 };
@@ -56,7 +56,8 @@ public:
   SymExpr fresh(llvm::StringRef stem, const SymExpr &bound);
   const llvm::MapVector<mlir::StringAttr, SymExpr> &bounds() const { return bounds_; }
 
-  /// States a == b. Integers that differ fail with an error on `op`; otherwise the equality is kept for the entry check.
+  /// States a == b. Integers that differ fail with an error on `op`; otherwise the equality is kept for the entry
+  /// check.
   llvm::LogicalResult require(mlir::Operation *op, const SymExpr &a, const SymExpr &b, llvm::StringRef what);
   llvm::ArrayRef<std::pair<SymExpr, SymExpr>> requirements() const { return requirements_; }
 

@@ -229,12 +229,18 @@ public:
     return result;
   }
   static std::optional<SymExpr> apply(const std::string &name, const SymExpr &a, const SymExpr &b) {
-    if (name == "floordiv") return SymExpr::floordiv(a, b);
-    if (name == "ceildiv") return SymExpr::ceildiv(a, b);
-    if (name == "mod") return SymExpr::mod(a, b);
-    if (name == "min") return SymExpr::min(a, b);
-    if (name == "max") return SymExpr::max(a, b);
-    if (name == "mul") return a * b;
+    if (name == "floordiv")
+      return SymExpr::floordiv(a, b);
+    if (name == "ceildiv")
+      return SymExpr::ceildiv(a, b);
+    if (name == "mod")
+      return SymExpr::mod(a, b);
+    if (name == "min")
+      return SymExpr::min(a, b);
+    if (name == "max")
+      return SymExpr::max(a, b);
+    if (name == "mul")
+      return a * b;
     return std::nullopt;
   }
 

@@ -43,8 +43,7 @@ inline constexpr int64_t kKeyBlock = 32;
 /// Alignment in bytes of every packed tensor, KV page and value buffer.
 inline constexpr int64_t kAlignment = 64;
 
-using Task = void (*)(const void *args, int64_t begin, int64_t end,
-                      uint32_t worker);
+using Task = void (*)(const void *args, int64_t begin, int64_t end, uint32_t worker);
 using Count = int64_t (*)(const void *args);
 
 struct Kernel {
@@ -54,27 +53,27 @@ struct Kernel {
 
 /// y[r, n] = chain_k(x[r, k] * w[n, k]) + bias[n] + residual[r, n].
 struct LinearArgs {
-  int64_t rows;           // R >= 0
-  int64_t k;              // K >= 1
-  int64_t n;              // N >= 1
-  const float *x;         // [R, K]
-  int64_t x_stride;       // >= K
-  const float *weight;    // panel32.f32 of [N, K]
-  const float *bias;      // [N] or null
-  const float *residual;  // [R, N] or null; may alias y exactly
+  int64_t rows;          // R >= 0
+  int64_t k;             // K >= 1
+  int64_t n;             // N >= 1
+  const float *x;        // [R, K]
+  int64_t x_stride;      // >= K
+  const float *weight;   // panel32.f32 of [N, K]
+  const float *bias;     // [N] or null
+  const float *residual; // [R, N] or null; may alias y exactly
   int64_t residual_stride;
-  float *y;               // [R, N]
-  int64_t y_stride;       // >= N
+  float *y;         // [R, N]
+  int64_t y_stride; // >= N
 };
 
 enum class Activation : int64_t {
-  kSwiGlu = 0,   // g' = min(g, limit); u' = clamp(u, -limit, limit);
-                 // h = g' * sigmoid(alpha * g') * (u' + beta)
-  kSilu = 1,     // ungated: h = g * sigmoid(g)
-  kGelu = 2,     // erf form;  gated: h = act(g) * u
+  kSwiGlu = 0, // g' = min(g, limit); u' = clamp(u, -limit, limit);
+               // h = g' * sigmoid(alpha * g') * (u' + beta)
+  kSilu = 1,   // ungated: h = g * sigmoid(g)
+  kGelu = 2,   // erf form;  gated: h = act(g) * u
   kGeluTanh = 3,
   kRelu = 4,
-  kRelu2 = 5,    // relu(g)^2
+  kRelu2 = 5, // relu(g)^2
   kIdentity = 6,
 };
 
@@ -83,19 +82,19 @@ enum class Activation : int64_t {
 ///   y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b).
 /// Two kernels share this structure: experts_up fills h, experts_down reads it.
 struct ExpertsArgs {
-  int64_t hidden;               // H
-  int64_t intermediate;         // I
-  int64_t gated;                // 1: gate and up; 0: gate only
-  int64_t activation;           // enum Activation
-  float alpha, beta;            // SwiGLU constants (1, 0 for plain SwiGLU)
-  float limit;                  // +inf when unset
+  int64_t hidden;       // H
+  int64_t intermediate; // I
+  int64_t gated;        // 1: gate and up; 0: gate only
+  int64_t activation;   // enum Activation
+  float alpha, beta;    // SwiGLU constants (1, 0 for plain SwiGLU)
+  float limit;          // +inf when unset
   float reserved;
-  int64_t groups;               // number of slots with work
-  const int32_t *group_slot;    // [groups] physical slot
-  const int32_t *group_begin;   // [groups + 1] first pair of each group
-  const int32_t *pair_row;      // [pairs] row of x
-  const float *pair_weight;     // [pairs] combine weight of the router
-  const float *x;               // [rows, H]
+  int64_t groups;             // number of slots with work
+  const int32_t *group_slot;  // [groups] physical slot
+  const int32_t *group_begin; // [groups + 1] first pair of each group
+  const int32_t *pair_row;    // [pairs] row of x
+  const float *pair_weight;   // [pairs] combine weight of the router
+  const float *x;             // [rows, H]
   int64_t x_stride;
   const void *const *up;        // [slots] "expert-up32.f32" of the slot
   const void *const *down;      // [slots] "panel32.f32" of [H, I]
@@ -114,36 +113,36 @@ struct ExpertsArgs {
 ///   V: [page_tokens / 32][32][value_dim]
 /// all kv heads' K first, then all kv heads' V.
 struct KvView {
-  float *base;                        // of this cache: page 0
-  int64_t page_stride;                // in floats
-  int64_t page_tokens;                // multiple of kKeyBlock
-  const int32_t *const *pages;        // [sequence] page table
-  const int32_t *row_sequence;        // [rows] index into pages
+  float *base;                 // of this cache: page 0
+  int64_t page_stride;         // in floats
+  int64_t page_tokens;         // multiple of kKeyBlock
+  const int32_t *const *pages; // [sequence] page table
+  const int32_t *row_sequence; // [rows] index into pages
 };
 
 struct AttentionArgs {
-  int64_t rows;                // R
-  int64_t heads, kv_heads;     // heads % kv_heads == 0
+  int64_t rows;            // R
+  int64_t heads, kv_heads; // heads % kv_heads == 0
   int64_t head_dim, value_dim;
-  int64_t window;              // last W keys including self; 0: all
-  float scale;                 // on q . k
-  float softcap;               // 0: none; cap * tanh(s / cap) before masking
-  const float *q;              // [R, heads * head_dim], rotated
+  int64_t window; // last W keys including self; 0: all
+  float scale;    // on q . k
+  float softcap;  // 0: none; cap * tanh(s / cap) before masking
+  const float *q; // [R, heads * head_dim], rotated
   int64_t q_stride;
-  const float *k;              // [R, kv_heads * head_dim], rotated (kv_append)
+  const float *k; // [R, kv_heads * head_dim], rotated (kv_append)
   int64_t k_stride;
-  const float *v;              // [R, kv_heads * value_dim]          (kv_append)
+  const float *v; // [R, kv_heads * value_dim]          (kv_append)
   int64_t v_stride;
-  const float *sinks;          // [heads] or null: adds exp(sink) to the sum
-  const int32_t *positions;    // [R] absolute position of each row
+  const float *sinks;       // [heads] or null: adds exp(sink) to the sum
+  const int32_t *positions; // [R] absolute position of each row
   const KvView *kv;
-  float *y;                    // [R, heads * value_dim]
+  float *y; // [R, heads * value_dim]
   int64_t y_stride;
 };
 
 enum class Score : int64_t {
-  kSoftmax = 0,          // softmax over all experts, in f32
-  kSoftmaxSelected = 1,  // softmax over the chosen k
+  kSoftmax = 0,         // softmax over all experts, in f32
+  kSoftmaxSelected = 1, // softmax over the chosen k
   kSigmoid = 2,
 };
 
@@ -151,28 +150,28 @@ enum class Score : int64_t {
 /// lower id; ids and weights in descending order of the selection score.
 struct RouteArgs {
   int64_t rows, experts, k;
-  int64_t score;              // enum Score
-  int64_t renormalize;        // 1: weights divided by (their sum + epsilon)
+  int64_t score;       // enum Score
+  int64_t renormalize; // 1: weights divided by (their sum + epsilon)
   float epsilon;
-  float scale;                // multiplies the final weights
-  const float *logits;        // [rows, experts]
+  float scale;         // multiplies the final weights
+  const float *logits; // [rows, experts]
   int64_t logits_stride;
-  const float *select_bias;   // [experts] or null; for selection only
-  int32_t *ids;               // [rows, k]
-  float *weights;             // [rows, k]
+  const float *select_bias; // [experts] or null; for selection only
+  int32_t *ids;             // [rows, k]
+  float *weights;           // [rows, k]
 };
 
 /// The table a kernel library fills. Order is part of the ABI: append only.
 struct KernelTable {
-  uint32_t version;  // kKernelAbiVersion
-  uint32_t size;     // sizeof(KernelTable)
-  const char *name;  // "reference", "avx2", "avx512"
-  Kernel linear;        // LinearArgs
-  Kernel experts_up;    // ExpertsArgs
-  Kernel experts_down;  // ExpertsArgs
-  Kernel kv_append;     // AttentionArgs: k, v rows into their pages
-  Kernel attention;     // AttentionArgs: after kv_append of the same rows
-  Kernel route;         // RouteArgs
+  uint32_t version;    // kKernelAbiVersion
+  uint32_t size;       // sizeof(KernelTable)
+  const char *name;    // "reference", "avx2", "avx512"
+  Kernel linear;       // LinearArgs
+  Kernel experts_up;   // ExpertsArgs
+  Kernel experts_down; // ExpertsArgs
+  Kernel kv_append;    // AttentionArgs: k, v rows into their pages
+  Kernel attention;    // AttentionArgs: after kv_append of the same rows
+  Kernel route;        // RouteArgs
 };
 
 static_assert(sizeof(LinearArgs) == 88 && offsetof(LinearArgs, y) == 72);

@@ -22,10 +22,10 @@ inline constexpr uint32_t kProgramAbiVersion = 1;
 
 /// Symbols of a step, in this order in Call::symbols.
 enum Symbol : int64_t {
-  kRows = 0,      // rows of the instance that runs the fragment
-  kStepRows = 1,  // rows of the whole step (EGate) or received rows (AGate)
-  kPairs = 2,     // (row, rank) pairs assigned to this instance in this layer
-  kWanted = 3,    // rows of this instance whose logits are wanted
+  kRows = 0,     // rows of the instance that runs the fragment
+  kStepRows = 1, // rows of the whole step (EGate) or received rows (AGate)
+  kPairs = 2,    // (row, rank) pairs assigned to this instance in this layer
+  kWanted = 3,   // rows of this instance whose logits are wanted
   kSymbolCount = 4,
 };
 
@@ -33,22 +33,21 @@ enum Symbol : int64_t {
 struct Assignment {
   int64_t groups;
   int64_t pairs;
-  const int32_t *group_slot;   // [groups], ascending
-  const int32_t *group_begin;  // [groups + 1]
-  const int32_t *pair_row;     // [pairs], row of the x buffer
-  const int32_t *pair_rank;    // [pairs], 0 .. k-1
-  const float *pair_weight;    // [pairs]
+  const int32_t *group_slot;  // [groups], ascending
+  const int32_t *group_begin; // [groups + 1]
+  const int32_t *pair_row;    // [pairs], row of the x buffer
+  const int32_t *pair_rank;   // [pairs], 0 .. k-1
+  const float *pair_weight;   // [pairs]
 };
 
 /// Runs tasks [0, count) of `task(args, ...)` on the workers, at least `grain`
 /// tasks at a time, and returns when all are done.
 struct Call;
 struct Host {
-  uint32_t version;  // kProgramAbiVersion
-  uint32_t size;     // sizeof(Host)
+  uint32_t version; // kProgramAbiVersion
+  uint32_t size;    // sizeof(Host)
   const KernelTable *kernels;
-  void (*parallel)(void *context, Task task, const void *args, int64_t count,
-                   int64_t grain);
+  void (*parallel)(void *context, Task task, const void *args, int64_t count, int64_t grain);
   /// Reports an error of this step; the fragment returns after it. The message
   /// is copied.
   void (*fail)(void *context, int64_t code, const char *message);
@@ -58,16 +57,16 @@ struct Host {
 /// owned by the runtime, valid during the call.
 struct Call {
   const Host *host;
-  void *context;                 // passed back to host functions
-  const int64_t *symbols;        // [kSymbolCount]
-  void *const *operands;         // inputs, then outputs
-  const void *const *weights;    // the fragment's weight table for this layer;
-                                 // a per-expert weight is a table by slot:
-                                 // const void *const *
-  void *workspace;               // fragment's workspace(symbols) bytes
-  const KvView *kv;              // this instance's caches, from the first one of
-                                 // this call on; null without KV
-  const Assignment *assignment;  // null outside expert fragments
+  void *context;                // passed back to host functions
+  const int64_t *symbols;       // [kSymbolCount]
+  void *const *operands;        // inputs, then outputs
+  const void *const *weights;   // the fragment's weight table for this layer;
+                                // a per-expert weight is a table by slot:
+                                // const void *const *
+  void *workspace;              // fragment's workspace(symbols) bytes
+  const KvView *kv;             // this instance's caches, from the first one of
+                                // this call on; null without KV
+  const Assignment *assignment; // null outside expert fragments
 };
 
 using FragmentRun = void (*)(const Call *call);
@@ -83,12 +82,12 @@ struct Fragment {
 };
 
 struct Program {
-  uint32_t magic;             // kProgramMagic
-  uint32_t version;           // kProgramAbiVersion
-  uint32_t size;              // sizeof(Program)
-  uint32_t kernel_version;    // kKernelAbiVersion
-  uint64_t program_hash;      // XXH3-64 of the manifest's program section; 0: any
-  const char *target;         // "x86-64-v3"
+  uint32_t magic;          // kProgramMagic
+  uint32_t version;        // kProgramAbiVersion
+  uint32_t size;           // sizeof(Program)
+  uint32_t kernel_version; // kKernelAbiVersion
+  uint64_t program_hash;   // XXH3-64 of the manifest's program section; 0: any
+  const char *target;      // "x86-64-v3"
   uint32_t fragment_count;
   uint32_t reserved;
   const Fragment *fragments;

@@ -30,8 +30,8 @@ nlohmann::json explainJson(mlir::ModuleOp module, const ExplainOptions &options)
 /// The report as text for a reader, or as indented JSON.
 std::string explain(mlir::ModuleOp module, const ExplainOptions &options);
 
-/// Reads, parses and checks a topology file. Returns the empty string and sets `topology`, or returns what is wrong: the
-/// file or field, what was found, what is expected.
+/// Reads, parses and checks a topology file. Returns the empty string and sets `topology`, or returns what is wrong:
+/// the file or field, what was found, what is expected.
 std::string readTopology(const std::string &path, nlohmann::json &topology);
 
 } // namespace janus

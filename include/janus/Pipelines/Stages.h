@@ -38,8 +38,8 @@ struct StageOptions {
   Contract contract = Contract::kAuto;
 };
 
-/// Adds the passes of a stage, its verification last. Import assumes a module that importOnnx returned; target adds none
-/// (see janus/Target/Artifact.h).
+/// Adds the passes of a stage, its verification last. Import assumes a module that importOnnx returned; target adds
+/// none (see janus/Target/Artifact.h).
 void buildStage(mlir::OpPassManager &manager, Stage stage, const StageOptions &options);
 
 } // namespace janus

@@ -16,8 +16,8 @@ namespace janus {
 #define GEN_PASS_DECL
 #include "lib/Recover/Passes.h.inc"
 
-/// The passes of the stage in order, verification last. With `require`, a model that is not recovered is an error and not
-/// a warning. Afterwards the module has `moe.model` exactly when it was recovered.
+/// The passes of the stage in order, verification last. With `require`, a model that is not recovered is an error and
+/// not a warning. Afterwards the module has `moe.model` exactly when it was recovered.
 void buildRecoverPipeline(mlir::OpPassManager &manager, bool require = false);
 
 /// Registers the passes and the pipeline `--janus-recover[=require]`.

@@ -24,24 +24,24 @@
 namespace janus {
 
 struct RuntimeOptions {
-  int attention = 1, experts = 1;        // instances
-  std::string nodes;                     // "a0,a1@0;e0,e1,e2@1"; empty: all on one node
-  int64_t slots = 0;                     // per expert instance and layer; 0: the fewest
-  std::string placement = "even";        // even, random:SEED, or a placement file
-  std::string scheme = "auto";           // auto, direct, case1, case2
-  std::string gate_side = "auto";        // auto, expert, attention
-  std::string kernels = "auto";          // auto, reference, avx2, avx512
-  std::string transport = "inproc";      // inproc; strict:SEED for tests
-  int threads = 0;                       // 0: the cores of this process
-  int64_t kv_memory = 0;                 // bytes of KV cache in all; 0: half of what is free, no more than max_batch full contexts
-  int64_t max_batch = 64;                // requests that run at once
-  int64_t max_queue = 1024;              // requests that wait for that
-  int64_t step_rows = 512;               // rows of one step over all instances
-  int64_t chunk = 0;                     // rows of a prompt per step; 0: step_rows
-  int64_t max_context = 0;               // positions of a request; 0: the model's
-  bool scoring = false;                  // requests may ask for the logits of all their rows
-  int64_t step_deadline_ms = 60000;      // a step that makes no progress for so long fails
-  std::string record_routing;            // directory to write the routing of every step to; empty: none
+  int attention = 1, experts = 1;   // instances
+  std::string nodes;                // "a0,a1@0;e0,e1,e2@1"; empty: all on one node
+  int64_t slots = 0;                // per expert instance and layer; 0: the fewest
+  std::string placement = "even";   // even, random:SEED, or a placement file
+  std::string scheme = "auto";      // auto, direct, case1, case2
+  std::string gate_side = "auto";   // auto, expert, attention
+  std::string kernels = "auto";     // auto, reference, avx2, avx512
+  std::string transport = "inproc"; // inproc; strict:SEED for tests
+  int threads = 0;                  // 0: the cores of this process
+  int64_t kv_memory = 0;    // bytes of KV cache in all; 0: half of what is free, no more than max_batch full contexts
+  int64_t max_batch = 64;   // requests that run at once
+  int64_t max_queue = 1024; // requests that wait for that
+  int64_t step_rows = 512;  // rows of one step over all instances
+  int64_t chunk = 0;        // rows of a prompt per step; 0: step_rows
+  int64_t max_context = 0;  // positions of a request; 0: the model's
+  bool scoring = false;     // requests may ask for the logits of all their rows
+  int64_t step_deadline_ms = 60000; // a step that makes no progress for so long fails
+  std::string record_routing;       // directory to write the routing of every step to; empty: none
 };
 
 using RequestId = uint64_t;
@@ -72,9 +72,9 @@ struct RequestResult {
   absl::Status status; // why a request ended early
   FinishReason reason = FinishReason::kError;
   int64_t prompt_tokens = 0, new_tokens = 0;
-  double nll = 0;                // of scored tokens, in nats
-  int64_t scored_tokens = 0;     // those after the first
-  std::vector<float> logits;     // [prompt, vocab] with score_logits
+  double nll = 0;            // of scored tokens, in nats
+  int64_t scored_tokens = 0; // those after the first
+  std::vector<float> logits; // [prompt, vocab] with score_logits
 };
 
 struct ModelInfo {
@@ -84,7 +84,7 @@ struct ModelInfo {
 };
 
 struct InstanceReport {
-  std::string name; // "attention 0"
+  std::string name;                                                                    // "attention 0"
   int64_t weights = 0, slots = 0, kv = 0, buffers = 0;                                 // bytes, measured
   int64_t planned_weights = 0, planned_slots = 0, planned_kv = 0, planned_buffers = 0; // by the plan
 };
@@ -102,9 +102,8 @@ struct RunReport {
   double step_ms = 0; // wall time in steps
   std::vector<LayerReport> layers;
   std::map<std::string, std::map<std::string, TrafficReport>> traffic; // [phase][link class], posted
+  std::map<std::string, int64_t> schemes;                              // steps by dispatch scheme
   std::string placement;                                               // JSON
-  std::vector<std::vector<int64_t>> step_rows;                          // rows by attention instance, of each step
-  std::vector<int> step_schemes;
 };
 
 class Runtime {
@@ -143,7 +142,9 @@ absl::StatusOr<ModelInfo> Inspect(const std::string &artifact);
 
 /// Runs a tensor program once. Inputs by name in any order; every input of the
 /// program must be there.
-absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &artifact, const std::vector<NamedTensor> &inputs, int threads, const std::string &kernels);
+absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &artifact,
+                                                          const std::vector<NamedTensor> &inputs, int threads,
+                                                          const std::string &kernels);
 
 } // namespace janus
 

@@ -9,12 +9,12 @@ namespace janus::onnx {
 
 /// Codes of import errors (JNS-ONNX-NNN). Stable: tests and users refer to them.
 enum class Code : int {
-  UnknownOperator = 1,  // an operator the importer does not have
-  Version = 2,          // IR or opset version out of range
-  ExternalData = 3,     // external file missing, short, or outside the model's folder
-  File = 4,             // the file itself: unreadable, truncated, corrupted, over a limit
-  Graph = 5,            // names defined twice or not at all, cycles, malformed values
-  Tensor = 6,           // a tensor or attribute the importer cannot represent
+  UnknownOperator = 1, // an operator the importer does not have
+  Version = 2,         // IR or opset version out of range
+  ExternalData = 3,    // external file missing, short, or outside the model's folder
+  File = 4,            // the file itself: unreadable, truncated, corrupted, over a limit
+  Graph = 5,           // names defined twice or not at all, cycles, malformed values
+  Tensor = 6,          // a tensor or attribute the importer cannot represent
   QuantLayout = 10,
   QuantType = 11,
   MoELayout = 12,
@@ -47,8 +47,12 @@ class Diagnostics {
 public:
   static constexpr size_t kMaxNodes = 10, kMaxCauses = 100;
   void error(Code code, std::string text) { add({code, false, "", std::move(text), {}, 0}); }
-  void error(Code code, const Node &node, int64_t opset, std::string text) { atNode(code, false, node, opset, std::move(text)); }
-  void warning(Code code, const Node &node, int64_t opset, std::string text) { atNode(code, true, node, opset, std::move(text)); }
+  void error(Code code, const Node &node, int64_t opset, std::string text) {
+    atNode(code, false, node, opset, std::move(text));
+  }
+  void warning(Code code, const Node &node, int64_t opset, std::string text) {
+    atNode(code, true, node, opset, std::move(text));
+  }
   bool hasErrors() const { return errors_ > 0; }
   const std::vector<Diagnostic> &all() const { return all_; }
   /// All of them, a line each.

@@ -15,7 +15,9 @@ bool parseDecimal(std::string_view text, uint64_t &value) {
 
 ExternalData::File ExternalData::look(const std::string &location) const {
   std::string shown = absl::StrCat("location '", absl::CHexEscape(location), "'");
-  auto refuse = [&](const std::string &why) { return File{absl::PermissionDeniedError(absl::StrCat(shown, " ", why, "; refused")), 0}; };
+  auto refuse = [&](const std::string &why) {
+    return File{absl::PermissionDeniedError(absl::StrCat(shown, " ", why, "; refused")), 0};
+  };
   if (location.empty())
     return refuse("is empty");
   if (location.size() > 4096 || location.find('\0') != std::string::npos)
@@ -32,7 +34,9 @@ ExternalData::File ExternalData::look(const std::string &location) const {
     return {absl::NotFoundError(absl::StrCat("folder '", folder_, "' of the model: ", error.message())), 0};
   fs::path file = fs::canonical(base / relative, error);
   if (error)
-    return {absl::NotFoundError(absl::StrCat("external file '", absl::CHexEscape(location), "' is missing beside the model (", error.message(), ")")), 0};
+    return {absl::NotFoundError(absl::StrCat("external file '", absl::CHexEscape(location),
+                                             "' is missing beside the model (", error.message(), ")")),
+            0};
   if (std::mismatch(base.begin(), base.end(), file.begin(), file.end()).first != base.end())
     return refuse("is a link that leaves the model directory");
   if (!fs::is_regular_file(file, error))

@@ -16,9 +16,11 @@ int64_t opsetOf(const Model &model, const Node &node) {
   return it == model.opsets.end() ? 0 : it->second;
 }
 
-void define(Producers &producers, const std::string &name, long producer, const std::string &what, Diagnostics &diagnostics) {
+void define(Producers &producers, const std::string &name, long producer, const std::string &what,
+            Diagnostics &diagnostics) {
   if (!producers.emplace(name, producer).second)
-    diagnostics.error(Code::Graph, absl::StrCat(what, " '", absl::CHexEscape(name), "' is defined more than once; names must be unique"));
+    diagnostics.error(Code::Graph, absl::StrCat(what, " '", absl::CHexEscape(name),
+                                                "' is defined more than once; names must be unique"));
 }
 
 Producers defineAll(const Model &model, Diagnostics &diagnostics) {
@@ -45,7 +47,8 @@ void checkAndSort(Model &model, Diagnostics &diagnostics) {
         continue;
       auto it = producers.find(input);
       if (it == producers.end()) {
-        diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]), absl::StrCat("input '", absl::CHexEscape(input), "' is defined nowhere in the graph"));
+        diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]),
+                          absl::StrCat("input '", absl::CHexEscape(input), "' is defined nowhere in the graph"));
       } else if (it->second != kConstantOrInput) {
         users[it->second].push_back(i);
         ++missing[i];
@@ -53,7 +56,8 @@ void checkAndSort(Model &model, Diagnostics &diagnostics) {
     }
   for (const ValueInfo &output : model.outputs)
     if (!producers.count(output.name))
-      diagnostics.error(Code::Graph, absl::StrCat("graph output '", absl::CHexEscape(output.name), "' is defined nowhere in the graph"));
+      diagnostics.error(Code::Graph, absl::StrCat("graph output '", absl::CHexEscape(output.name),
+                                                  "' is defined nowhere in the graph"));
 
   std::priority_queue<size_t, std::vector<size_t>, std::greater<size_t>> ready;
   for (size_t i = 0; i < missing.size(); ++i)
@@ -73,7 +77,8 @@ void checkAndSort(Model &model, Diagnostics &diagnostics) {
   }
   for (size_t i = 0; i < placed.size(); ++i)
     if (!placed[i])
-      diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]), "lies on, or behind, a cycle of the graph; an ONNX graph has none");
+      diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]),
+                        "lies on, or behind, a cycle of the graph; an ONNX graph has none");
   model.nodes = std::move(sorted);
 }
 } // namespace janus::onnx

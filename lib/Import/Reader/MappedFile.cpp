@@ -23,7 +23,8 @@ absl::StatusOr<MappedFile> MappedFile::open(const std::string &path) {
   int error = errno;
   ::close(fd);
   if (size && data == MAP_FAILED)
-    return absl::ResourceExhaustedError(absl::StrCat("cannot map '", path, "' of ", size, " bytes: ", std::strerror(error)));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("cannot map '", path, "' of ", size, " bytes: ", std::strerror(error)));
   return MappedFile(static_cast<const char *>(data), size);
 }
 

@@ -10,7 +10,9 @@ namespace janus::onnx {
 class MappedFile {
 public:
   static absl::StatusOr<MappedFile> open(const std::string &path);
-  MappedFile(MappedFile &&other) noexcept : data_(other.data_), size_(other.size_) { other.data_ = nullptr, other.size_ = 0; }
+  MappedFile(MappedFile &&other) noexcept : data_(other.data_), size_(other.size_) {
+    other.data_ = nullptr, other.size_ = 0;
+  }
   MappedFile &operator=(MappedFile &&) = delete;
   ~MappedFile();
   std::string_view bytes() const { return {data_, size_}; }

@@ -10,7 +10,17 @@
 namespace janus::onnx {
 
 /// Numbers of ONNX's TensorProto.DataType that the reader itself names.
-enum DataType : int32_t { kUndefined = 0, kFloat = 1, kUint8 = 2, kInt32 = 6, kInt64 = 7, kString = 8, kBool = 9, kFloat16 = 10, kLastDataType = 26 };
+enum DataType : int32_t {
+  kUndefined = 0,
+  kFloat = 1,
+  kUint8 = 2,
+  kInt32 = 6,
+  kInt64 = 7,
+  kString = 8,
+  kBool = 9,
+  kFloat16 = 10,
+  kLastDataType = 26
+};
 
 /// Bits a stored element takes; 0 for strings and unknown types.
 int bitsOf(int32_t dataType);
@@ -57,8 +67,8 @@ struct Attribute {
 };
 
 struct Node {
-  std::string name, domain, type; // domain "ai.onnx" is written ""
-  size_t index = 0;               // position in the file
+  std::string name, domain, type;           // domain "ai.onnx" is written ""
+  size_t index = 0;                         // position in the file
   std::vector<std::string> inputs, outputs; // "" where absent; trailing absent ones removed
   std::vector<Attribute> attributes;
 };
@@ -67,12 +77,12 @@ struct Model {
   std::string folder, file; // folder as given; file name within it
   int64_t irVersion = 0;
   std::string producer, graphName;
-  std::map<std::string, int64_t> opsets; // by domain, "" for ai.onnx
+  std::map<std::string, int64_t> opsets;  // by domain, "" for ai.onnx
   std::vector<ValueInfo> inputs, outputs; // inputs without those that have an initializer
   std::vector<Tensor> initializers;
-  std::vector<Node> nodes; // each after those whose outputs it reads
+  std::vector<Node> nodes;            // each after those whose outputs it reads
   std::vector<std::string> functions; // model-local functions, "domain.name"
-  int64_t unknownFields = 0; // fields of the file that the schema does not have
+  int64_t unknownFields = 0;          // fields of the file that the schema does not have
 };
 
 } // namespace janus::onnx

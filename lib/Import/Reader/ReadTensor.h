@@ -1,9 +1,9 @@
 //===- ReadTensor.h - TensorProto to Tensor ------------------------*- C++ -*-===//
 // Private to the reader: the one header that shows protobuf classes.
 #pragma once
+#include "absl/status/status.h"
 #include "lib/Import/Reader/ExternalData.h"
 #include "lib/Import/Reader/Model.h"
-#include "absl/status/status.h"
 #include "onnx/onnx-ml.pb.h"
 
 namespace janus::onnx {

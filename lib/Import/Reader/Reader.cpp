@@ -1,10 +1,10 @@
 #include "lib/Import/Reader/Reader.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "lib/Import/Reader/GraphChecks.h"
 #include "lib/Import/Reader/MappedFile.h"
 #include "lib/Import/Reader/ReadTensor.h"
 #include "lib/Import/Reader/WireScan.h"
-#include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
 #include <filesystem>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/stubs/logging.h>
@@ -39,8 +39,10 @@ std::string domainOf(const std::string &domain) { return domain == "ai.onnx" ? "
 
 class GraphReader {
 public:
-  GraphReader(const ::onnx::ModelProto &proto, uint64_t modelBytes, Model &model, Diagnostics &diagnostics, const Limits &limits)
-      : proto_(proto), model_(model), diagnostics_(diagnostics), limits_(limits), external_(model.folder), modelBytes_(modelBytes) {}
+  GraphReader(const ::onnx::ModelProto &proto, uint64_t modelBytes, Model &model, Diagnostics &diagnostics,
+              const Limits &limits)
+      : proto_(proto), model_(model), diagnostics_(diagnostics), limits_(limits), external_(model.folder),
+        modelBytes_(modelBytes) {}
 
   void read() {
     readHeader();
@@ -49,7 +51,8 @@ public:
       return diagnostics_.error(Code::File, "the file holds no graph; expects a serialized ONNX ModelProto");
     size_t values = static_cast<size_t>(graph.initializer_size()) + graph.input_size() + graph.output_size();
     if (static_cast<size_t>(graph.node_size()) > limits_.nodes || values > limits_.values)
-      return diagnostics_.error(Code::File, absl::StrCat("the graph has ", graph.node_size(), " nodes and ", values, " inputs, outputs and initializers; supported: ",
+      return diagnostics_.error(Code::File, absl::StrCat("the graph has ", graph.node_size(), " nodes and ", values,
+                                                         " inputs, outputs and initializers; supported: ",
                                                          limits_.nodes, " and ", limits_.values));
     model_.graphName = graph.name();
     readInitializers();
@@ -73,14 +76,17 @@ private:
     if (!proto_.producer_version().empty())
       absl::StrAppend(&model_.producer, " ", proto_.producer_version());
     if (model_.irVersion < kMinIr || model_.irVersion > kMaxIr)
-      diagnostics_.error(Code::Version, absl::StrCat("model has IR version ", model_.irVersion, "; supported ", kMinIr, "..", kMaxIr));
+      diagnostics_.error(Code::Version,
+                         absl::StrCat("model has IR version ", model_.irVersion, "; supported ", kMinIr, "..", kMaxIr));
     for (const auto &opset : proto_.opset_import())
       model_.opsets[domainOf(opset.domain())] = opset.version();
     auto standard = model_.opsets.find("");
     if (standard == model_.opsets.end())
-      diagnostics_.error(Code::Version, absl::StrCat("model imports no ai.onnx opset; supported ", kMinOpset, "..", kMaxOpset));
+      diagnostics_.error(Code::Version,
+                         absl::StrCat("model imports no ai.onnx opset; supported ", kMinOpset, "..", kMaxOpset));
     else if (standard->second < kMinOpset || standard->second > kMaxOpset)
-      diagnostics_.error(Code::Version, absl::StrCat("model imports ai.onnx opset ", standard->second, "; supported ", kMinOpset, "..", kMaxOpset));
+      diagnostics_.error(Code::Version, absl::StrCat("model imports ai.onnx opset ", standard->second, "; supported ",
+                                                     kMinOpset, "..", kMaxOpset));
     for (const auto &function : proto_.functions())
       model_.functions.push_back(domainOf(function.domain()) + "." + function.name());
   }
@@ -88,12 +94,14 @@ private:
   void readInitializers() {
     const auto &graph = proto_.graph();
     if (graph.sparse_initializer_size())
-      diagnostics_.error(Code::Tensor, absl::StrCat(graph.sparse_initializer_size(), " sparse initializers; supported: dense initializers"));
+      diagnostics_.error(Code::Tensor, absl::StrCat(graph.sparse_initializer_size(),
+                                                    " sparse initializers; supported: dense initializers"));
     model_.initializers.reserve(graph.initializer_size());
     for (const auto &proto : graph.initializer()) {
       auto &tensor = model_.initializers.emplace_back();
       if (auto status = readTensor(proto, source(), tensor); !status.ok())
-        diagnostics_.error(codeOf(status), absl::StrCat("initializer '", absl::CHexEscape(proto.name()), "': ", status.message()));
+        diagnostics_.error(codeOf(status),
+                           absl::StrCat("initializer '", absl::CHexEscape(proto.name()), "': ", status.message()));
     }
   }
 
@@ -110,7 +118,8 @@ private:
     const auto &type = proto.type().tensor_type();
     value.type = type.elem_type();
     if (!bitsOf(value.type))
-      diagnostics_.error(Code::Tensor, absl::StrCat(shown, " has element type ", nameOf(value.type), "; supported: numbers and bool"));
+      diagnostics_.error(
+          Code::Tensor, absl::StrCat(shown, " has element type ", nameOf(value.type), "; supported: numbers and bool"));
     value.ranked = type.has_shape();
     for (const auto &dim : type.shape().dim()) {
       auto &out = value.dims.emplace_back();
@@ -135,8 +144,11 @@ private:
     node.index = index;
     auto opset = model_.opsets.find(node.domain);
     int64_t version = opset == model_.opsets.end() ? 0 : opset->second;
-    if (static_cast<size_t>(proto.input_size()) + proto.output_size() > limits_.valuesPerNode || static_cast<size_t>(proto.attribute_size()) > limits_.attributesPerNode)
-      return diagnostics_.error(Code::File, node, version, absl::StrCat("has more than ", limits_.valuesPerNode, " inputs and outputs or ", limits_.attributesPerNode, " attributes"));
+    if (static_cast<size_t>(proto.input_size()) + proto.output_size() > limits_.valuesPerNode ||
+        static_cast<size_t>(proto.attribute_size()) > limits_.attributesPerNode)
+      return diagnostics_.error(Code::File, node, version,
+                                absl::StrCat("has more than ", limits_.valuesPerNode, " inputs and outputs or ",
+                                             limits_.attributesPerNode, " attributes"));
     if (version == 0)
       diagnostics_.error(Code::Version, node, version, "its domain is not among the model's opset imports");
     node.inputs.assign(proto.input().begin(), proto.input().end());
@@ -147,7 +159,8 @@ private:
     std::unordered_set<std::string> names;
     for (const auto &attribute : proto.attribute()) {
       if (!names.insert(attribute.name()).second)
-        diagnostics_.error(Code::Graph, node, version, absl::StrCat("attribute '", absl::CHexEscape(attribute.name()), "' is given twice"));
+        diagnostics_.error(Code::Graph, node, version,
+                           absl::StrCat("attribute '", absl::CHexEscape(attribute.name()), "' is given twice"));
       readAttribute(attribute, node, version);
     }
   }
@@ -157,25 +170,44 @@ private:
     attribute.name = proto.name();
     using P = ::onnx::AttributeProto;
     switch (proto.type()) {
-    case P::INT: attribute.kind = Attribute::Kind::Int, attribute.i = proto.i(); break;
-    case P::FLOAT: attribute.kind = Attribute::Kind::Float, attribute.f = proto.f(); break;
-    case P::STRING: attribute.kind = Attribute::Kind::String, attribute.s = proto.s(); break;
-    case P::INTS: attribute.kind = Attribute::Kind::Ints, attribute.ints.assign(proto.ints().begin(), proto.ints().end()); break;
-    case P::FLOATS: attribute.kind = Attribute::Kind::Floats, attribute.floats.assign(proto.floats().begin(), proto.floats().end()); break;
-    case P::STRINGS: attribute.kind = Attribute::Kind::Strings, attribute.strings.assign(proto.strings().begin(), proto.strings().end()); break;
-    case P::GRAPH: case P::GRAPHS: attribute.kind = Attribute::Kind::Graph; break;
+    case P::INT:
+      attribute.kind = Attribute::Kind::Int, attribute.i = proto.i();
+      break;
+    case P::FLOAT:
+      attribute.kind = Attribute::Kind::Float, attribute.f = proto.f();
+      break;
+    case P::STRING:
+      attribute.kind = Attribute::Kind::String, attribute.s = proto.s();
+      break;
+    case P::INTS:
+      attribute.kind = Attribute::Kind::Ints, attribute.ints.assign(proto.ints().begin(), proto.ints().end());
+      break;
+    case P::FLOATS:
+      attribute.kind = Attribute::Kind::Floats, attribute.floats.assign(proto.floats().begin(), proto.floats().end());
+      break;
+    case P::STRINGS:
+      attribute.kind = Attribute::Kind::Strings,
+      attribute.strings.assign(proto.strings().begin(), proto.strings().end());
+      break;
+    case P::GRAPH:
+    case P::GRAPHS:
+      attribute.kind = Attribute::Kind::Graph;
+      break;
     case P::TENSOR:
       attribute.kind = Attribute::Kind::Tensor;
       if (auto status = readTensor(proto.t(), source(), attribute.tensor); !status.ok())
-        diagnostics_.error(codeOf(status), node, version, absl::StrCat("attribute '", absl::CHexEscape(attribute.name), "': ", status.message()));
+        diagnostics_.error(codeOf(status), node, version,
+                           absl::StrCat("attribute '", absl::CHexEscape(attribute.name), "': ", status.message()));
       break;
-    default: break;
+    default:
+      break;
     }
   }
 
   TensorSource source() { return {model_.file, modelBytes_, external_}; }
   static Code codeOf(const absl::Status &status) {
-    bool outside = absl::IsNotFound(status) || absl::IsOutOfRange(status) || absl::IsPermissionDenied(status) || absl::IsUnavailable(status);
+    bool outside = absl::IsNotFound(status) || absl::IsOutOfRange(status) || absl::IsPermissionDenied(status) ||
+                   absl::IsUnavailable(status);
     return outside ? Code::ExternalData : Code::Tensor;
   }
 
@@ -188,7 +220,8 @@ private:
 };
 } // namespace
 
-std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file, Diagnostics &diagnostics, const Limits &limits) {
+std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
+                               Diagnostics &diagnostics, const Limits &limits) {
   auto fail = [&](std::string text) -> std::optional<Model> {
     diagnostics.error(Code::File, absl::StrCat("'", absl::CHexEscape(file), "': ", text));
     return std::nullopt;
@@ -196,16 +229,19 @@ std::optional<Model> readModel(std::string_view bytes, const std::string &folder
   if (bytes.empty())
     return fail("the file is empty; expects a serialized ONNX ModelProto");
   if (bytes.size() > limits.fileBytes)
-    return fail(absl::StrCat("the file has ", bytes.size(), " bytes; supported: ", limits.fileBytes, "; hint: store the weights as external data"));
+    return fail(absl::StrCat("the file has ", bytes.size(), " bytes; supported: ", limits.fileBytes,
+                             "; hint: store the weights as external data"));
   auto stripped = stripRawData(bytes, limits.graphBytes);
   if (!stripped.ok())
     return fail(absl::StrCat("truncated or corrupted: ", stripped.status().message()));
   pb::LogSilencer silent;
   ::onnx::ModelProto proto;
-  pb::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(stripped->data()), static_cast<int>(stripped->size()));
+  pb::io::CodedInputStream stream(reinterpret_cast<const uint8_t *>(stripped->data()),
+                                  static_cast<int>(stripped->size()));
   stream.SetRecursionLimit(limits.depth);
   if (!proto.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
-    return fail(absl::StrCat("truncated or corrupted: not a ModelProto, or messages nested deeper than ", limits.depth));
+    return fail(
+        absl::StrCat("truncated or corrupted: not a ModelProto, or messages nested deeper than ", limits.depth));
   stripped->clear();
   stripped->shrink_to_fit();
   Model model;

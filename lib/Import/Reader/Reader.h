@@ -12,10 +12,10 @@
 namespace janus::onnx {
 
 struct Limits {
-  size_t fileBytes = size_t{1} << 32;     // protobuf itself ends at 2 GiB
-  size_t graphBytes = size_t{1} << 30;    // what is not weights
+  size_t fileBytes = size_t{1} << 32;  // protobuf itself ends at 2 GiB
+  size_t graphBytes = size_t{1} << 30; // what is not weights
   size_t nodes = 2'000'000, values = 4'000'000, attributesPerNode = 256, valuesPerNode = 100'000;
-  int depth = 64;                         // nested messages
+  int depth = 64; // nested messages
 };
 
 /// IR and opset versions that are read.
@@ -26,7 +26,7 @@ std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics
 
 /// The same for bytes in memory; `folder` is where external files are looked for, `file` the name given to references
 /// into the bytes.
-std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file, Diagnostics &diagnostics,
-                               const Limits &limits = {});
+std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
+                               Diagnostics &diagnostics, const Limits &limits = {});
 
 } // namespace janus::onnx

@@ -10,12 +10,18 @@ enum class Kind { Leaf, Model, Graph, Node, Attribute, Tensor, Function };
 /// The message that a length-delimited field holds, by onnx-ml.proto's field numbers; Leaf: copied as it is.
 Kind child(Kind parent, uint64_t field) {
   switch (parent) {
-  case Kind::Model: return field == 7 ? Kind::Graph : field == 25 ? Kind::Function : Kind::Leaf;
-  case Kind::Graph: return field == 1 ? Kind::Node : field == 5 ? Kind::Tensor : Kind::Leaf;
-  case Kind::Function: return field == 7 ? Kind::Node : Kind::Leaf;
-  case Kind::Node: return field == 5 ? Kind::Attribute : Kind::Leaf;
-  case Kind::Attribute: return field == 5 || field == 10 ? Kind::Tensor : Kind::Leaf;
-  default: return Kind::Leaf;
+  case Kind::Model:
+    return field == 7 ? Kind::Graph : field == 25 ? Kind::Function : Kind::Leaf;
+  case Kind::Graph:
+    return field == 1 ? Kind::Node : field == 5 ? Kind::Tensor : Kind::Leaf;
+  case Kind::Function:
+    return field == 7 ? Kind::Node : Kind::Leaf;
+  case Kind::Node:
+    return field == 5 ? Kind::Attribute : Kind::Leaf;
+  case Kind::Attribute:
+    return field == 5 || field == 10 ? Kind::Tensor : Kind::Leaf;
+  default:
+    return Kind::Leaf;
   }
 }
 constexpr uint64_t kRawDataField = 9; // of TensorProto

@@ -67,7 +67,8 @@ Value relu(OperatorContext &c, Value x) {
 }
 Value softplus(OperatorContext &c, Value x) { // max(x, 0) + log(1 + exp(-|x|)): no overflow
   Value small = math::ExpOp::create(c.e.b, c.e.loc(), arith::NegFOp::create(c.e.b, c.e.loc(), absolute(c, x)));
-  Value log = math::LogOp::create(c.e.b, c.e.loc(), arith::AddFOp::create(c.e.b, c.e.loc(), small, c.e.real(x.getType(), 1)));
+  Value log =
+      math::LogOp::create(c.e.b, c.e.loc(), arith::AddFOp::create(c.e.b, c.e.loc(), small, c.e.real(x.getType(), 1)));
   return arith::AddFOp::create(c.e.b, c.e.loc(), relu(c, x), log);
 }
 Value logicalNot(OperatorContext &c, Value x) {
@@ -102,17 +103,20 @@ Value cast(OperatorContext &c, Value x) {
     return x;
   if (to.isInteger(1))
     return isReal(x) ? Value(arith::CmpFOp::create(b, loc, CmpFPredicate::UNE, x, c.e.real(from, 0)))
-                     : Value(arith::CmpIOp::create(b, loc, CmpIPredicate::ne, x, arith::ConstantIntOp::create(b, loc, from, 0)));
+                     : Value(arith::CmpIOp::create(b, loc, CmpIPredicate::ne, x,
+                                                   arith::ConstantIntOp::create(b, loc, from, 0)));
   unsigned width = from.getIntOrFloatBitWidth(), wanted = to.getIntOrFloatBitWidth();
   if (isReal(x) && isa<FloatType>(to))
     return wanted > width ? Value(arith::ExtFOp::create(b, loc, to, x)) : Value(arith::TruncFOp::create(b, loc, to, x));
   if (isReal(x))
     return arith::FPToSIOp::create(b, loc, to, x);
   if (isa<FloatType>(to))
-    return from.isInteger(1) ? Value(arith::UIToFPOp::create(b, loc, to, x)) : Value(arith::SIToFPOp::create(b, loc, to, x));
+    return from.isInteger(1) ? Value(arith::UIToFPOp::create(b, loc, to, x))
+                             : Value(arith::SIToFPOp::create(b, loc, to, x));
   if (wanted < width)
     return arith::TruncIOp::create(b, loc, to, x);
-  return from.isInteger(1) ? Value(arith::ExtUIOp::create(b, loc, to, x)) : Value(arith::ExtSIOp::create(b, loc, to, x));
+  return from.isInteger(1) ? Value(arith::ExtUIOp::create(b, loc, to, x))
+                           : Value(arith::ExtSIOp::create(b, loc, to, x));
 }
 
 Unary findUnary(StringRef name) {
@@ -158,9 +162,8 @@ Binary findBinary(StringRef name) {
 
 LogicalResult lowerUnary(OperatorContext &c) {
   Unary compute = findUnary(c.op->getName().stripDialect());
-  c.e.parallel(c.e.product(c.output(0)->extents), [&](Value position) {
-    c.e.store(*c.output(0), position, compute(c, c.e.load(*c.input(0), position)));
-  });
+  c.e.parallel(c.e.product(c.output(0)->extents),
+               [&](Value position) { c.e.store(*c.output(0), position, compute(c, c.e.load(*c.input(0), position))); });
   return success();
 }
 
@@ -177,7 +180,8 @@ LogicalResult lowerBinary(OperatorContext &c) { // two inputs, or any number for
 
 LogicalResult lowerWhere(OperatorContext &c) {
   c.e.fill(*c.output(0), [&](ValueRange index) {
-    return c.e.select(c.e.loadBroadcast(*c.input(0), index), c.e.loadBroadcast(*c.input(1), index), c.e.loadBroadcast(*c.input(2), index));
+    return c.e.select(c.e.loadBroadcast(*c.input(0), index), c.e.loadBroadcast(*c.input(1), index),
+                      c.e.loadBroadcast(*c.input(2), index));
   });
   return success();
 }

@@ -84,7 +84,8 @@ Value Emitter::expression(const onnx::SymExpr &expression) {
 
 Value Emitter::address(const Buffer &buffer, Value linear) {
   Type stored = buffer.element.isInteger(1) ? b.getI8Type() : buffer.element;
-  return LLVM::GEPOp::create(b, loc_, LLVM::LLVMPointerType::get(b.getContext()), stored, buffer.pointer, ValueRange{linear});
+  return LLVM::GEPOp::create(b, loc_, LLVM::LLVMPointerType::get(b.getContext()), stored, buffer.pointer,
+                             ValueRange{linear});
 }
 
 Value Emitter::load(const Buffer &buffer, Value linear) {
@@ -151,7 +152,8 @@ void Emitter::parallel(Value count, llvm::function_ref<void(Value)> body, int64_
   body(loop.getInductionVar());
 }
 
-Emitter::Values Emitter::fold(Value begin, Value end, ValueRange initial, llvm::function_ref<Values(Value, ValueRange)> body) {
+Emitter::Values Emitter::fold(Value begin, Value end, ValueRange initial,
+                              llvm::function_ref<Values(Value, ValueRange)> body) {
   auto loop = scf::ForOp::create(b, loc_, begin, end, i64(1), initial);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());

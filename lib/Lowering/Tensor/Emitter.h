@@ -64,7 +64,8 @@ public:
   void parallel(mlir::Value count, llvm::function_ref<void(mlir::Value)> body, int64_t grain = 64);
   void serial(mlir::Value begin, mlir::Value end, llvm::function_ref<void(mlir::Value)> body);
   /// Folds over [begin, end): state' = body(i, state).
-  Values fold(mlir::Value begin, mlir::Value end, mlir::ValueRange initial, llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
+  Values fold(mlir::Value begin, mlir::Value end, mlir::ValueRange initial,
+              llvm::function_ref<Values(mlir::Value, mlir::ValueRange)> body);
   /// Every element of `out` in parallel from its index.
   void fill(const Buffer &out, llvm::function_ref<mlir::Value(mlir::ValueRange)> element);
 

@@ -5,8 +5,8 @@
 using namespace mlir;
 using namespace janus::lowering;
 
-// com.microsoft.MoE over whole tensors: the router's choice per row, then one loop over (row, rank, intermediate) and one
-// over (row, column). Ties go to the lower expert.
+// com.microsoft.MoE over whole tensors: the router's choice per row, then one loop over (row, rank, intermediate) and
+// one over (row, column). Ties go to the lower expert.
 
 namespace janus::lowering {
 LogicalResult lowerMoE(OperatorContext &c);
@@ -26,7 +26,8 @@ Value activate(OperatorContext &c, StringRef kind, Value x) {
     Value cube = arith::MulFOp::create(b, loc, x, arith::MulFOp::create(b, loc, x, x));
     Value inner = arith::AddFOp::create(b, loc, x, arith::MulFOp::create(b, loc, cube, c.e.real(f32, 0.044715)));
     Value tanh = math::TanhOp::create(b, loc, arith::MulFOp::create(b, loc, inner, c.e.real(f32, 0.7978845608028654)));
-    return arith::MulFOp::create(b, loc, arith::MulFOp::create(b, loc, x, c.e.real(f32, 0.5)), arith::AddFOp::create(b, loc, tanh, c.e.real(f32, 1)));
+    return arith::MulFOp::create(b, loc, arith::MulFOp::create(b, loc, x, c.e.real(f32, 0.5)),
+                                 arith::AddFOp::create(b, loc, tanh, c.e.real(f32, 1)));
   }
   return x; // identity
 }
@@ -56,22 +57,29 @@ void route(OperatorContext &c, const Buffer &logits, const Buffer &ids, const Bu
     Value experts = logits.extents[1], begin = c.e.mul(row, experts), slots = c.e.mul(row, c.e.i64(k));
     Value lowest = c.e.real(f32, -std::numeric_limits<float>::infinity());
     auto logit = [&](Value i) { return c.e.load(logits, c.e.add(begin, i)); };
-    Value largest = c.e.fold(c.e.i64(0), experts, ValueRange{lowest}, [&](Value i, ValueRange s) { return Emitter::Values{arith::MaximumFOp::create(b, loc, s[0], logit(i))}; })[0];
-    auto exponential = [&](Value i) -> Value { return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(i), largest)); };
-    Value sum = c.e.fold(c.e.i64(0), experts, ValueRange{c.e.real(f32, 0)}, [&](Value i, ValueRange s) { return Emitter::Values{arith::AddFOp::create(b, loc, s[0], exponential(i))}; })[0];
+    Value largest = c.e.fold(c.e.i64(0), experts, ValueRange{lowest}, [&](Value i, ValueRange s) {
+      return Emitter::Values{arith::MaximumFOp::create(b, loc, s[0], logit(i))};
+    })[0];
+    auto exponential = [&](Value i) -> Value {
+      return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(i), largest));
+    };
+    Value sum = c.e.fold(c.e.i64(0), experts, ValueRange{c.e.real(f32, 0)}, [&](Value i, ValueRange s) {
+      return Emitter::Values{arith::AddFOp::create(b, loc, s[0], exponential(i))};
+    })[0];
     Value chosen = c.e.fold(c.e.i64(0), c.e.i64(k), ValueRange{c.e.real(f32, 0)}, [&](Value round, ValueRange total) {
-      Emitter::Values best = c.e.fold(c.e.i64(0), experts, ValueRange{lowest, c.e.i64(-1)}, [&](Value i, ValueRange state) {
-        Value none = arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0);
-        Value taken = c.e.fold(c.e.i64(0), round, ValueRange{none}, [&](Value r, ValueRange any) {
-          Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.e.load(ids, c.e.add(slots, r)), i);
-          return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
-        })[0];
-        Value better = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, logit(i), state[0]);
-        Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, state[1], c.e.i64(-1));
-        Value free = arith::XOrIOp::create(b, loc, taken, arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
-        Value take = arith::AndIOp::create(b, loc, free, arith::OrIOp::create(b, loc, better, first));
-        return Emitter::Values{c.e.select(take, logit(i), state[0]), c.e.select(take, i, state[1])};
-      });
+      Emitter::Values best =
+          c.e.fold(c.e.i64(0), experts, ValueRange{lowest, c.e.i64(-1)}, [&](Value i, ValueRange state) {
+            Value none = arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0);
+            Value taken = c.e.fold(c.e.i64(0), round, ValueRange{none}, [&](Value r, ValueRange any) {
+              Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.e.load(ids, c.e.add(slots, r)), i);
+              return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
+            })[0];
+            Value better = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, logit(i), state[0]);
+            Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, state[1], c.e.i64(-1));
+            Value free = arith::XOrIOp::create(b, loc, taken, arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
+            Value take = arith::AndIOp::create(b, loc, free, arith::OrIOp::create(b, loc, better, first));
+            return Emitter::Values{c.e.select(take, logit(i), state[0]), c.e.select(take, i, state[1])};
+          });
       Value weight = arith::DivFOp::create(b, loc, exponential(best[1]), sum), at = c.e.add(slots, round);
       c.e.store(ids, at, best[1]);
       c.e.store(weights, at, weight);
@@ -113,7 +121,8 @@ LogicalResult janus::lowering::lowerMoE(OperatorContext &c) {
   bool concatenated = c.integer("swiglu_fusion", 0) == 2;
   auto &b = c.e.b;
   c.e.fill(h, [&](ValueRange index) {
-    Value expert = c.e.load(ids, c.e.add(c.e.mul(index[0], c.e.i64(k)), index[1])), xBegin = c.e.mul(index[0], c.e.i64(*hidden));
+    Value expert = c.e.load(ids, c.e.add(c.e.mul(index[0], c.e.i64(k)), index[1])),
+          xBegin = c.e.mul(index[0], c.e.i64(*hidden));
     auto row = [&](const Buffer &w, const Buffer *bias, Value r) {
       Value at = c.e.add(c.e.mul(expert, w.extents[1]), r);
       Value sum = dot(c.e, x, xBegin, w, c.e.mul(at, c.e.i64(*hidden)), c.e.i64(*hidden));
@@ -134,13 +143,16 @@ LogicalResult janus::lowering::lowerMoE(OperatorContext &c) {
   const Buffer &y = *c.output(0);
   c.e.parallel(c.e.product(y.extents), [&](Value position) {
     Location loc = c.e.loc();
-    Value t = arith::DivUIOp::create(b, loc, position, c.e.i64(*hidden)), column = c.e.sub(position, c.e.mul(t, c.e.i64(*hidden)));
+    Value t = arith::DivUIOp::create(b, loc, position, c.e.i64(*hidden)),
+          column = c.e.sub(position, c.e.mul(t, c.e.i64(*hidden)));
     Value sum = c.e.fold(c.e.i64(0), c.e.i64(k), ValueRange{c.e.real(f32, 0)}, [&](Value rank, ValueRange state) {
-      Value pair = c.e.add(c.e.mul(t, c.e.i64(k)), rank), at = c.e.add(c.e.mul(c.e.load(ids, pair), c.e.i64(*hidden)), column);
+      Value pair = c.e.add(c.e.mul(t, c.e.i64(k)), rank),
+            at = c.e.add(c.e.mul(c.e.load(ids, pair), c.e.i64(*hidden)), column);
       Value value = dot(c.e, h, c.e.mul(pair, c.e.i64(width)), fc2, c.e.mul(at, c.e.i64(width)), c.e.i64(width));
       if (bias2)
         value = arith::AddFOp::create(b, loc, value, c.e.load(*bias2, at));
-      return Emitter::Values{arith::AddFOp::create(b, loc, state[0], arith::MulFOp::create(b, loc, c.e.load(weights, pair), value))};
+      return Emitter::Values{
+          arith::AddFOp::create(b, loc, state[0], arith::MulFOp::create(b, loc, c.e.load(weights, pair), value))};
     })[0];
     c.e.store(y, position, sum);
   });

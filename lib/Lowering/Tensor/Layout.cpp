@@ -7,7 +7,9 @@ using namespace mlir;
 using namespace janus::lowering;
 
 bool janus::lowering::isAlias(StringRef name) {
-  return llvm::StringSwitch<bool>(name).Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"}, true).Default(false);
+  return llvm::StringSwitch<bool>(name)
+      .Cases({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"}, true)
+      .Default(false);
 }
 
 namespace {
@@ -109,7 +111,8 @@ LogicalResult lowerSlice(OperatorContext &c) {
       Value last = c.e.sub(x.extents[d], c.e.i64(1));
       Value backward = c.e.less(stride, c.e.i64(0));
       Value limit = c.e.select(backward, last, x.extents[d]);
-      Value clamped = arith::MinSIOp::create(c.e.b, c.e.loc(), limit, arith::MaxSIOp::create(c.e.b, c.e.loc(), front, c.e.i64(0)));
+      Value clamped =
+          arith::MinSIOp::create(c.e.b, c.e.loc(), limit, arith::MaxSIOp::create(c.e.b, c.e.loc(), front, c.e.i64(0)));
       begin[d] = c.e.select(isAxis, clamped, begin[d]);
       step[d] = c.e.select(isAxis, stride, step[d]);
     }
@@ -140,7 +143,8 @@ LogicalResult lowerSize(OperatorContext &c) {
 
 LogicalResult lowerConstantOfShape(OperatorContext &c) {
   auto attribute = c.op->getAttrOfType<DenseElementsAttr>("value");
-  TypedAttr element = attribute ? cast<TypedAttr>(attribute.getValues<Attribute>()[0]) : TypedAttr(c.e.b.getF32FloatAttr(0));
+  TypedAttr element =
+      attribute ? cast<TypedAttr>(attribute.getValues<Attribute>()[0]) : TypedAttr(c.e.b.getF32FloatAttr(0));
   c.e.fill(*c.output(0), [&](ValueRange) -> Value { return arith::ConstantOp::create(c.e.b, c.e.loc(), element); });
   return success();
 }
@@ -153,7 +157,8 @@ LogicalResult lowerRange(OperatorContext &c) {
       Value i = arith::SIToFPOp::create(b, c.e.loc(), start.getType(), index[0]);
       return arith::AddFOp::create(b, c.e.loc(), start, arith::MulFOp::create(b, c.e.loc(), i, delta));
     }
-    Value i = start.getType().isInteger(64) ? index[0] : Value(arith::TruncIOp::create(b, c.e.loc(), start.getType(), index[0]));
+    Value i = start.getType().isInteger(64) ? index[0]
+                                            : Value(arith::TruncIOp::create(b, c.e.loc(), start.getType(), index[0]));
     return arith::AddIOp::create(b, c.e.loc(), start, arith::MulIOp::create(b, c.e.loc(), i, delta));
   });
   return success();

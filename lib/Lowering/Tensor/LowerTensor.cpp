@@ -5,10 +5,10 @@
 #include "dialects/moe/IR/MoEOps.h"
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "janus/ABI/Program.h"
-#include "runtime/program/Program.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/program/Program.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/JSON.h"
@@ -36,13 +36,15 @@ std::string typeName(Type type) {
 
 llvm::json::Value tensorDescription(StringRef name, Type type) {
   llvm::json::Array dims;
-  for (const SymExpr &dim : *onnx::getDims(type)) {
+  const auto known = onnx::getDims(type); // tensors of generated code have known dimensions
+  for (const SymExpr &dim : *known) {
     if (auto constant = dim.constant())
       dims.push_back(*constant);
     else
       dims.push_back(dim.str());
   }
-  return llvm::json::Object{{"name", name}, {"type", typeName(cast<RankedTensorType>(type).getElementType())}, {"dims", std::move(dims)}};
+  return llvm::json::Object{
+      {"name", name}, {"type", typeName(cast<RankedTensorType>(type).getElementType())}, {"dims", std::move(dims)}};
 }
 
 /// Parts of the workspace: buffers of equal size share a part when their lives do not overlap.
@@ -66,7 +68,9 @@ public:
   ArrayRef<SymExpr> sizes() const { return sizes_; }
 
 private:
-  static SymExpr roundUp(const SymExpr &bytes) { return SymExpr::ceildiv(bytes, abi::kAlignment) * SymExpr(abi::kAlignment); }
+  static SymExpr roundUp(const SymExpr &bytes) {
+    return SymExpr::ceildiv(bytes, abi::kAlignment) * SymExpr(abi::kAlignment);
+  }
   Emitter &e;
   Value end_;
   SmallVector<Value> offsets_;
@@ -77,7 +81,8 @@ private:
 
 class FunctionLowering {
 public:
-  explicit FunctionLowering(func::FuncOp function) : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
+  explicit FunctionLowering(func::FuncOp function)
+      : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
 
   LogicalResult run() {
     if (failed(collectSymbols()))
@@ -105,7 +110,8 @@ public:
 private:
   Type pointerType() { return LLVM::LLVMPointerType::get(builder_.getContext()); }
   Value field(Value base, int64_t offset) {
-    Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+    Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base,
+                                        ArrayRef<LLVM::GEPArg>{int32_t(offset)});
     return LLVM::LoadOp::create(builder_, function_.getLoc(), pointerType(), address);
   }
 
@@ -118,18 +124,22 @@ private:
         if (auto symbol = dim.asSymbol(); symbol && !llvm::is_contained(symbols_, *symbol))
           symbols_.push_back(*symbol);
     }
-    for (Type type : function_.getArgumentTypes())
-      for (const SymExpr &dim : *onnx::getDims(type))
+    for (Type type : function_.getArgumentTypes()) {
+      auto dims = onnx::getDims(type);
+      for (const SymExpr &dim : *dims)
         for (const std::string &symbol : dim.symbols())
           if (!llvm::is_contained(symbols_, symbol))
-            return function_.emitError("symbol '") << symbol << "' is no dimension of an input by itself and cannot be bound";
+            return function_.emitError("symbol '")
+                   << symbol << "' is no dimension of an input by itself and cannot be bound";
+    }
     return success();
   }
 
   llvm::StringMap<Value> loadSymbols(Value table) {
     llvm::StringMap<Value> values;
     for (auto [index, name] : llvm::enumerate(symbols_)) {
-      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI64Type(), table, ArrayRef<LLVM::GEPArg>{int32_t(index)});
+      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI64Type(), table,
+                                          ArrayRef<LLVM::GEPArg>{int32_t(index)});
       values[name] = LLVM::LoadOp::create(builder_, function_.getLoc(), builder_.getI64Type(), address);
     }
     return values;
@@ -143,7 +153,8 @@ private:
     for (const SymExpr &dim : *dims) {
       Value extent = e_->expression(dim);
       if (!extent)
-        return op->emitOpError("has the data-dependent extent '") << dim.str() << "', which generated code does not handle";
+        return op->emitOpError("has the data-dependent extent '")
+               << dim.str() << "', which generated code does not handle";
       buffer.shape.push_back(dim);
       buffer.extents.push_back(extent);
     }
@@ -157,8 +168,12 @@ private:
     return bytes;
   }
   Value partPointer(unsigned part) {
-    Value base = LLVM::LoadOp::create(builder_, function_.getLoc(), pointerType(), LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), call_, ArrayRef<LLVM::GEPArg>{int32_t(offsetof(abi::Call, workspace))}));
-    return LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base, ValueRange{workspace_->offset(part)});
+    Value base = LLVM::LoadOp::create(
+        builder_, function_.getLoc(), pointerType(),
+        LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), call_,
+                            ArrayRef<LLVM::GEPArg>{int32_t(offsetof(abi::Call, workspace))}));
+    return LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base,
+                               ValueRange{workspace_->offset(part)});
   }
 
   /// The value whose memory this value lies in.
@@ -176,7 +191,8 @@ private:
     auto ret = cast<func::ReturnOp>(body.getTerminator());
     Value operands = field(call_, offsetof(abi::Call, operands)), weights = field(call_, offsetof(abi::Call, weights));
     auto slot = [&](Value table, int64_t index) {
-      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), pointerType(), table, ArrayRef<LLVM::GEPArg>{int32_t(index)});
+      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), pointerType(), table,
+                                          ArrayRef<LLVM::GEPArg>{int32_t(index)});
       return LLVM::LoadOp::create(builder_, function_.getLoc(), pointerType(), address).getResult();
     };
     for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
@@ -190,7 +206,8 @@ private:
     for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
       resultPointers.push_back(slot(operands, body.getNumArguments() + index));
       Operation *definition = value.getDefiningOp();
-      if (definition && !definition->hasTrait<OpTrait::ConstantLike>() && !isa<onnx::InitializerValueOp>(definition) && root(value) == value)
+      if (definition && !definition->hasTrait<OpTrait::ConstantLike>() && !isa<onnx::InitializerValueOp>(definition) &&
+          root(value) == value)
         outputPointer.try_emplace(value, resultPointers.back());
     }
     llvm::DenseMap<Value, Operation *> lastUse;
@@ -208,12 +225,14 @@ private:
       target.pointer = pointer;
       if (source.pointer == pointer)
         continue;
-      e_->parallel(e_->product(source.extents), [&](Value position) { e_->store(target, position, e_->load(source, position)); });
+      e_->parallel(e_->product(source.extents),
+                   [&](Value position) { e_->store(target, position, e_->load(source, position)); });
     }
     return success();
   }
 
-  LogicalResult lowerOp(Operation &op, llvm::DenseMap<Value, Value> &outputPointer, llvm::DenseMap<Value, Operation *> &lastUse, llvm::function_ref<Value(int64_t)> weight) {
+  LogicalResult lowerOp(Operation &op, llvm::DenseMap<Value, Value> &outputPointer,
+                        llvm::DenseMap<Value, Operation *> &lastUse, llvm::function_ref<Value(int64_t)> weight) {
     e_->setLocation(op.getLoc());
     StringRef name = op.getName().stripDialect();
     if (auto constant = dyn_cast<onnx::ConstantValueOp>(op))
@@ -223,7 +242,8 @@ private:
       if (auto elements = dyn_cast<ElementsAttr>(initializer.getData()))
         return bind(op.getResult(0), constantPointer(elements), &op);
       if (!cast<RankedTensorType>(initializer.getType()).getElementType().isF32())
-        return op.emitOpError("refers to an initializer of type ") << initializer.getType() << "; weights in files are supported as f32";
+        return op.emitOpError("refers to an initializer of type ")
+               << initializer.getType() << "; weights in files are supported as f32";
       auto [entry, fresh] = weights_.try_emplace(initializer.getSymNameAttr(), weights_.size());
       return bind(op.getResult(0), weight(entry->second), &op);
     }
@@ -306,7 +326,8 @@ private:
       }
       int64_t count = dense.getNumElements();
       dense = dense.reshape(RankedTensorType::get({count}, element));
-      LLVM::GlobalOp::create(builder_, function_.getLoc(), LLVM::LLVMArrayType::get(element, count), true, LLVM::Linkage::Internal, entry->second, dense, abi::kAlignment);
+      LLVM::GlobalOp::create(builder_, function_.getLoc(), LLVM::LLVMArrayType::get(element, count), true,
+                             LLVM::Linkage::Internal, entry->second, dense, abi::kAlignment);
     }
     return LLVM::AddressOfOp::create(builder_, function_.getLoc(), pointerType(), entry->second);
   }
@@ -335,19 +356,25 @@ private:
     for (const std::string &symbol : symbols_)
       symbols.push_back(symbol);
     for (unsigned i = 0; i < function_.getNumArguments(); ++i)
-      inputs.push_back(tensorDescription(nameOf(function_.getArgAttrDict(i), "input" + std::to_string(i)), function_.getArgument(i).getType()));
+      inputs.push_back(tensorDescription(nameOf(function_.getArgAttrDict(i), "input" + std::to_string(i)),
+                                         function_.getArgument(i).getType()));
     for (unsigned i = 0; i < function_.getNumResults(); ++i)
-      outputs.push_back(tensorDescription(nameOf(function_.getResultAttrDict(i), "output" + std::to_string(i)), function_.getBody().front().getTerminator()->getOperand(i).getType()));
+      outputs.push_back(tensorDescription(nameOf(function_.getResultAttrDict(i), "output" + std::to_string(i)),
+                                          function_.getBody().front().getTerminator()->getOperand(i).getType()));
     for (auto &[name, index] : weights_)
       weights.push_back(name.getValue());
     RoleProgram program;
     program.fragments = {{"main", int64_t(inputs.size() + outputs.size()), int64_t(weights_.size())}};
     program.hash = ProgramHash(program);
-    llvm::json::Object tensor{{"symbols", std::move(symbols)}, {"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}, {"weights", std::move(weights)}};
+    llvm::json::Object tensor{{"symbols", std::move(symbols)},
+                              {"inputs", std::move(inputs)},
+                              {"outputs", std::move(outputs)},
+                              {"weights", std::move(weights)}};
     std::string text;
     llvm::raw_string_ostream(text) << llvm::json::Value(std::move(tensor));
     module_->setAttr(kTensor, builder_.getStringAttr(text));
-    module_->setAttr(kPrograms, builder_.getStringAttr(nlohmann::json{{"tensor", {{"tensor", ToJson(program)}}}}.dump()));
+    module_->setAttr(kPrograms,
+                     builder_.getStringAttr(nlohmann::json{{"tensor", {{"tensor", ToJson(program)}}}}.dump()));
     module_->setAttr(kModel, builder_.getStringAttr("{}"));
     module_->setAttr(kTransfers, builder_.getStringAttr("[]"));
     describeWeights();
@@ -364,7 +391,8 @@ private:
       SmallVector<int64_t> strides(type.getRank(), 1);
       for (int64_t d = type.getRank() - 1; d-- > 0;)
         strides[d] = strides[d + 1] * type.getDimSize(d + 1);
-      auto view = moe::ViewAttr::get(builder_.getContext(), range.getFile(), range.getStorage(), range.getOffset(), type.getShape(), strides);
+      auto view = moe::ViewAttr::get(builder_.getContext(), range.getFile(), range.getStorage(), range.getOffset(),
+                                     type.getShape(), strides);
       Location loc = initializer.getLoc();
       initializer.erase();
       moe::WeightOp::create(builder_, loc, name, TypeAttr::get(type), builder_.getArrayAttr({view}), ElementsAttr());

@@ -26,7 +26,8 @@ Value janus::lowering::dot(Emitter &e, const Buffer &x, Value xBegin, const Buff
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(loop.getBody());
     Value i = loop.getInductionVar();
-    Value sum = vector::FMAOp::create(b, loc, vectorAt(x, e.add(xBegin, i)), vectorAt(y, e.add(yBegin, i)), loop.getRegionIterArg(0));
+    Value sum = vector::FMAOp::create(b, loc, vectorAt(x, e.add(xBegin, i)), vectorAt(y, e.add(yBegin, i)),
+                                      loop.getRegionIterArg(0));
     scf::YieldOp::create(b, loc, sum);
   }
   // The tail goes to lanes 0, 1, ..., as further terms of their chains.
@@ -40,7 +41,8 @@ Value janus::lowering::dot(Emitter &e, const Buffer &x, Value xBegin, const Buff
     SmallVector<int64_t> low, high;
     for (int64_t lane = 0; lane < half; ++lane)
       low.push_back(lane), high.push_back(lane + half);
-    sums = arith::AddFOp::create(b, loc, vector::ShuffleOp::create(b, loc, sums, sums, low), vector::ShuffleOp::create(b, loc, sums, sums, high));
+    sums = arith::AddFOp::create(b, loc, vector::ShuffleOp::create(b, loc, sums, sums, low),
+                                 vector::ShuffleOp::create(b, loc, sums, sums, high));
   }
   return vector::ExtractOp::create(b, loc, sums, ArrayRef<int64_t>{0});
 }
@@ -48,7 +50,8 @@ Value janus::lowering::dot(Emitter &e, const Buffer &x, Value xBegin, const Buff
 namespace {
 
 /// One FMA chain over k for each output, over matrices given by strides.
-Value chain(Emitter &e, const Buffer &a, Value aBegin, Value aStep, const Buffer &b, Value bBegin, Value bStep, Value length) {
+Value chain(Emitter &e, const Buffer &a, Value aBegin, Value aStep, const Buffer &b, Value bBegin, Value bStep,
+            Value length) {
   return e.fold(e.i64(0), length, ValueRange{e.real(a.element, 0)}, [&](Value k, ValueRange state) {
     Value x = e.load(a, e.add(aBegin, e.mul(k, aStep))), y = e.load(b, e.add(bBegin, e.mul(k, bStep)));
     return Emitter::Values{math::FmaOp::create(e.b, e.loc(), x, y, state[0])};
@@ -66,7 +69,8 @@ LogicalResult lowerMatMul(OperatorContext &c) {
   auto matrix = [&](const Buffer &buffer, ValueRange leading) {
     Emitter::Values index, extents;
     int64_t own = std::max<int64_t>(0, buffer.rank() - 2);
-    for (auto [i, shape, extent] : llvm::zip(leading.take_back(own), ArrayRef(buffer.shape).take_front(own), ArrayRef(buffer.extents).take_front(own))) {
+    for (auto [i, shape, extent] : llvm::zip(leading.take_back(own), ArrayRef(buffer.shape).take_front(own),
+                                             ArrayRef(buffer.extents).take_front(own))) {
       index.push_back(shape.isConstant(1) ? c.e.i64(0) : i);
       extents.push_back(extent);
     }
@@ -105,33 +109,41 @@ LogicalResult lowerGemm(OperatorContext &c) {
 }
 
 /// Normalises `count` rows of `length` elements of x into y; `mean` subtracts the mean first (layer normalisation).
-void normalise(OperatorContext &c, const Buffer &x, const Buffer &y, const Buffer &scale, const Buffer *bias, bool mean, Value count, Value length) {
+void normalise(OperatorContext &c, const Buffer &x, const Buffer &y, const Buffer &scale, const Buffer *bias, bool mean,
+               Value count, Value length) {
   auto &b = c.e.b;
   double epsilon = c.real("epsilon", 1e-5);
-  c.e.parallel(count, [&](Value row) {
-    Location loc = c.e.loc();
-    Value begin = c.e.mul(row, length), zero = c.e.real(x.element, 0);
-    Value divisor = arith::SIToFPOp::create(b, loc, x.element, length);
-    auto at = [&](Value i) { return c.e.load(x, c.e.add(begin, i)); };
-    Value centre = zero;
-    if (mean) {
-      Value sum = c.e.fold(c.e.i64(0), length, ValueRange{zero}, [&](Value i, ValueRange s) { return Emitter::Values{arith::AddFOp::create(b, loc, s[0], at(i))}; })[0];
-      centre = arith::DivFOp::create(b, loc, sum, divisor);
-    }
-    Value squares = c.e.fold(c.e.i64(0), length, ValueRange{zero}, [&](Value i, ValueRange s) {
-      Value difference = arith::SubFOp::create(b, loc, at(i), centre);
-      return Emitter::Values{arith::AddFOp::create(b, loc, s[0], arith::MulFOp::create(b, loc, difference, difference))};
-    })[0];
-    Value variance = arith::AddFOp::create(b, loc, arith::DivFOp::create(b, loc, squares, divisor), c.e.real(x.element, epsilon));
-    Value deviation = math::SqrtOp::create(b, loc, variance);
-    c.e.serial(c.e.i64(0), length, [&](Value i) {
-      Value normal = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, at(i), centre), deviation);
-      Value result = arith::MulFOp::create(b, loc, normal, c.e.load(scale, i));
-      if (bias)
-        result = arith::AddFOp::create(b, loc, result, c.e.load(*bias, i));
-      c.e.store(y, c.e.add(begin, i), result);
-    });
-  }, 1);
+  c.e.parallel(
+      count,
+      [&](Value row) {
+        Location loc = c.e.loc();
+        Value begin = c.e.mul(row, length), zero = c.e.real(x.element, 0);
+        Value divisor = arith::SIToFPOp::create(b, loc, x.element, length);
+        auto at = [&](Value i) { return c.e.load(x, c.e.add(begin, i)); };
+        Value centre = zero;
+        if (mean) {
+          Value sum = c.e.fold(c.e.i64(0), length, ValueRange{zero}, [&](Value i, ValueRange s) {
+            return Emitter::Values{arith::AddFOp::create(b, loc, s[0], at(i))};
+          })[0];
+          centre = arith::DivFOp::create(b, loc, sum, divisor);
+        }
+        Value squares = c.e.fold(c.e.i64(0), length, ValueRange{zero}, [&](Value i, ValueRange s) {
+          Value difference = arith::SubFOp::create(b, loc, at(i), centre);
+          return Emitter::Values{
+              arith::AddFOp::create(b, loc, s[0], arith::MulFOp::create(b, loc, difference, difference))};
+        })[0];
+        Value variance = arith::AddFOp::create(b, loc, arith::DivFOp::create(b, loc, squares, divisor),
+                                               c.e.real(x.element, epsilon));
+        Value deviation = math::SqrtOp::create(b, loc, variance);
+        c.e.serial(c.e.i64(0), length, [&](Value i) {
+          Value normal = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, at(i), centre), deviation);
+          Value result = arith::MulFOp::create(b, loc, normal, c.e.load(scale, i));
+          if (bias)
+            result = arith::AddFOp::create(b, loc, result, c.e.load(*bias, i));
+          c.e.store(y, c.e.add(begin, i), result);
+        });
+      },
+      1);
 }
 
 LogicalResult lowerNorm(OperatorContext &c) {
@@ -142,7 +154,8 @@ LogicalResult lowerNorm(OperatorContext &c) {
     if (c.output(extra))
       return c.op->emitOpError("has output ") << extra << " in use; only the normalised tensor is generated";
   bool mean = c.op->getName().stripDialect() == "LayerNormalization";
-  normalise(c, x, *c.output(0), *c.input(1), c.input(2), mean, c.e.product(ArrayRef(x.extents).take_front(axis)), c.e.product(ArrayRef(x.extents).drop_front(axis)));
+  normalise(c, x, *c.output(0), *c.input(1), c.input(2), mean, c.e.product(ArrayRef(x.extents).take_front(axis)),
+            c.e.product(ArrayRef(x.extents).drop_front(axis)));
   return success();
 }
 
@@ -157,7 +170,8 @@ LogicalResult lowerSkipNorm(OperatorContext &c) {
       s = arith::AddFOp::create(c.e.b, c.e.loc(), s, c.e.loadBroadcast(*c.input(3), index));
     return s;
   });
-  normalise(c, sum, *c.output(0), *c.input(2), nullptr, false, c.e.product(ArrayRef(x.extents).drop_back()), x.extents.back());
+  normalise(c, sum, *c.output(0), *c.input(2), nullptr, false, c.e.product(ArrayRef(x.extents).drop_back()),
+            x.extents.back());
   return success();
 }
 

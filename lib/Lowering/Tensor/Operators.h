@@ -47,7 +47,8 @@ bool isAlias(llvm::StringRef name);
 mlir::Value sigmoid(Emitter &e, mlir::Value x);
 /// Numbers of two f32 vectors in memory multiplied and added: 16 virtual lanes, lane j takes elements j, j + 16, ... as
 /// one chain of fused multiply-adds; lanes are combined by halving (8, 4, 2, 1).
-mlir::Value dot(Emitter &e, const Buffer &x, mlir::Value xBegin, const Buffer &y, mlir::Value yBegin, mlir::Value length);
+mlir::Value dot(Emitter &e, const Buffer &x, mlir::Value xBegin, const Buffer &y, mlir::Value yBegin,
+                mlir::Value length);
 
 } // namespace janus::lowering
 

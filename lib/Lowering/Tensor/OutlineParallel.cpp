@@ -14,7 +14,8 @@ namespace janus {
 
 namespace {
 
-/// What a task reads of its surroundings: constants are made again, everything else travels in an array of 8-byte words.
+/// What a task reads of its surroundings: constants are made again, everything else travels in an array of 8-byte
+/// words.
 struct OutlineParallel : impl::OutlineParallelPassBase<OutlineParallel> {
   void runOnOperation() override {
     SmallVector<LLVM::LLVMFuncOp> functions(getOperation().getOps<LLVM::LLVMFuncOp>());
@@ -50,7 +51,9 @@ struct OutlineParallel : impl::OutlineParallelPassBase<OutlineParallel> {
     Location loc = loop.getLoc();
     Type pointer = LLVM::LLVMPointerType::get(b.getContext()), i64 = b.getI64Type(), i32 = b.getI32Type();
     Type nothing = LLVM::LLVMVoidType::get(b.getContext());
-    auto task = LLVM::LLVMFuncOp::create(b, loc, (function.getName() + ".task" + Twine(index)).str(), LLVM::LLVMFunctionType::get(nothing, {pointer, i64, i64, i32}), LLVM::Linkage::Internal);
+    auto task = LLVM::LLVMFuncOp::create(b, loc, (function.getName() + ".task" + Twine(index)).str(),
+                                         LLVM::LLVMFunctionType::get(nothing, {pointer, i64, i64, i32}),
+                                         LLVM::Linkage::Internal);
     Block *entry = task.addEntryBlock(b);
     b.setInsertionPointToStart(entry);
     IRMapping mapping;
@@ -78,15 +81,19 @@ struct OutlineParallel : impl::OutlineParallelPassBase<OutlineParallel> {
     for (auto [position, value] : llvm::enumerate(captured))
       LLVM::StoreOp::create(b, loc, value, word(words, position));
     auto field = [&](Value base, int64_t offset) {
-      Value address = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
+      Value address =
+          LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{int32_t(offset)});
       return LLVM::LoadOp::create(b, loc, pointer, address).getResult();
     };
     Value call = function.getArgument(0), host = field(call, offsetof(abi::Call, host));
     Value count = arith::MaxSIOp::create(b, loc, loop.getUpperBound(), arith::ConstantIntOp::create(b, loc, i64, 0));
-    Value grain = arith::ConstantIntOp::create(b, loc, i64, cast<IntegerAttr>(loop->getAttr("janus.parallel")).getInt());
+    Value grain =
+        arith::ConstantIntOp::create(b, loc, i64, cast<IntegerAttr>(loop->getAttr("janus.parallel")).getInt());
     Value code = LLVM::AddressOfOp::create(b, loc, pointer, task.getName());
     auto type = LLVM::LLVMFunctionType::get(nothing, {pointer, pointer, pointer, i64, i64});
-    LLVM::CallOp::create(b, loc, type, ValueRange{field(host, offsetof(abi::Host, parallel)), field(call, offsetof(abi::Call, context)), code, words, count, grain});
+    LLVM::CallOp::create(b, loc, type,
+                         ValueRange{field(host, offsetof(abi::Host, parallel)),
+                                    field(call, offsetof(abi::Call, context)), code, words, count, grain});
     loop.erase();
     return success();
   }

@@ -1,5 +1,5 @@
-#include "lib/Lowering/Tensor/Operators.h"
 #include "dialects/onnx/IR/OnnxOps.h"
+#include "lib/Lowering/Tensor/Operators.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -50,11 +50,14 @@ Value identity(OperatorContext &c, StringRef name, Type type) {
   auto real = dyn_cast<FloatType>(type);
   bool extreme = name == "ReduceMax" || name == "ReduceMin", smallest = name == "ReduceMax";
   if (real && extreme)
-    return arith::ConstantOp::create(b, c.e.loc(), b.getFloatAttr(type, APFloat::getInf(real.getFloatSemantics(), smallest)));
+    return arith::ConstantOp::create(b, c.e.loc(),
+                                     b.getFloatAttr(type, APFloat::getInf(real.getFloatSemantics(), smallest)));
   if (real)
     return c.e.real(type, name == "ReduceProd" ? 1 : 0);
   unsigned width = type.getIntOrFloatBitWidth();
-  APInt value = !extreme ? APInt(width, name == "ReduceProd" ? 1 : 0) : smallest ? APInt::getSignedMinValue(width) : APInt::getSignedMaxValue(width);
+  APInt value = !extreme   ? APInt(width, name == "ReduceProd" ? 1 : 0)
+                : smallest ? APInt::getSignedMinValue(width)
+                           : APInt::getSignedMaxValue(width);
   return arith::ConstantOp::create(b, c.e.loc(), b.getIntegerAttr(type, value));
 }
 
@@ -71,15 +74,16 @@ LogicalResult lowerReduce(OperatorContext &c) {
       inner.push_back(extent);
   Value count = c.e.product(inner);
   c.e.fill(y, [&](ValueRange index) {
-    Emitter::Values folded = c.e.fold(c.e.i64(0), count, ValueRange{identity(c, name, x.element)}, [&](Value i, ValueRange state) {
-      Emitter::Values position = c.e.delinear(i, inner), source;
-      size_t nextInner = 0, nextOuter = 0;
-      for (bool drop : *reduced) {
-        source.push_back(drop ? position[nextInner++] : index[nextOuter]);
-        nextOuter += !drop || keep;
-      }
-      return Emitter::Values{combine(c, name, state[0], c.e.load(x, c.e.linear(source, x.extents)))};
-    });
+    Emitter::Values folded =
+        c.e.fold(c.e.i64(0), count, ValueRange{identity(c, name, x.element)}, [&](Value i, ValueRange state) {
+          Emitter::Values position = c.e.delinear(i, inner), source;
+          size_t nextInner = 0, nextOuter = 0;
+          for (bool drop : *reduced) {
+            source.push_back(drop ? position[nextInner++] : index[nextOuter]);
+            nextOuter += !drop || keep;
+          }
+          return Emitter::Values{combine(c, name, state[0], c.e.load(x, c.e.linear(source, x.extents)))};
+        });
     if (name != "ReduceMean")
       return folded[0];
     Value divisor = arith::SIToFPOp::create(c.e.b, c.e.loc(), x.element, count);
@@ -89,8 +93,10 @@ LogicalResult lowerReduce(OperatorContext &c) {
 }
 
 /// Lines along an axis: calls body(first, stride, length) for each in parallel.
-void forEachLine(OperatorContext &c, const Buffer &x, int64_t axis, llvm::function_ref<void(Value, Value, Value)> body) {
-  Value outer = c.e.product(ArrayRef(x.extents).take_front(axis)), stride = c.e.product(ArrayRef(x.extents).drop_front(axis + 1));
+void forEachLine(OperatorContext &c, const Buffer &x, int64_t axis,
+                 llvm::function_ref<void(Value, Value, Value)> body) {
+  Value outer = c.e.product(ArrayRef(x.extents).take_front(axis)),
+        stride = c.e.product(ArrayRef(x.extents).drop_front(axis + 1));
   Value length = x.extents[axis];
   c.e.parallel(c.e.mul(outer, stride), [&](Value line) {
     Value before = arith::DivUIOp::create(c.e.b, c.e.loc(), line, stride);
@@ -110,15 +116,17 @@ LogicalResult lowerSoftmax(OperatorContext &c) {
   forEachLine(c, x, axisOf(c, -1), [&](Value first, Value stride, Value length) {
     Location loc = c.e.loc();
     auto at = [&](Value i) { return c.e.add(first, c.e.mul(i, stride)); };
-    Value largest = c.e.fold(c.e.i64(0), length, ValueRange{identity(c, "ReduceMax", x.element)}, [&](Value i, ValueRange state) {
-      return Emitter::Values{arith::MaximumFOp::create(b, loc, state[0], c.e.load(x, at(i)))};
-    })[0];
+    Value largest =
+        c.e.fold(c.e.i64(0), length, ValueRange{identity(c, "ReduceMax", x.element)}, [&](Value i, ValueRange state) {
+          return Emitter::Values{arith::MaximumFOp::create(b, loc, state[0], c.e.load(x, at(i)))};
+        })[0];
     Value sum = c.e.fold(c.e.i64(0), length, ValueRange{c.e.real(x.element, 0)}, [&](Value i, ValueRange state) {
       Value e = math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, c.e.load(x, at(i)), largest));
       c.e.store(y, at(i), e);
       return Emitter::Values{arith::AddFOp::create(b, loc, state[0], e)};
     })[0];
-    c.e.serial(c.e.i64(0), length, [&](Value i) { c.e.store(y, at(i), arith::DivFOp::create(b, loc, c.e.load(y, at(i)), sum)); });
+    c.e.serial(c.e.i64(0), length,
+               [&](Value i) { c.e.store(y, at(i), arith::DivFOp::create(b, loc, c.e.load(y, at(i)), sum)); });
   });
   return success();
 }
@@ -141,14 +149,19 @@ LogicalResult lowerTopK(OperatorContext &c) {
       Value none = c.e.i64(-1);
       Value worst = identity(c, largest ? "ReduceMax" : "ReduceMin", x.element);
       Emitter::Values best = c.e.fold(c.e.i64(0), length, ValueRange{worst, none}, [&](Value i, ValueRange state) {
-        Value taken = c.e.fold(c.e.i64(0), round, ValueRange{arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0)}, [&](Value r, ValueRange any) {
-          Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.e.load(indices, slot(r)), i);
-          return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
-        })[0];
+        Value taken = c.e.fold(c.e.i64(0), round, ValueRange{arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0)},
+                               [&](Value r, ValueRange any) {
+                                 Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
+                                                                    c.e.load(indices, slot(r)), i);
+                                 return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
+                               })[0];
         Value candidate = c.e.load(x, c.e.add(first, c.e.mul(i, stride)));
-        Value better = isa<FloatType>(x.element)
-                           ? Value(arith::CmpFOp::create(b, loc, largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT, candidate, state[0]))
-                           : Value(arith::CmpIOp::create(b, loc, largest ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt, candidate, state[0]));
+        Value better =
+            isa<FloatType>(x.element)
+                ? Value(arith::CmpFOp::create(b, loc, largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT,
+                                              candidate, state[0]))
+                : Value(arith::CmpIOp::create(b, loc, largest ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt,
+                                              candidate, state[0]));
         Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, state[1], none);
         Value free = arith::XOrIOp::create(b, loc, taken, arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
         Value take = arith::AndIOp::create(b, loc, free, arith::OrIOp::create(b, loc, better, first));

@@ -50,7 +50,8 @@ struct Case {
                             XStride(),
                             packed.data(),
                             shape.bias ? bias.data() : nullptr,
-                            shape.residual ? (shape.in_place ? y.data() : residual.data()) + first * YStride() : nullptr,
+                            shape.residual ? (shape.in_place ? y.data() : residual.data()) + first * YStride()
+                                           : nullptr,
                             YStride(),
                             y.data() + first * YStride(),
                             YStride()};

@@ -61,9 +61,10 @@ TEST_F(ExternalDataTest, Ranges) {
   struct Case {
     const char *offset, *length, *error;
   };
-  for (const Case &c : {Case{"0", "100", ""}, Case{"60", "40", "expects 100 bytes"}, Case{"1", "100", "exceeds file size 100"},
-                        Case{"18446744073709551615", "100", "exceeds file size"}, Case{"x", "100", "decimal number as offset"},
-                        Case{"18446744073709551616", "100", "decimal number as offset"}}) {
+  for (const Case &c :
+       {Case{"0", "100", ""}, Case{"60", "40", "expects 100 bytes"}, Case{"1", "100", "exceeds file size 100"},
+        Case{"18446744073709551615", "100", "exceeds file size"}, Case{"x", "100", "decimal number as offset"},
+        Case{"18446744073709551616", "100", "decimal number as offset"}}) {
     auto model = test::emptyModel();
     test::setExternal(*test::addInitializer(model, "w", ::onnx::TensorProto::UINT8, {100}), "data", c.offset, c.length);
     test::addNode(model, "Abs", {"x"}, {"y"});

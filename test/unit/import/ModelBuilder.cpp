@@ -24,7 +24,8 @@ namespace janus::onnx::test {
   return model;
 }
 
-::onnx::NodeProto *addNode(::onnx::ModelProto &model, const std::string &type, const std::vector<std::string> &inputs, const std::vector<std::string> &outputs) {
+::onnx::NodeProto *addNode(::onnx::ModelProto &model, const std::string &type, const std::vector<std::string> &inputs,
+                           const std::vector<std::string> &outputs) {
   auto *node = model.mutable_graph()->add_node();
   node->set_op_type(type);
   for (const auto &input : inputs)
@@ -34,7 +35,8 @@ namespace janus::onnx::test {
   return node;
 }
 
-::onnx::TensorProto *addInitializer(::onnx::ModelProto &model, const std::string &name, int type, const std::vector<int64_t> &dims) {
+::onnx::TensorProto *addInitializer(::onnx::ModelProto &model, const std::string &name, int type,
+                                    const std::vector<int64_t> &dims) {
   auto *tensor = model.mutable_graph()->add_initializer();
   tensor->set_name(name);
   tensor->set_data_type(type);
@@ -43,9 +45,11 @@ namespace janus::onnx::test {
   return tensor;
 }
 
-void setExternal(::onnx::TensorProto &tensor, const std::string &location, const std::string &offset, const std::string &length) {
+void setExternal(::onnx::TensorProto &tensor, const std::string &location, const std::string &offset,
+                 const std::string &length) {
   tensor.set_data_location(::onnx::TensorProto::EXTERNAL);
-  for (const auto &[key, value] : {std::pair<std::string, std::string>("location", location), {"offset", offset}, {"length", length}}) {
+  for (const auto &[key, value] :
+       {std::pair<std::string, std::string>("location", location), {"offset", offset}, {"length", length}}) {
     auto *entry = tensor.add_external_data();
     entry->set_key(key);
     entry->set_value(value);

@@ -8,10 +8,13 @@ namespace janus::onnx::test {
 
 /// A model of IR 10 and opset 22 with a graph: input x [S,4] and output y, both float.
 ::onnx::ModelProto emptyModel();
-::onnx::NodeProto *addNode(::onnx::ModelProto &model, const std::string &type, const std::vector<std::string> &inputs, const std::vector<std::string> &outputs);
-::onnx::TensorProto *addInitializer(::onnx::ModelProto &model, const std::string &name, int type, const std::vector<int64_t> &dims);
+::onnx::NodeProto *addNode(::onnx::ModelProto &model, const std::string &type, const std::vector<std::string> &inputs,
+                           const std::vector<std::string> &outputs);
+::onnx::TensorProto *addInitializer(::onnx::ModelProto &model, const std::string &name, int type,
+                                    const std::vector<int64_t> &dims);
 /// External data of an initializer.
-void setExternal(::onnx::TensorProto &tensor, const std::string &location, const std::string &offset, const std::string &length);
+void setExternal(::onnx::TensorProto &tensor, const std::string &location, const std::string &offset,
+                 const std::string &length);
 
 /// A folder of its own, removed at the end.
 class TemporaryFolder {

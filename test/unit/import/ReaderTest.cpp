@@ -121,7 +121,8 @@ TEST(Reader, TypedFieldsOfEveryWidth) {
 }
 
 TEST(Reader, ShapesThatWouldOverflowAreRefused) {
-  for (std::vector<int64_t> dims : {std::vector<int64_t>{int64_t{1} << 62, 4}, {-1}, {int64_t{1} << 30, int64_t{1} << 30}, {0, int64_t{1} << 62}}) {
+  for (std::vector<int64_t> dims :
+       {std::vector<int64_t>{int64_t{1} << 62, 4}, {-1}, {int64_t{1} << 30, int64_t{1} << 30}, {0, int64_t{1} << 62}}) {
     auto model = emptyModel();
     addInitializer(model, "w", P::FLOAT, dims);
     addNode(model, "Abs", {"x"}, {"y"});
@@ -207,8 +208,9 @@ TEST(Diagnostics, OneEntryACauseAtMostTenNames) {
   }
   diagnostics.error(Code::File, "other");
   ASSERT_EQ(diagnostics.all().size(), 2u);
-  EXPECT_EQ(diagnostics.all()[0].str(), "error[JNS-ONNX-001]: nodes 'n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9' and 4 more "
-                                        "(com.microsoft.Thing, opset 1): what");
+  EXPECT_EQ(diagnostics.all()[0].str(),
+            "error[JNS-ONNX-001]: nodes 'n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8', 'n9' and 4 more "
+            "(com.microsoft.Thing, opset 1): what");
   EXPECT_EQ(diagnostics.all()[1].str(), "error[JNS-ONNX-004]: other");
 }
 } // namespace

@@ -30,7 +30,8 @@ TEST(SymExpr, Malformed) {
 
 TEST(SymExpr, DimensionNamesOfModels) {
   EXPECT_EQ(SymExpr::fromDimParam("16").constant(), 16);
-  EXPECT_EQ(SymExpr::fromDimParam("past_sequence_length + sequence_length").str(), "past_sequence_length+sequence_length");
+  EXPECT_EQ(SymExpr::fromDimParam("past_sequence_length + sequence_length").str(),
+            "past_sequence_length+sequence_length");
   EXPECT_EQ(SymExpr::fromDimParam("batch size").str(), "batch_size");
   EXPECT_EQ(SymExpr::fromDimParam("2nd").str(), "_2nd");
 }
@@ -63,23 +64,46 @@ TEST(SymExpr, RandomExpressionsAgreeWithIntegers) {
   std::map<std::string, int64_t> values{{"a", 3}, {"b", 11}, {"c", 1}};
   auto floorOf = [](int64_t x, int64_t y) { return x / y - (x % y != 0 && (x < 0) != (y < 0)); };
   for (int round = 0; round < 500; ++round) {
-    std::vector<std::pair<SymExpr, int64_t>> pool{{SymExpr::symbol("a"), 3}, {SymExpr::symbol("b"), 11}, {SymExpr::symbol("c"), 1}, {SymExpr(2), 2}, {SymExpr(5), 5}};
+    std::vector<std::pair<SymExpr, int64_t>> pool{{SymExpr::symbol("a"), 3},
+                                                  {SymExpr::symbol("b"), 11},
+                                                  {SymExpr::symbol("c"), 1},
+                                                  {SymExpr(2), 2},
+                                                  {SymExpr(5), 5}};
     for (int step = 0; step < 6; ++step) {
       auto [x, i] = pool[random() % pool.size()];
       auto [y, j] = pool[random() % pool.size()];
       switch (random() % 7) {
-      case 0: pool.push_back({x + y, i + j}); break;
-      case 1: pool.push_back({x * y, i * j}); break;
-      case 2: pool.push_back({x - y, i - j}); break;
-      case 3: if (i >= 0 && j >= 0) pool.push_back({SymExpr::max(x, y), std::max(i, j)}); break;
-      case 4: if (i >= 0 && j >= 0) pool.push_back({SymExpr::min(x, y), std::min(i, j)}); break;
-      case 5: if (j > 0) pool.push_back({SymExpr::floordiv(x, y), floorOf(i, j)}); break;
-      default: if (j > 0) pool.push_back({SymExpr::mod(x, y), i - floorOf(i, j) * j}); break;
+      case 0:
+        pool.push_back({x + y, i + j});
+        break;
+      case 1:
+        pool.push_back({x * y, i * j});
+        break;
+      case 2:
+        pool.push_back({x - y, i - j});
+        break;
+      case 3:
+        if (i >= 0 && j >= 0)
+          pool.push_back({SymExpr::max(x, y), std::max(i, j)});
+        break;
+      case 4:
+        if (i >= 0 && j >= 0)
+          pool.push_back({SymExpr::min(x, y), std::min(i, j)});
+        break;
+      case 5:
+        if (j > 0)
+          pool.push_back({SymExpr::floordiv(x, y), floorOf(i, j)});
+        break;
+      default:
+        if (j > 0)
+          pool.push_back({SymExpr::mod(x, y), i - floorOf(i, j) * j});
+        break;
       }
       auto [expr, number] = pool.back();
       ASSERT_EQ(expr.evaluate(values), number) << expr.str();
       ASSERT_EQ(parse(expr.str()), expr) << expr.str();
-      ASSERT_EQ(expr.substitute({{"a", SymExpr(3)}, {"b", SymExpr(11)}, {"c", SymExpr(1)}}).constant(), number) << expr.str();
+      ASSERT_EQ(expr.substitute({{"a", SymExpr(3)}, {"b", SymExpr(11)}, {"c", SymExpr(1)}}).constant(), number)
+          << expr.str();
     }
   }
 }

@@ -1,0 +1,25 @@
+//===- Drive.h - many requests through one runtime --------------*- C++ -*-===//
+#ifndef JANUS_TOOLS_JANUS_RUN_DRIVE_H
+#define JANUS_TOOLS_JANUS_RUN_DRIVE_H
+
+#include "janus/Runtime/Runtime.h"
+
+#include <functional>
+
+namespace janus::run {
+
+struct Handlers {
+  std::function<void(size_t index, TokenEvent &event)> token;
+  /// Also for a request that was refused; result.status then says why.
+  std::function<void(size_t index, RequestResult &result)> end;
+  std::function<void()> step; // after each step
+};
+
+/// Runs `count` requests, made when their turn comes, at most `at_once` of them
+/// in the runtime. An error is one of the runtime, not of a request.
+absl::Status Drive(Runtime &runtime, size_t count, const std::function<GenerateRequest(size_t)> &make, size_t at_once,
+                   const Handlers &handlers);
+
+} // namespace janus::run
+
+#endif // JANUS_TOOLS_JANUS_RUN_DRIVE_H

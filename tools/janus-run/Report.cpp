@@ -1,0 +1,118 @@
+#include "tools/janus-run/Report.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "nlohmann/json.hpp"
+
+#include <cstdio>
+
+namespace janus::run {
+namespace {
+
+std::string Size(double bytes) {
+  const char *units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  for (; bytes >= 1024 && unit < 4; ++unit)
+    bytes /= 1024;
+  return absl::StrFormat(unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+}
+
+void Put(const std::string &text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
+double Rate(double count, double seconds) { return seconds > 0 ? count / seconds : 0; }
+
+nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
+  using Json = nlohmann::ordered_json;
+  const RunReport report = runtime.report();
+  Json instances = Json::array(), layers = Json::array(), traffic = Json::object();
+  for (const InstanceReport &i : runtime.instances())
+    instances.push_back({{"name", i.name},
+                         {"bytes", {{"weights", i.weights}, {"slots", i.slots}, {"kv", i.kv}, {"buffers", i.buffers}}},
+                         {"planned_bytes",
+                          {{"weights", i.planned_weights},
+                           {"slots", i.planned_slots},
+                           {"kv", i.planned_kv},
+                           {"buffers", i.planned_buffers}}}});
+  for (const LayerReport &l : report.layers)
+    layers.push_back({{"experts", l.experts},
+                      {"steps", l.steps},
+                      {"a_max", {{"mean", l.mean_a_max}, {"worst", l.worst_a_max}, {"limit_mean", l.mean_limit}}},
+                      {"distinct_mean", l.mean_distinct},
+                      {"ms",
+                       {{"attention", l.attention_ms},
+                        {"transfer", l.transfer_ms},
+                        {"schedule", l.schedule_ms},
+                        {"expert", l.expert_ms},
+                        {"wait", l.wait_ms}}}});
+  for (const auto &[phase, links] : report.traffic)
+    for (const auto &[link, count] : links)
+      traffic[phase][link] = {{"messages", count.messages}, {"bytes", count.bytes}};
+  return {{"prompt_tokens", timing.prompt_tokens},
+          {"new_tokens", timing.new_tokens},
+          {"first_token_s", timing.first_token_s()},
+          {"tokens_per_s", Rate(timing.new_tokens - 1, timing.after_first_s())},
+          {"steps", report.steps},
+          {"rows", report.rows},
+          {"step_ms", report.step_ms},
+          {"schemes", report.schemes},
+          {"instances", instances},
+          {"layers", layers},
+          {"traffic", traffic},
+          {"placement", Json::parse(report.placement, nullptr, false)}};
+}
+
+} // namespace
+
+void PrintInstances(const std::vector<InstanceReport> &instances) {
+  std::string text =
+      absl::StrFormat("%-14s %12s %12s %12s %12s\n", "instance", "weights", "expert slots", "KV cache", "buffers");
+  for (const InstanceReport &i : instances)
+    absl::StrAppendFormat(&text, "%-14s %12s %12s %12s %12s\n", i.name, Size(i.weights), Size(i.slots), Size(i.kv),
+                          Size(i.buffers));
+  Put(text + "\n");
+}
+
+void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timing &timing) {
+  if (arguments.stats == Arguments::Stats::kJson)
+    return Put(ToJson(runtime, timing).dump() + "\n");
+  if (arguments.quiet && arguments.stats == Arguments::Stats::kNone)
+    return;
+  const RunReport report = runtime.report();
+  std::string text = "\n";
+  if (timing.new_tokens)
+    absl::StrAppendFormat(&text,
+                          "%d prompt and %d new tokens in %d steps: first token after %.3f s, then %.1f tokens/s\n",
+                          timing.prompt_tokens, timing.new_tokens, report.steps, timing.first_token_s(),
+                          Rate(timing.new_tokens - 1, timing.after_first_s()));
+  else
+    absl::StrAppendFormat(&text, "%d tokens in %d steps: %.1f tokens/s\n", report.rows, report.steps,
+                          Rate(report.rows, report.step_ms / 1000));
+  absl::StrAppend(&text,
+                  "a_max, the experts on the busiest instance (mean; worst; limit = distinct / instances), by layer:");
+  for (size_t l = 0; l < report.layers.size(); ++l)
+    absl::StrAppendFormat(&text, "\n  layer %-3d %6.2f %5d %8.2f", l, report.layers[l].mean_a_max,
+                          report.layers[l].worst_a_max, report.layers[l].mean_limit);
+  absl::StrAppend(&text, "\nmessages and bytes by phase:\n");
+  for (const auto &[phase, links] : report.traffic)
+    for (const auto &[link, count] : links)
+      absl::StrAppendFormat(&text, "  %-18s %-14s %10d  %12s\n", phase, link, count.messages, Size(count.bytes));
+  if (arguments.stats == Arguments::Stats::kText) {
+    absl::StrAppend(&text, "time by layer, ms over all instances (attention, transfer, schedule, experts, wait):\n");
+    for (size_t l = 0; l < report.layers.size(); ++l) {
+      const LayerReport &layer = report.layers[l];
+      absl::StrAppendFormat(&text, "  layer %-3d %10.2f %10.2f %10.2f %10.2f %10.2f\n", l, layer.attention_ms,
+                            layer.transfer_ms, layer.schedule_ms, layer.expert_ms, layer.wait_ms);
+    }
+    absl::StrAppend(&text, "steps by scheme:");
+    for (const auto &[scheme, steps] : report.schemes)
+      absl::StrAppend(&text, " ", scheme, " ", steps);
+    absl::StrAppend(&text, "\nmemory, measured against the plan, bytes:\n");
+    for (const InstanceReport &i : runtime.instances())
+      absl::StrAppendFormat(&text, "  %-14s weights %d/%d slots %d/%d kv %d/%d buffers %d/%d\n", i.name, i.weights,
+                            i.planned_weights, i.slots, i.planned_slots, i.kv, i.planned_kv, i.buffers,
+                            i.planned_buffers);
+  }
+  Put(text);
+}
+
+} // namespace janus::run
