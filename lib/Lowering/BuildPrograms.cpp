@@ -211,10 +211,10 @@ struct BuildPrograms : impl::BuildProgramsPassBase<BuildPrograms> {
 
     json programs, transfers = json::array();
     json model = {{"kv_caches", json::array()}, {"moe_layers", json::array()}, {"page_tokens", 32}};
+    if (auto facts = module->getAttrOfType<DictionaryAttr>(moe::kModelAttr))
+      for (NamedAttribute fact : facts)
+        model[fact.getName().str()] = toJson(fact.getValue());
     for (func::FuncOp step : steps) {
-      if (auto facts = step->getAttrOfType<DictionaryAttr>("moe.model"))
-        for (NamedAttribute fact : facts)
-          model[fact.getName().str()] = toJson(fact.getValue());
       ProgramBuilder program(step, weights);
       if (failed(program.build()))
         return signalPassFailure();
