@@ -178,6 +178,10 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
 
   const int64_t page_bytes = KvPageBytes(desc_), full = KvPages(desc_, options_.max_context) * options_.max_batch;
   const int64_t budget = options_.kv_memory ? options_.kv_memory : AvailableMemory() / 2;
+  if (options_.kv_memory > AvailableMemory())
+    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: found ", options_.kv_memory,
+                                                     " bytes, expected at most the ", AvailableMemory(),
+                                                     " that this system has left"));
   int64_t pages = page_bytes > 0 ? budget / page_bytes / options_.attention : 1;
   pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
   if (pages < 1)

@@ -3,8 +3,6 @@
 #include "runtime/executor/State.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 #include <new>
 
 namespace janus {
@@ -15,11 +13,12 @@ int64_t Buffer::Rounded(int64_t bytes) {
   return (std::max<int64_t>(bytes, 1) + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
 }
 
-Buffer::Buffer(int64_t bytes) : data(static_cast<char *>(std::aligned_alloc(abi::kAlignment, Rounded(bytes)))) {
-  if (!data)
+Buffer::Buffer(int64_t bytes, Touch touch) : size(Rounded(bytes)) {
+  const int populate = touch == Touch::kNow ? MAP_POPULATE : MAP_NORESERVE;
+  void *pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
+  if (pages == MAP_FAILED)
     throw std::bad_alloc(); // Instance::Create turns it into ResourceExhausted
-  size = Rounded(bytes);
-  std::memset(data.get(), 0, size);
+  data = {pages, Unmap{static_cast<size_t>(size)}};
 }
 
 int64_t KvPageBytes(const ModelDesc &model) {
@@ -154,7 +153,7 @@ void Instance::State::Allocate() {
 void Instance::State::AllocateKv(const MemorySizes &sizes) {
   const ModelDesc &model = *config.model;
   const InstanceLimits &limits = config.limits;
-  pool_pages = Buffer(sizes.pages);
+  pool_pages = Buffer(sizes.pages, Buffer::Touch::kOnUse); // most runs never fill it
   memory.kv = pool_pages.bytes() + Fill(page_entries, sizes.page_entries);
   pages_per_sequence = KvPages(model, model.context);
   for (int64_t slot = 0; slot < limits.sequences; ++slot)

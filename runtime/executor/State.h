@@ -24,24 +24,27 @@
 #include <atomic>
 #include <optional>
 #include <set>
+#include <sys/mman.h>
 
 namespace janus {
 
-/// Zeroed bytes, aligned to abi::kAlignment.
+/// Zeroed bytes of their own pages.
 class Buffer {
 public:
+  enum class Touch { kNow, kOnUse }; // when the system provides the pages
   Buffer() = default;
-  explicit Buffer(int64_t bytes);
-  template <typename T = char> T *as() const { return reinterpret_cast<T *>(data.get()); }
+  explicit Buffer(int64_t bytes, Touch touch = Touch::kNow);
+  template <typename T = char> T *as() const { return static_cast<T *>(data.get()); }
   int64_t bytes() const { return size; }
   /// Bytes that a buffer of `bytes` takes.
   static int64_t Rounded(int64_t bytes);
 
 private:
-  struct Free {
-    void operator()(char *p) const { std::free(p); }
+  struct Unmap {
+    void operator()(void *p) const { munmap(p, bytes); }
+    size_t bytes;
   };
-  std::unique_ptr<char, Free> data;
+  std::unique_ptr<void, Unmap> data;
   int64_t size = 0;
 };
 

@@ -65,7 +65,7 @@ nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
 
 void PrintInstances(const std::vector<InstanceReport> &instances) {
   std::string text =
-      absl::StrFormat("%-14s %12s %12s %12s %12s\n", "instance", "weights", "expert slots", "KV cache", "buffers");
+      absl::StrFormat("%-14s %12s %12s %12s %12s\n", "instance", "mapped", "expert slots", "KV cache", "buffers");
   for (const InstanceReport &i : instances)
     absl::StrAppendFormat(&text, "%-14s %12s %12s %12s %12s\n", i.name, Size(i.weights), Size(i.slots), Size(i.kv),
                           Size(i.buffers));
