@@ -236,6 +236,19 @@ absl::StatusOr<int64_t> Artifact::Experts(const std::string &name) {
   return static_cast<int64_t>((*entry)->experts.size());
 }
 
+absl::StatusOr<int64_t> Artifact::Bytes(const std::string &name, int64_t expert) {
+  absl::StatusOr<const WeightEntry *> entry = Find(name);
+  if (!entry.ok())
+    return entry.status();
+  const auto &experts = (*entry)->experts;
+  if (experts.empty())
+    return (*entry)->whole.bytes;
+  if (expert < 0 || expert >= static_cast<int64_t>(experts.size()))
+    return absl::InvalidArgumentError(
+        absl::StrCat(directory_, ": weight '", name, "' has ", experts.size(), " experts, asked for expert ", expert));
+  return experts[expert].bytes;
+}
+
 absl::StatusOr<WeightView> Artifact::Tensor(const std::string &name) {
   absl::StatusOr<const WeightEntry *> entry = Find(name);
   if (!entry.ok())

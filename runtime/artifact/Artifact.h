@@ -80,6 +80,7 @@ public:
 
   // WeightSource: maps files and verifies checksums on first use of a range.
   absl::StatusOr<int64_t> Experts(const std::string &name) override;
+  absl::StatusOr<int64_t> Bytes(const std::string &name, int64_t expert) override;
   absl::StatusOr<WeightView> Tensor(const std::string &name) override;
   absl::StatusOr<WeightView> Expert(const std::string &name, int64_t expert) override;
 

@@ -78,8 +78,8 @@ int64_t KvPageBytes(const ModelDesc &model);
 int64_t KvPages(const ModelDesc &model, int64_t tokens);
 /// The largest payload that any message of a step can have, control included.
 int64_t MaxMessageBytes(const ModelDesc &model, const InstanceLimits &limits, int64_t attention_instances);
-/// What Instance::Create would use. Needs no endpoint and maps no weights:
-/// `weights` and `slots` are 0 here, the manifest knows them.
+/// What Instance::Create would use. Needs no endpoint and reads no weight;
+/// without a weight source `weights` and `slots` are 0.
 absl::StatusOr<InstanceMemory> PlanMemory(const InstanceConfig &config);
 
 class Instance {

@@ -88,6 +88,8 @@ struct Instance::State {
   absl::Status BindTable(const std::string &name, int64_t layer, std::vector<const void *> &table);
   absl::Status BindWeight(const std::string &name, int64_t layer, BoundCall &call);
   MemorySizes Sizes() const;
+  absl::Status PlanWeight(const std::string &name, int64_t layer, std::set<std::string> &counted,
+                          InstanceMemory &plan) const;
   void Allocate();
   void AllocateKv(const MemorySizes &sizes);
 

@@ -21,7 +21,7 @@ struct WeightView {
 };
 
 /// Weights by name, in the layouts the artifact names (docs/artifact.md).
-/// Called only while an instance is created, from the creating thread. An
+/// Called only while an instance is planned or created, from the creating thread. An
 /// instance asks for what it hosts and nothing else, so a source may map,
 /// and verify checksums, on demand.
 class WeightSource {
@@ -30,6 +30,9 @@ public:
   /// The number of experts of a weight that is addressable by expert, 0 for a
   /// plain tensor. NotFound names a weight that the artifact lacks.
   virtual absl::StatusOr<int64_t> Experts(const std::string &name) = 0;
+  /// Packed bytes of one expert, or of a plain tensor (`expert` is ignored).
+  /// Reads no weight.
+  virtual absl::StatusOr<int64_t> Bytes(const std::string &name, int64_t expert) = 0;
   /// A plain tensor.
   virtual absl::StatusOr<WeightView> Tensor(const std::string &name) = 0;
   /// One expert of a weight that is addressable by expert.

@@ -63,6 +63,8 @@ public:
     std::fflush(stdout);
   }
   void End(size_t index, const Output &output) {
+    if (streams_ && output.ids.empty() && !output.status.ok())
+      return; // nothing was begun
     if (streams_)
       Put(format_ == Format::kText ? utf8_.Flush() + "\n" : "\n");
     else if (format_ == Format::kIds)

@@ -78,6 +78,8 @@ void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timin
   if (arguments.quiet && arguments.stats == Arguments::Stats::kNone)
     return;
   const RunReport report = runtime.report();
+  if (report.steps == 0)
+    return;
   std::string text = "\n";
   if (timing.new_tokens)
     absl::StrAppendFormat(&text,

@@ -124,6 +124,13 @@ absl::StatusOr<int64_t> PackedWeights::Experts(const std::string &name) {
   return it->second.by_expert ? kExperts : 0;
 }
 
+absl::StatusOr<int64_t> PackedWeights::Bytes(const std::string &name, int64_t) {
+  auto it = all.find(name);
+  if (it == all.end())
+    return absl::NotFoundError(absl::StrCat("weight ", name, " is not in the model"));
+  return it->second.each * static_cast<int64_t>(sizeof(float));
+}
+
 absl::StatusOr<WeightView> PackedWeights::Tensor(const std::string &name) {
   absl::StatusOr<const Packed *> packed = Find(name, false);
   if (!packed.ok())

@@ -35,6 +35,7 @@ class PackedWeights : public WeightSource {
 public:
   explicit PackedWeights(const Numbers &numbers);
   absl::StatusOr<int64_t> Experts(const std::string &name) override;
+  absl::StatusOr<int64_t> Bytes(const std::string &name, int64_t expert) override;
   absl::StatusOr<WeightView> Tensor(const std::string &name) override;
   absl::StatusOr<WeightView> Expert(const std::string &name, int64_t expert) override;
   /// Experts asked for so far, by weight name.
