@@ -150,9 +150,7 @@ absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id
     return sampler_(logits, vocab, params, index);
   };
   if (routing_)
-    config.recorder = [this](uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) {
-      routing_->Layer(step, layer, rows, k, ids);
-    };
+    config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
   absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
   if (!plan.ok())
     return plan.status();

@@ -16,9 +16,10 @@ absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::stri
   std::unique_ptr<RoutingFile> file(new RoutingFile);
   file->directory_ = directory;
   file->routing_ = std::fopen((directory + "/routing.bin").c_str(), "wb");
+  file->schedule_ = std::fopen((directory + "/schedule.bin").c_str(), "wb");
   file->steps_ = std::fopen((directory + "/steps.tsv").c_str(), "w");
   FILE *meta = std::fopen((directory + "/meta.json").c_str(), "w");
-  if (!file->routing_ || !file->steps_ || !meta) {
+  if (!file->routing_ || !file->schedule_ || !file->steps_ || !meta) {
     if (meta)
       std::fclose(meta);
     return absl::PermissionDeniedError(
@@ -37,11 +38,19 @@ absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::stri
 
 RoutingFile::~RoutingFile() { (void)Close(); }
 
-void RoutingFile::Layer(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) {
-  const uint64_t header[2] = {step, static_cast<uint64_t>(layer) | static_cast<uint64_t>(rows) << 32};
-  failed_ |= std::fwrite(header, sizeof header, 1, routing_) != 1;
-  row_.assign(ids, ids + rows * k);
-  failed_ |= std::fwrite(row_.data(), sizeof(uint16_t), row_.size(), routing_) != row_.size();
+void RoutingFile::Layer(const LayerRouting &routing) {
+  auto record = [&](FILE *file, int64_t count) {
+    const uint64_t header[2] = {routing.step, static_cast<uint64_t>(routing.layer) | static_cast<uint64_t>(count)
+                                                                                         << 32};
+    failed_ |= std::fwrite(header, sizeof header, 1, file) != 1;
+    failed_ |= std::fwrite(values_.data(), sizeof(uint16_t), values_.size(), file) != values_.size();
+  };
+  values_.assign(routing.ids, routing.ids + routing.rows * routing.k);
+  record(routing_, routing.rows);
+  values_.resize(routing.experts);
+  for (int64_t e = 0; e < routing.experts; ++e)
+    values_[e] = routing.slots[e] < 0 ? 0xffff : static_cast<uint16_t>(routing.slots[e] / routing.slots_per_instance);
+  record(schedule_, routing.experts);
 }
 
 void RoutingFile::Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme) {
@@ -52,7 +61,7 @@ void RoutingFile::Step(uint64_t step, const std::vector<int64_t> &rows, const st
 }
 
 absl::Status RoutingFile::Close() {
-  for (FILE **file : {&routing_, &steps_})
+  for (FILE **file : {&routing_, &schedule_, &steps_})
     if (*file) {
       failed_ |= std::fclose(*file) != 0;
       *file = nullptr;

@@ -3,7 +3,7 @@
 #define JANUS_RUNTIME_ENGINE_ROUTINGFILE_H
 
 #include "absl/status/statusor.h"
-#include "runtime/program/Program.h"
+#include "runtime/executor/Instance.h"
 
 #include <cstdio>
 #include <memory>
@@ -18,8 +18,7 @@ class RoutingFile {
 public:
   static absl::StatusOr<std::unique_ptr<RoutingFile>> Create(const std::string &directory, const ModelDesc &model);
   ~RoutingFile();
-  /// ids [rows, k] of all rows of a step, in attention-instance order.
-  void Layer(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids);
+  void Layer(const LayerRouting &routing);
   /// After a step: its rows by attention instance and its scheme.
   void Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme);
   /// Flushes; DataLoss if anything could not be written.
@@ -27,8 +26,8 @@ public:
 
 private:
   std::string directory_;
-  FILE *routing_ = nullptr, *steps_ = nullptr;
-  std::vector<uint16_t> row_;
+  FILE *routing_ = nullptr, *schedule_ = nullptr, *steps_ = nullptr;
+  std::vector<uint16_t> values_;
   bool failed_ = false;
 };
 

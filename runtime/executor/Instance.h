@@ -38,11 +38,18 @@ class WorkerPool;
 using Sampler =
     std::function<int32_t(const float *logits, int64_t vocab, const SamplingParams &params, int64_t token_index)>;
 
-/// Sees the routing of a layer: ids [rows, k] of all rows of the step in
-/// attention-instance order. Called by one instance per layer and step (the
-/// lowest expert instance under EGate, the lowest active attention instance
-/// under AGate) on its executor's thread.
-using RoutingRecorder = std::function<void(uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids)>;
+/// The routing of a layer in a step, and the schedule made of it.
+struct LayerRouting {
+  uint64_t step = 0;
+  int64_t layer = 0, rows = 0, k = 0, experts = 0;
+  const int32_t *ids = nullptr;   // [rows, k] of all rows of the step, in attention-instance order
+  const int32_t *slots = nullptr; // [experts] who serves an activated expert; -1: not activated
+  int64_t slots_per_instance = 1; // slots[e] is instance * slots_per_instance + slot of the instance
+};
+/// Called by one instance per layer and step (the lowest expert instance under
+/// EGate, the lowest active attention instance under AGate) on its executor's
+/// thread. The pointers are valid during the call.
+using RoutingRecorder = std::function<void(const LayerRouting &routing)>;
 
 /// What the instance's memory is sized for. Descriptors beyond it are refused.
 struct InstanceLimits {

@@ -24,7 +24,8 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
     for (int64_t i = 0; i < count; ++i)
       ++layer.tokens[ids[i]];
   if (config.recorder && id == (attention() ? active.front() : 0))
-    config.recorder(descriptor.step, step.layer, step_rows, step.k, ids);
+    config.recorder({descriptor.step, step.layer, step_rows, step.k, config.model->moe_layers[step.layer].experts, ids,
+                     scheduler.slot_of_expert(), slots});
   if (attention())
     return absl::OkStatus();
   const float *weights = values[step.operands[1]].as<float>();

@@ -20,6 +20,8 @@ public:
   /// Where the pairs of an activated expert go: instance * slots per instance
   /// + slot; as the last Run chose.
   int32_t slot(int64_t expert) const { return slots[expert]; }
+  /// The same as an array over the layer's experts; -1: not activated.
+  const int32_t *slot_of_expert() const { return slots.data(); }
   int64_t a_max() const { return result.a_max; }
   int64_t distinct() const { return result.activated; }
   int64_t bytes() const { return static_cast<int64_t>((chosen.size() + slots.size() + workspace.size()) * 4); }

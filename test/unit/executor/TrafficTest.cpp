@@ -47,14 +47,16 @@ void CountersEqualPrediction(const Options &options) {
   scheduler.Bind(*deployment.placement);
   const bool routed = options.side == GateSide::kAttention;
   int64_t recorded = 0;
-  deployment.recorder = [&](uint64_t step, int64_t layer, int64_t rows, int64_t k, const int32_t *ids) {
+  deployment.recorder = [&](const LayerRouting &of) {
     ++recorded;
-    ASSERT_TRUE(scheduler.Run(layer, ids, rows * k).ok());
+    ASSERT_TRUE(scheduler.Run(of.layer, of.ids, of.rows * of.k).ok());
+    for (int64_t e = 0; e < of.experts; ++e)
+      ASSERT_EQ(scheduler.slot(e), of.slots[e]) << "expert " << e;
     traffic::Assignment instances;
-    for (int64_t i = 0; i < rows * k; ++i)
-      instances.push_back(static_cast<int32_t>(scheduler.slot(ids[i]) / deployment.placement->shape().slots));
+    for (int64_t i = 0; i < of.rows * of.k; ++i)
+      instances.push_back(static_cast<int32_t>(of.slots[of.ids[i]] / of.slots_per_instance));
     const auto symbols =
-        traffic::Symbols(deployment.topology, deployment.rows_of_step.at(step), kHidden, k, &instances);
+        traffic::Symbols(deployment.topology, deployment.rows_of_step.at(of.step), kHidden, of.k, &instances);
     Add(predicted, routed ? Kind::kRoutedDispatch : Kind::kDispatch, options.scheme, symbols);
     Add(predicted, Kind::kReturn, options.scheme, symbols);
     if (routed)
