@@ -4,9 +4,9 @@ using namespace mlir;
 
 namespace janus::lowering {
 
-CodeBuilder::CodeBuilder(OpBuilder &builder, Location loc)
+CodeBuilder::CodeBuilder(OpBuilder &builder, Location loc, Type lanes)
     : b(builder), loc(loc), ptr(LLVM::LLVMPointerType::get(builder.getContext())), f32(builder.getF32Type()),
-      i32(builder.getI32Type()), i64(builder.getI64Type()), lanes(VectorType::get({kLanes}, builder.getF32Type())) {}
+      i32(builder.getI32Type()), i64(builder.getI64Type()), lanes(lanes ? lanes : VectorType::get({kLanes}, builder.getF32Type())) {}
 
 Value CodeBuilder::index(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
 Value CodeBuilder::real(float value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value)); }
@@ -48,7 +48,8 @@ Value CodeBuilder::splat(Value scalar) {
   return LLVM::ShuffleVectorOp::create(b, loc, first, first, SmallVector<int32_t>(kLanes, 0));
 }
 Value CodeBuilder::splat(float value) {
-  return arith::ConstantOp::create(b, loc, DenseElementsAttr::get(lanes, value));
+  auto vector = dyn_cast<VectorType>(lanes);
+  return vector ? Value(arith::ConstantOp::create(b, loc, DenseElementsAttr::get(vector, value))) : real(value);
 }
 Value CodeBuilder::addf(Value x, Value y) { return arith::AddFOp::create(b, loc, x, y); }
 Value CodeBuilder::subf(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y); }

@@ -19,12 +19,13 @@ inline constexpr int64_t kLanes = 16;
 
 class CodeBuilder {
 public:
-  CodeBuilder(mlir::OpBuilder &builder, mlir::Location loc);
+  /// `lanes` is vector<16xf32>, or f32 for arithmetic on single numbers (float arithmetic below only).
+  CodeBuilder(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type lanes = {});
 
   mlir::OpBuilder &b;
   mlir::Location loc;
   mlir::Type ptr, f32, i32, i64;
-  mlir::VectorType lanes; // vector<16xf32>
+  mlir::Type lanes; // vector<16xf32>
 
   // Constants and integers.
   mlir::Value index(int64_t value);

@@ -2,8 +2,11 @@
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -33,10 +36,27 @@ void buildLoweringPipeline(OpPassManager &manager) {
   manager.addPass(createVerifyLoweringPass());
 }
 
+void buildTensorLoweringPipeline(OpPassManager &manager) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createLowerTensorPass());
+  manager.addPass(createOutlineParallelPass());
+  manager.addPass(createExpandMathPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  manager.addPass(arith::createArithExpandOpsPass(expand));
+  manager.addPass(createConvertVectorToLLVMPass());
+  manager.addPass(createConvertMathToLLVMPass());
+  buildToLLVMPipeline(manager);
+  manager.addPass(createVerifyLoweringPass());
+}
+
 void registerLoweringPasses() {
   registerLoweringStagePasses();
   PassPipelineRegistration<>("janus-lower", "the lower stage: fragments to code and programs, verification",
                              [](OpPassManager &manager) { buildLoweringPipeline(manager); });
+  PassPipelineRegistration<>("janus-lower-tensor-program", "the lower stage of a tensor program: @main to code",
+                             [](OpPassManager &manager) { buildTensorLoweringPipeline(manager); });
   PassPipelineRegistration<>("janus-lower-to-llvm", "conversion of generated code to the LLVM dialect",
                              [](OpPassManager &manager) { buildToLLVMPipeline(manager); });
 }

@@ -7,11 +7,16 @@ namespace {
 
 using Predicate = arith::CmpFPredicate;
 
-Type bitsType(CodeBuilder &c) { return VectorType::get({kLanes}, c.i32); }
+Type bitsType(CodeBuilder &c) {
+  auto vector = dyn_cast<VectorType>(c.lanes);
+  return vector ? Type(vector.clone(c.i32)) : c.i32;
+}
 Value bits(CodeBuilder &c, Value x) { return arith::BitcastOp::create(c.b, c.loc, bitsType(c), x); }
 Value fromBits(CodeBuilder &c, Value x) { return arith::BitcastOp::create(c.b, c.loc, c.lanes, x); }
 Value splatBits(CodeBuilder &c, int32_t value) {
-  return arith::ConstantOp::create(c.b, c.loc, DenseElementsAttr::get(cast<ShapedType>(bitsType(c)), value));
+  auto vector = dyn_cast<VectorType>(bitsType(c));
+  TypedAttr bits = c.b.getI32IntegerAttr(value);
+  return arith::ConstantOp::create(c.b, c.loc, vector ? DenseElementsAttr::get(vector, value) : bits);
 }
 Value abs(CodeBuilder &c, Value x) {
   return fromBits(c, arith::AndIOp::create(c.b, c.loc, bits(c, x), splatBits(c, 0x7fffffff)));
@@ -57,6 +62,31 @@ Value emitExp(CodeBuilder &c, Value x) {
   Value rest = arith::SubIOp::create(c.b, c.loc, exponent, half);
   Value result = c.mulf(c.mulf(p, power(half)), power(rest));
   return emitSelect(c, Predicate::OEQ, x, x, result, x);
+}
+
+Value emitLog(CodeBuilder &c, Value x) {
+  auto shift = [&](auto op, Value value, int32_t by) -> Value {
+    return decltype(op)::create(c.b, c.loc, value, splatBits(c, by));
+  };
+  Value zero = c.splat(0.0f), one = c.splat(1.0f), infinity = c.splat(std::numeric_limits<float>::infinity());
+  Value smallest = c.splat(0x1p-126f);
+  Value normal = emitSelect(c, Predicate::OLT, x, smallest, c.mulf(x, c.splat(0x1p23f)), x);
+  Value raised = shift(arith::SubIOp(), bits(c, normal), 0x3f3504f3); // sqrt(1/2)
+  Value mantissa = shift(arith::AndIOp(), raised, 0x007fffff);
+  Value m = fromBits(c, shift(arith::AddIOp(), mantissa, 0x3f3504f3));
+  Value exponent = shift(arith::AddIOp(), shift(arith::ShRSIOp(), raised, 23), 0x4b400000);
+  Value e = c.subf(fromBits(c, exponent), c.splat(0x1.8p23f));
+  e = c.subf(e, emitSelect(c, Predicate::OLT, x, smallest, c.splat(23.0f), zero));
+  Value f = c.subf(m, one), square = c.mulf(f, f);
+  Value p = polynomial(c, f,
+                       {0x1.1b3e98p-4f, -0x1.e2e7d0p-4f, 0x1.e65188p-4f, -0x1.fb438cp-4f, 0x1.2332b6p-3f,
+                        -0x1.5562e0p-3f, 0x1.99a546p-3f, -0x1.ffffeep-3f, 0x1.555546p-2f});
+  Value tail = c.fma(c.mulf(p, f), square, c.mulf(e, c.splat(0x1.7f7d1cp-20f)));
+  tail = c.fma(c.splat(-0.5f), square, tail);
+  Value result = c.fma(e, c.splat(0x1.62e4p-1f), c.addf(f, tail));
+  result = emitSelect(c, Predicate::OEQ, x, infinity, x, result);
+  result = emitSelect(c, Predicate::OEQ, x, zero, c.splat(-std::numeric_limits<float>::infinity()), result);
+  return emitSelect(c, Predicate::OGE, x, zero, result, c.splat(std::numeric_limits<float>::quiet_NaN()));
 }
 
 Value emitTanh(CodeBuilder &c, Value x) {

@@ -51,7 +51,7 @@ void buildStage(mlir::OpPassManager &manager, Stage stage, const StageOptions &o
   case Stage::kSchedule:
     return tensor ? void() : buildSchedulePipeline(manager);
   case Stage::kLower:
-    return buildLoweringPipeline(manager);
+    return tensor ? buildTensorLoweringPipeline(manager) : buildLoweringPipeline(manager);
   case Stage::kTarget:
     return;
   }

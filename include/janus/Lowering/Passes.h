@@ -1,6 +1,6 @@
 //===- Passes.h - the lower stage -------------------------------*- C++ -*-===//
 //
-// step functions of fragments  ->  LLVM dialect functions and role programs.
+// step functions of fragments, or @main of onnx operations  ->  LLVM dialect functions and role programs.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_LOWERING_PASSES_H
@@ -22,10 +22,13 @@ namespace janus {
 /// The passes of the stage in order, verification last.
 void buildLoweringPipeline(mlir::OpPassManager &manager);
 
-/// Conversion of what `--janus-lower-fragments` leaves (scf, arith) to the LLVM dialect.
+/// The same for a tensor program: the verified import stage in, one role with one fragment out.
+void buildTensorLoweringPipeline(mlir::OpPassManager &manager);
+
+/// Conversion of what the passes above leave (scf, arith, and math and vector of tensor programs) to the LLVM dialect.
 void buildToLLVMPipeline(mlir::OpPassManager &manager);
 
-/// Registers the passes and the pipelines `--janus-lower` and `--janus-lower-to-llvm`.
+/// Registers the passes and the pipelines `--janus-lower`, `--janus-lower-tensor-program` and `--janus-lower-to-llvm`.
 void registerLoweringPasses();
 
 } // namespace janus

@@ -81,4 +81,18 @@ def OutlineParallelPass : Pass<"janus-outline-parallel", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
+def ExpandMathPass : Pass<"janus-expand-math", "::mlir::ModuleOp"> {
+  let summary = "exp, log, tanh, erf, sin and cos of f32 become arithmetic";
+  let description = [{
+    exp, log, tanh and erf are the functions of the kernels, bit for bit (lib/Lowering/Polynomials.h). sin and cos reduce
+    their argument by multiples of pi/2 in f64 and are good to 1 ulp for |x| <= 2^50; beyond, and for infinity, they give
+    NaN. Code must not refer to a mathematical library: another type than f32 is an error. Root, fma, absolute value and
+    floor are instructions of the CPU and stay.
+    ```
+    %y = math.exp %x : f32   ->   arith operations
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
+}
+
 #endif // JANUS_LOWERING_PASSES
