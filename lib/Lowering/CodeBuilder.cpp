@@ -6,7 +6,8 @@ namespace janus::lowering {
 
 CodeBuilder::CodeBuilder(OpBuilder &builder, Location loc, Type lanes)
     : b(builder), loc(loc), ptr(LLVM::LLVMPointerType::get(builder.getContext())), f32(builder.getF32Type()),
-      i32(builder.getI32Type()), i64(builder.getI64Type()), lanes(lanes ? lanes : VectorType::get({kLanes}, builder.getF32Type())) {}
+      i32(builder.getI32Type()), i64(builder.getI64Type()),
+      lanes(lanes ? lanes : VectorType::get({kLanes}, builder.getF32Type())) {}
 
 Value CodeBuilder::index(int64_t value) { return arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(value)); }
 Value CodeBuilder::real(float value) { return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value)); }
