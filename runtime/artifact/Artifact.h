@@ -71,6 +71,7 @@ public:
   static absl::StatusOr<std::unique_ptr<Artifact>> Open(const std::string &directory);
   ~Artifact() override;
 
+  const std::string &directory() const { return directory_; }
   const Manifest &manifest() const { return manifest_; }
 
   /// The role program for this CPU; checked against its hash and loaded on

@@ -21,6 +21,13 @@ struct LoadedModel {
   WeightSource *weights = nullptr;
 };
 
+class Artifact;
+
+/// The language model in an open artifact; any number of deployments may be
+/// made of it while the artifact lives. FailedPrecondition: a tensor program, or no
+/// code for this CPU; InvalidArgument: a program is missing.
+absl::StatusOr<LoadedModel> Load(Artifact &artifact);
+
 } // namespace janus
 
 #endif // JANUS_RUNTIME_ENGINE_LOADEDMODEL_H
