@@ -9,9 +9,10 @@ namespace janus {
 
 namespace {
 
+/// An integer, but no bool: a cast to bool compares with 0.
 bool isInteger(Value value) {
   auto tensor = dyn_cast<RankedTensorType>(value.getType());
-  return tensor && tensor.getElementType().isInteger();
+  return tensor && tensor.getElementType().isInteger() && !tensor.getElementType().isInteger(1);
 }
 
 /// The value that `op` hands on unchanged; null when it does something.
@@ -36,14 +37,13 @@ struct CanonicaliseGraph : impl::CanonicaliseGraphPassBase<CanonicaliseGraph> {
     if (!step)
       return;
     step.walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (Value x = passedOn(*op))
-        op->getResult(0).replaceAllUsesWith(x);
       // Casts among integers: token ids and lengths fit in the narrowest type.
       if (auto cast = dyn_cast<onnx::CastOp>(op))
         if (auto inner = cast.getX().getDefiningOp<onnx::CastOp>())
-          if (isInteger(cast.getY()) && isInteger(inner.getY()) && isInteger(inner.getX()) &&
-              !cast.getY().getType().isInteger(1))
+          if (isInteger(cast.getY()) && isInteger(inner.getY()) && isInteger(inner.getX()))
             cast->setOperand(0, inner.getX());
+      if (Value x = passedOn(*op))
+        op->getResult(0).replaceAllUsesWith(x);
     });
     recover::eraseDead(step);
   }
