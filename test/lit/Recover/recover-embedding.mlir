@@ -1,0 +1,55 @@
+// RUN: janus-opt %s --janus-recover-embedding -split-input-file | FileCheck %s
+
+// The table becomes a weight, the tokens the step's ids; the graph's shape comes back by a conversion. An f16 table with
+// its cast, and tokens behind casts and reshapes, mean the same.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @[[TABLE:.*]] : tensor<16x8xf32> views [#moe.view<"d", f16, offset = 64, shape = [16, 8], strides = [8, 1]>]
+// CHECK: func.func private @step(%[[IDS:[a-z0-9]+]]: tensor<?xi32>,
+// CHECK: %[[W:.*]] = moe.get_weight @[[TABLE]]
+// CHECK: %[[ROWS:.*]] = moe.embedding %[[IDS]], %[[W]] : (tensor<?xi32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+// CHECK: %[[X:.*]] = builtin.unrealized_conversion_cast %[[ROWS]] : tensor<?x8xf32> to tensor<?x?x8xf32, #onnx.dims<"B", "S", 8>>
+// CHECK: return %[[X]]
+!ids = tensor<?xi32>
+!tokens = tensor<?x?xi64, #onnx.dims<"B", "S">>
+!x = tensor<?x?x8xf32, #onnx.dims<"B", "S", 8>>
+onnx.initializer @table : tensor<16x8xf16> = #onnx.range<"d", f16, offset = 64, length = 256>
+func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> !x attributes {moe.rows = "B*S", moe.tokens = 3 : i64} {
+  %half = onnx.initializer_value @table : tensor<16x8xf16>
+  %table = onnx.Cast(%half) {to = 1 : i64} : (tensor<16x8xf16>) -> tensor<16x8xf32>
+  %narrow = onnx.Cast(%tokens) {to = 6 : i64} : (!tokens) -> tensor<?x?xi32, #onnx.dims<"B", "S">>
+  %x = onnx.Gather(%table, %narrow) {axis = 0 : i64} : (tensor<16x8xf32>, tensor<?x?xi32, #onnx.dims<"B", "S">>) -> !x
+  return %x : !x
+}
+
+// -----
+
+// A table gathered by something else than the tokens stays.
+// CHECK-LABEL: module {
+// CHECK: func.func private @step
+// CHECK: onnx.Gather
+// CHECK-NOT: moe.embedding
+!ids = tensor<?xi32>
+!tokens = tensor<?x?xi64, #onnx.dims<"B", "S">>
+!x = tensor<?x?x8xf32, #onnx.dims<"B", "S", 8>>
+onnx.initializer @table : tensor<16x8xf32> = #onnx.range<"d", f32, offset = 0, length = 512>
+func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens, %kinds: !tokens) -> !x attributes {moe.rows = "B*S", moe.tokens = 3 : i64} {
+  %table = onnx.initializer_value @table : tensor<16x8xf32>
+  %x = onnx.Gather(%table, %kinds) {axis = 0 : i64} : (tensor<16x8xf32>, !tokens) -> !x
+  return %x : !x
+}
+
+// -----
+
+// So does a gather of columns.
+// CHECK-LABEL: module {
+// CHECK: func.func private @step
+// CHECK: onnx.Gather
+// CHECK-NOT: moe.embedding
+!ids = tensor<?xi32>
+!tokens = tensor<?xi64, #onnx.dims<"S">>
+onnx.initializer @table : tensor<16x8xf32> = #onnx.range<"d", f32, offset = 0, length = 512>
+func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> tensor<16x?xf32, #onnx.dims<16, "S">> attributes {moe.rows = "S", moe.tokens = 3 : i64} {
+  %table = onnx.initializer_value @table : tensor<16x8xf32>
+  %x = onnx.Gather(%table, %tokens) {axis = 1 : i64} : (tensor<16x8xf32>, !tokens) -> tensor<16x?xf32, #onnx.dims<16, "S">>
+  return %x : tensor<16x?xf32, #onnx.dims<16, "S">>
+}

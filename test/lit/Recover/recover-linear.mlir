@@ -1,0 +1,178 @@
+// RUN: janus-opt %s --janus-recover-linear -split-input-file | FileCheck %s
+
+// A MatMul by a stored [K, N] is a linear layer of a weight [N, K]: strides turn it, nothing is copied, f16 stays f16.
+// A vector [N] added on the right is its bias.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @"moe:w" : tensor<6x4xf32> views [#moe.view<"d", f16, offset = 64, shape = [6, 4], strides = [1, 6]>]
+// CHECK: moe.weight @"moe:b" : tensor<6xf32> views [#moe.view<"d", f32, offset = 112, shape = [6], strides = [1]>]
+// CHECK: %[[X:.*]] = builtin.unrealized_conversion_cast %{{.*}} to tensor<?x4xf32>
+// CHECK: %[[W:.*]] = moe.get_weight @"moe:w"
+// CHECK: %[[B:.*]] = moe.get_weight @"moe:b"
+// CHECK: %[[Y:.*]] = moe.linear %[[X]], %[[W]] bias %[[B]] : (tensor<?x4xf32>, tensor<6x4xf32>, tensor<6xf32>) -> tensor<?x6xf32>
+// CHECK: %[[Z:.*]] = builtin.unrealized_conversion_cast %[[Y]]
+// CHECK-NOT: onnx.Add
+// CHECK: return %[[Z]]
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @w : tensor<4x6xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %0 = onnx.MatMul(%x, %w) : (!x, tensor<4x6xf32>) -> !y
+  %1 = onnx.Add(%0, %b) : (!y, tensor<6xf32>) -> !y
+  return %1 : !y
+}
+
+// -----
+
+// So is one on the left, as [1, 1, N].
+// CHECK-LABEL: module {
+// CHECK: moe.linear %{{.*}}, %{{.*}} bias %{{.*}} : (tensor<?x4xf32>, tensor<6x4xf32>, tensor<6xf32>)
+// CHECK-NOT: onnx.Add
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @w : tensor<4x6xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %axes = onnx.constant dense<[0, 1]> : tensor<2xi64>
+  %wide = onnx.Unsqueeze(%b, %axes) : (tensor<6xf32>, tensor<2xi64>) -> tensor<1x1x6xf32>
+  %0 = onnx.MatMul(%x, %w) : (!x, tensor<4x6xf32>) -> !y
+  %1 = onnx.Add(%wide, %0) : (tensor<1x1x6xf32>, !y) -> !y
+  return %1 : !y
+}
+
+// -----
+
+// A sum that something else reads too is no bias.
+// CHECK-LABEL: module {
+// CHECK: moe.linear %{{[^ ]*}}, %{{[^ ]*}} :
+// CHECK: onnx.Add
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @w : tensor<4x6xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %0 = onnx.MatMul(%x, %w) : (!x, tensor<4x6xf32>) -> !y
+  %1 = onnx.Add(%0, %b) : (!y, tensor<6xf32>) -> !y
+  %2 = onnx.Mul(%0, %1) : (!y, !y) -> !y
+  return %2 : !y
+}
+
+// -----
+
+// A second vector finds the place taken.
+// CHECK-LABEL: module {
+// CHECK: moe.linear %{{.*}} bias
+// CHECK: onnx.Add
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @w : tensor<4x6xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %0 = onnx.MatMul(%x, %w) : (!x, tensor<4x6xf32>) -> !y
+  %1 = onnx.Add(%0, %b) : (!y, tensor<6xf32>) -> !y
+  %2 = onnx.Add(%1, %b) : (!y, tensor<6xf32>) -> !y
+  return %2 : !y
+}
+
+// -----
+
+// A stored [N, K] behind a Transpose, and a tied table used as head, keep the file's order.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @"moe:t" : tensor<6x4xf32> views [#moe.view<"d", f32, offset = 0, shape = [6, 4], strides = [4, 1]>]
+// CHECK: moe.linear
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+onnx.initializer @t : tensor<6x4xf32> = #onnx.range<"d", f32, offset = 0, length = 96>
+func.func private @step(%x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %t = onnx.initializer_value @t : tensor<6x4xf32>
+  %w = onnx.Transpose(%t) {perm = array<i64: 1, 0>} : (tensor<6x4xf32>) -> tensor<4x6xf32>
+  %0 = onnx.MatMul(%x, %w) : (!x, tensor<4x6xf32>) -> !y
+  return %0 : !y
+}
+
+// -----
+
+// Gemm, with transB and its third input as bias; its rows are flat.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @"moe:t" : tensor<6x4xf32> views [#moe.view<"d", f32, offset = 0, shape = [6, 4], strides = [4, 1]>]
+// CHECK: moe.linear %{{.*}}, %{{.*}} bias
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+onnx.initializer @t : tensor<6x4xf32> = #onnx.range<"d", f32, offset = 0, length = 96>
+func.func private @step(%x: !x) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>> attributes {moe.rows = "B*S"} {
+  %t = onnx.initializer_value @t : tensor<6x4xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %shape = onnx.constant dense<[-1, 4]> : tensor<2xi64>
+  %flat = onnx.Reshape(%x, %shape) : (!x, tensor<2xi64>) -> tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+  %0 = onnx.Gemm(%flat, %t, %b) {transB = 1 : i64} : (tensor<?x4xf32, #onnx.dims<"B*S", 4>>, tensor<6x4xf32>, tensor<6xf32>) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+  return %0 : tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+}
+
+// -----
+
+// Gemm with a factor, or with A transposed, is no linear layer.
+// CHECK-LABEL: module {
+// CHECK-NOT: moe.linear
+// CHECK: onnx.Gemm({{.*}}alpha = 5.0
+// CHECK: onnx.Gemm({{.*}}beta = 5.0
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>> attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @w : tensor<4x6xf32>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %shape = onnx.constant dense<[-1, 4]> : tensor<2xi64>
+  %flat = onnx.Reshape(%x, %shape) : (!x, tensor<2xi64>) -> tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+  %0 = onnx.Gemm(%flat, %w) {alpha = 0.5 : f32} : (tensor<?x4xf32, #onnx.dims<"B*S", 4>>, tensor<4x6xf32>) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+  %1 = onnx.Gemm(%flat, %w, %b) {beta = 0.5 : f32} : (tensor<?x4xf32, #onnx.dims<"B*S", 4>>, tensor<4x6xf32>, tensor<6xf32>) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+  %2 = onnx.Add(%0, %1) : (tensor<?x6xf32, #onnx.dims<"B*S", 6>>, tensor<?x6xf32, #onnx.dims<"B*S", 6>>) -> tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+  return %2 : tensor<?x6xf32, #onnx.dims<"B*S", 6>>
+}
+
+// -----
+
+// A product of two activations stays.
+// CHECK-LABEL: module {
+// CHECK-NOT: moe.linear
+// CHECK: onnx.MatMul
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+func.func private @step(%x: !x) -> tensor<?x?x?xf32, #onnx.dims<"B", "S", "S">> attributes {moe.rows = "B*S"} {
+  %t = onnx.Transpose(%x) {perm = array<i64: 0, 2, 1>} : (!x) -> tensor<?x4x?xf32, #onnx.dims<"B", 4, "S">>
+  %0 = onnx.MatMul(%x, %t) : (!x, tensor<?x4x?xf32, #onnx.dims<"B", 4, "S">>) -> tensor<?x?x?xf32, #onnx.dims<"B", "S", "S">>
+  return %0 : tensor<?x?x?xf32, #onnx.dims<"B", "S", "S">>
+}
+
+// -----
+
+// A product by the head of each row's piece is no linear layer of the row.
+// CHECK-LABEL: module {
+// CHECK-NOT: moe.linear
+// CHECK: onnx.MatMul
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @w : tensor<4x6xf32> = #onnx.range<"d", f16, offset = 64, length = 48>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 112, length = 24>
+onnx.initializer @v : tensor<2x6xf32> = #onnx.range<"d", f32, offset = 0, length = 48>
+func.func private @step(%x: !x) -> tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6>> attributes {moe.rows = "B*S"} {
+  %w = onnx.initializer_value @v : tensor<2x6xf32>
+  %shape = onnx.constant dense<[0, 0, 2, 2]> : tensor<4xi64>
+  %cut = onnx.Reshape(%x, %shape) : (!x, tensor<4xi64>) -> tensor<?x?x2x2xf32, #onnx.dims<"B", "S", 2, 2>>
+  %0 = onnx.MatMul(%cut, %w) : (tensor<?x?x2x2xf32, #onnx.dims<"B", "S", 2, 2>>, tensor<2x6xf32>) -> tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6>>
+  return %0 : tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6>>
+}
