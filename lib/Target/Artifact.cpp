@@ -3,6 +3,7 @@
 #include "lib/Target/PackWeights.h"
 #include "lib/Target/RoleCode.h"
 #include "lib/Target/WeightFile.h"
+#include "runtime/artifact/Seal.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -95,7 +96,8 @@ absl::Status writeContents(mlir::ModuleOp module, const std::string &directory, 
   if (!requests.ok())
     return requests.status();
   bool tensor = programs->contains("tensor");
-  json manifest = {{"format", "janus-artifact"},
+  json manifest = {{"checksum", kUnsealed},
+                   {"format", "janus-artifact"},
                    {"version", 1},
                    {"compiler", kCompiler},
                    {"model_hash", options.modelHash},
@@ -126,14 +128,20 @@ absl::Status writeContents(mlir::ModuleOp module, const std::string &directory, 
   }
   if (!options.tokenizer.empty())
     manifest["model"]["tokenizer"] = options.tokenizer;
-  absl::StatusOr<json> weights = packWeights(module, directory, options);
+  json files = json::array();
+  absl::StatusOr<json> weights = packWeights(module, directory, options, files);
   if (!weights.ok())
     return weights.status();
   manifest["weights"] = *std::move(weights);
-  if (!options.plan.empty())
+  if (!options.plan.empty()) {
     if (absl::Status status = writeBytes(directory + "/plan.json", options.plan); !status.ok())
       return status;
-  return writeBytes(directory + "/manifest.json", manifest.dump(1) + "\n");
+    const int64_t bytes = static_cast<int64_t>(options.plan.size());
+    files.push_back(
+        {{"file", "plan.json"}, {"bytes", bytes}, {"header", bytes}, {"xxh3", hashBytes(options.plan.data(), bytes)}});
+  }
+  manifest["files"] = std::move(files);
+  return writeBytes(directory + "/manifest.json", SealManifest(manifest.dump(1) + "\n"));
 }
 
 /// Moves the finished directory to its place; an older artifact there is replaced.

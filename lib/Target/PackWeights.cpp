@@ -124,7 +124,7 @@ absl::StatusOr<Job> makeJob(mlir::ModuleOp module, mlir::DictionaryAttr entry, M
 }
 
 absl::Status writeFile(const std::string &name, const std::vector<Job> &jobs, const std::string &directory,
-                       MappedFiles &files, json &manifest) {
+                       MappedFiles &files, json &manifest, json &written) {
   std::vector<PackedTensor> tensors;
   for (const Job &job : jobs)
     tensors.push_back({job.name, job.experts(), job.unitBytes()});
@@ -149,12 +149,15 @@ absl::Status writeFile(const std::string &name, const std::vector<Job> &jobs, co
     manifest.push_back(entry);
     files.drop();
   }
-  return file.close();
+  absl::Status status = file.close();
+  written.push_back(file.entry(name));
+  return status;
 }
 
 } // namespace
 
-absl::StatusOr<json> packWeights(mlir::ModuleOp module, const std::string &directory, const ArtifactOptions &options) {
+absl::StatusOr<json> packWeights(mlir::ModuleOp module, const std::string &directory, const ArtifactOptions &options,
+                                 json &written) {
   json manifest = json::array();
   auto weights = module->getAttrOfType<mlir::ArrayAttr>("janus.weights");
   if (!weights)
@@ -174,7 +177,7 @@ absl::StatusOr<json> packWeights(mlir::ModuleOp module, const std::string &direc
   for (const std::string &name : names) {
     if (options.progress)
       options.progress(name);
-    if (absl::Status status = writeFile(name, byFile[name], directory, files, manifest); !status.ok())
+    if (absl::Status status = writeFile(name, byFile[name], directory, files, manifest, written); !status.ok())
       return status;
   }
   return manifest;

@@ -9,9 +9,10 @@
 namespace janus {
 
 /// Writes every weight that `janus.weights` of the module lists into its file below `directory` and returns the
-/// "weights" section of the manifest. Streams one panel of 32 rows at a time.
+/// "weights" section of the manifest; `files` gets an entry of its section "files" for each. Streams one panel of 32
+/// rows at a time.
 absl::StatusOr<nlohmann::json> packWeights(mlir::ModuleOp module, const std::string &directory,
-                                           const ArtifactOptions &options);
+                                           const ArtifactOptions &options, nlohmann::json &files);
 
 } // namespace janus
 

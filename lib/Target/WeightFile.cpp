@@ -33,23 +33,23 @@ absl::Status WeightFile::open() {
   file = std::fopen(path.c_str(), "wb");
   if (!file)
     return absl::PermissionDeniedError(absl::StrCat("cannot write ", path, ": ", std::strerror(errno)));
-  nlohmann::json header;
-  header["__metadata__"] = {{"format", "janus-weights"}};
+  nlohmann::json index;
+  index["__metadata__"] = {{"format", "janus-weights"}};
   int64_t offset = 0;
   for (const PackedTensor &tensor : tensors) {
     int64_t bytes = tensor.units * tensor.stride();
-    header[tensor.name] = {{"dtype", "F32"}, {"shape", {bytes / 4}}, {"data_offsets", {offset, offset + bytes}}};
+    index[tensor.name] = {{"dtype", "F32"}, {"shape", {bytes / 4}}, {"data_offsets", {offset, offset + bytes}}};
     offset += bytes;
   }
-  std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = index.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text.resize((text.size() + 8 + 63) / 64 * 64 - 8, ' ');
-  unsigned char length[8];
+  std::string length(8, '\0');
   for (int i = 0; i < 8; ++i)
-    length[i] = static_cast<unsigned char>(static_cast<uint64_t>(text.size()) >> (8 * i));
-  if (absl::Status status = put(length, 8); !status.ok())
-    return status;
+    length[i] = static_cast<char>(static_cast<uint64_t>(text.size()) >> (8 * i));
+  text = length + text;
   absl::Status status = put(text.data(), text.size());
-  unitBegin = position;
+  header = unitBegin = position;
+  headerHash = hashBytes(text.data(), header);
   XXH3_64bits_reset(static_cast<XXH3_state_t *>(hash));
   return status;
 }

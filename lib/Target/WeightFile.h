@@ -42,13 +42,18 @@ public:
   /// Ends a unit and says where it lies; pads to the next.
   absl::StatusOr<UnitRange> finishUnit();
   absl::Status close();
+  /// The file's entry in the manifest's "files", once it is closed.
+  nlohmann::json entry(const std::string &name) const {
+    return {{"file", name}, {"bytes", position}, {"header", header}, {"xxh3", headerHash}};
+  }
 
 private:
   absl::Status put(const void *data, int64_t bytes);
   std::string path;
   std::vector<PackedTensor> tensors;
   std::FILE *file = nullptr;
-  int64_t position = 0, unitBegin = 0;
+  int64_t position = 0, unitBegin = 0, header = 0;
+  std::string headerHash;
   void *hash = nullptr; // XXH3_state_t
 };
 

@@ -1,6 +1,7 @@
 #include "runtime/artifact/Artifact.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
 #include <algorithm>
@@ -29,16 +30,12 @@ absl::StatusOr<int64_t> FileSize(const std::string &path) {
   return info.st_size;
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string &path, int64_t limit) {
-  absl::StatusOr<int64_t> size = FileSize(path);
-  if (!size.ok())
-    return size.status();
-  if (*size > limit)
-    return absl::InvalidArgumentError(absl::StrCat(path, ": found ", *size, " bytes, expected at most ", limit));
+/// The first `bytes` of a file.
+absl::StatusOr<std::string> ReadStart(const std::string &path, int64_t bytes) {
   const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (file < 0)
     return absl::PermissionDeniedError(absl::StrCat(path, ": ", std::strerror(errno)));
-  std::string text(*size, '\0');
+  std::string text(bytes, '\0');
   size_t done = 0;
   while (done < text.size()) {
     const ssize_t count = read(file, text.data() + done, text.size() - done);
@@ -52,6 +49,15 @@ absl::StatusOr<std::string> ReadFile(const std::string &path, int64_t limit) {
   return text;
 }
 
+absl::StatusOr<std::string> ReadFile(const std::string &path, int64_t limit) {
+  absl::StatusOr<int64_t> size = FileSize(path);
+  if (!size.ok())
+    return size.status();
+  if (*size > limit)
+    return absl::InvalidArgumentError(absl::StrCat(path, ": found ", *size, " bytes, expected at most ", limit));
+  return ReadStart(path, *size);
+}
+
 } // namespace
 
 /// A weight file, mapped read-only; which ranges were verified.
@@ -62,7 +68,7 @@ struct Artifact::File {
   }
   const char *data = nullptr;
   int64_t size = 0;
-  std::set<int64_t> verified; // offsets
+  std::set<int64_t> verified; // offsets; ranges do not overlap
 };
 
 std::vector<std::string> RunnableTargets() {
@@ -105,41 +111,47 @@ absl::StatusOr<std::unique_ptr<Artifact>> Artifact::Open(const std::string &dire
 }
 
 absl::Status Artifact::CheckFiles() {
+  for (const WeightEntry &entry : manifest_.weights)
+    by_name_[entry.name] = &entry;
   std::map<std::string, int64_t> sizes;
-  auto check = [&](const std::string &name, const std::string &file, const WeightRange &range) -> absl::Status {
-    auto [size, fresh] = sizes.try_emplace(file, 0);
-    if (fresh) {
-      absl::StatusOr<int64_t> found = FileSize(directory_ + "/" + file);
-      if (!found.ok())
-        return found.status();
-      size->second = *found;
-    }
-    if (range.bytes > size->second || range.offset > size->second - range.bytes)
-      return absl::DataLossError(absl::StrCat(
-          directory_, "/", file, ": found ", size->second, " bytes, expected weight '", name, "' at [", range.offset,
-          ", ", range.offset + range.bytes, "); the file is truncated, compile the model again"));
-    return absl::OkStatus();
-  };
-  for (const WeightEntry &entry : manifest_.weights) {
-    if (!by_name_.try_emplace(entry.name, &entry).second)
-      return absl::InvalidArgumentError(
-          absl::StrCat(directory_, "/manifest.json: weight '", entry.name, "' is listed twice"));
-    if (entry.experts.empty())
-      if (absl::Status status = check(entry.name, entry.file, entry.whole); !status.ok())
-        return status;
-    for (const WeightRange &range : entry.experts)
-      if (absl::Status status = check(entry.name, entry.file, range); !status.ok())
-        return status;
-  }
-  for (const CodeEntry &entry : manifest_.code) {
-    absl::StatusOr<int64_t> size = FileSize(directory_ + "/" + entry.file);
+  for (const auto &[name, file] : manifest_.files)
+    sizes[name] = file.bytes;
+  for (const CodeEntry &entry : manifest_.code)
+    sizes[entry.file] = entry.bytes;
+  for (const auto &[name, expected] : sizes) {
+    absl::StatusOr<int64_t> size = FileSize(directory_ + "/" + name);
     if (!size.ok())
       return size.status();
-    if (*size != entry.bytes)
-      return absl::DataLossError(absl::StrCat(directory_, "/", entry.file, ": found ", *size, " bytes, expected ",
-                                              entry.bytes, "; compile the model again"));
+    if (*size != expected)
+      return absl::DataLossError(absl::StrCat(directory_, "/", name, ": found ", *size, " bytes, expected ", expected,
+                                              "; the file was cut or changed, compile the model again"));
+  }
+  for (const auto &[name, file] : manifest_.files) {
+    const std::string path = directory_ + "/" + name;
+    absl::StatusOr<std::string> header = ReadStart(path, file.header);
+    if (!header.ok())
+      return header.status();
+    if (XXH3_64bits(header->data(), header->size()) != file.hash)
+      return absl::DataLossError(absl::StrCat(path, ": its first ", file.header,
+                                              " bytes do not match their checksum; the file is damaged, compile the "
+                                              "model again"));
   }
   return absl::OkStatus();
+}
+
+absl::Status Artifact::CheckProgramHash(const std::string &role, const abi::Program &program,
+                                        const std::string &path) const {
+  std::vector<uint64_t> hashes;
+  for (const auto &[side, roles] : manifest_.programs)
+    if (auto found = roles.find(role); found != roles.end())
+      hashes.push_back(found->second.hash);
+  // Code of several programs has no hash of its own; the file's checksum binds it.
+  if (hashes.size() == 1 ? program.program_hash == hashes[0] : program.program_hash == 0)
+    return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "%s: found the code of program %016x, expected that of %016x; code and manifest are not of one artifact, compile "
+      "the model again",
+      path, program.program_hash, hashes.size() == 1 ? hashes[0] : 0));
 }
 
 absl::StatusOr<const abi::Program *> Artifact::Code(const std::string &role) {
@@ -187,6 +199,8 @@ absl::StatusOr<const abi::Program *> Artifact::Code(const std::string &role) {
                      " bytes and kernel ABI ", program->kernel_version, ", expected ", abi::kProgramMagic, ", ",
                      abi::kProgramAbiVersion, " of ", sizeof(abi::Program), " and ", abi::kKernelAbiVersion,
                      "; compile the model with a matching janus-compile"));
+  if (absl::Status status = CheckProgramHash(role, *program, path); !status.ok())
+    return status;
   return program;
 }
 
@@ -197,35 +211,49 @@ absl::StatusOr<const WeightEntry *> Artifact::Find(const std::string &name) cons
   return entry->second;
 }
 
+absl::StatusOr<Artifact::File *> Artifact::MapFile(const std::string &name) {
+  std::unique_ptr<File> &file = files_[name];
+  if (file)
+    return file.get();
+  const std::string path = directory_ + "/" + name;
+  absl::StatusOr<int64_t> size = FileSize(path);
+  if (!size.ok())
+    return size.status();
+  const int64_t expected = manifest_.files.at(name).bytes;
+  if (*size != expected) // it may have changed since Open
+    return absl::DataLossError(absl::StrCat(path, ": found ", *size, " bytes, expected ", expected));
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0)
+    return absl::PermissionDeniedError(absl::StrCat(path, ": ", std::strerror(errno)));
+  void *data = mmap(nullptr, *size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  close(descriptor);
+  if (data == MAP_FAILED)
+    return absl::ResourceExhaustedError(absl::StrCat(path, ": cannot be mapped: ", std::strerror(errno)));
+  file = std::make_unique<File>();
+  file->data = static_cast<const char *>(data);
+  file->size = *size;
+  return file.get();
+}
+
 absl::StatusOr<WeightView> Artifact::Map(const WeightEntry &entry, const WeightRange &range) {
-  std::unique_ptr<File> &file = files_[entry.file];
+  absl::StatusOr<File *> file = MapFile(entry.file);
+  if (!file.ok())
+    return file.status();
+  const char *data = (*file)->data + range.offset;
+  if ((*file)->verified.contains(range.offset))
+    return WeightView{data, range.bytes};
   const std::string path = directory_ + "/" + entry.file;
-  if (!file) {
-    absl::StatusOr<int64_t> size = FileSize(path);
-    if (!size.ok())
-      return size.status();
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-      return absl::PermissionDeniedError(absl::StrCat(path, ": ", std::strerror(errno)));
-    void *data = *size ? mmap(nullptr, *size, PROT_READ, MAP_PRIVATE, descriptor, 0) : nullptr;
-    close(descriptor);
-    if (data == MAP_FAILED)
-      return absl::ResourceExhaustedError(absl::StrCat(path, ": cannot be mapped: ", std::strerror(errno)));
-    file = std::make_unique<File>();
-    file->data = static_cast<const char *>(data);
-    file->size = *size;
-  }
-  if (range.bytes > file->size || range.offset > file->size - range.bytes) // it may have shrunk since Open
+  if (XXH3_64bits(data, range.bytes) != range.hash)
     return absl::DataLossError(
-        absl::StrCat(path, ": found ", file->size, " bytes, expected at least ", range.offset + range.bytes));
-  const char *data = file->data + range.offset;
-  if (!file->verified.contains(range.offset)) {
-    if (XXH3_64bits(data, range.bytes) != range.hash)
-      return absl::DataLossError(
-          absl::StrCat(path, ": weight '", entry.name, "' at offset ", range.offset,
-                       " does not match its checksum; the file is damaged, compile the model again"));
-    file->verified.insert(range.offset);
-  }
+        absl::StrCat(path, ": weight '", entry.name, "' at offset ", range.offset,
+                     " does not match its checksum; the file is damaged, compile the model again"));
+  // Up to the next weight there are zeros.
+  const int64_t end = range.offset + range.bytes;
+  const int64_t aligned = std::min((*file)->size, (end + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment);
+  if (std::any_of((*file)->data + end, (*file)->data + aligned, [](char byte) { return byte != 0; }))
+    return absl::DataLossError(absl::StrCat(path, ": found bytes other than zero behind weight '", entry.name,
+                                            "' at offset ", end, "; the file is damaged, compile the model again"));
+  (*file)->verified.insert(range.offset);
   return WeightView{data, range.bytes};
 }
 

@@ -37,6 +37,13 @@ struct CodeEntry {
   uint64_t hash = 0;
 };
 
+/// A file that is no code: its size, and the checksum of its first bytes (the
+/// safetensors header of a weight file; all of any other file).
+struct FileEntry {
+  int64_t bytes = 0, header = 0;
+  uint64_t hash = 0;
+};
+
 /// A named tensor of a tensor program. A dimension is an expression over
 /// symbols, in text (runtime/base/Expression.h).
 struct TensorDesc {
@@ -55,13 +62,18 @@ struct Manifest {
   std::string compiler, model_hash;
   ModelDesc model;
   std::vector<CodeEntry> code;
+  std::map<std::string, FileEntry> files; // by name
   std::vector<WeightEntry> weights;
   std::map<std::string, std::map<std::string, RoleProgram>> programs; // [gate side][role]
   TensorContract contract;
 };
 
-/// Parses and checks manifest.json. Errors name the field.
+/// Parses and checks manifest.json: its checksum (Seal.h), every field, and that
+/// weights lie inside their files apart from each other. Errors name the field.
 absl::StatusOr<Manifest> ParseManifest(const std::string &text);
+absl::Status CheckWeights(const Manifest &manifest);
+/// The parts of a weight: its experts, or itself.
+std::vector<WeightRange> Ranges(const WeightEntry &entry);
 
 /// An open artifact: checked files, mapped weights, loaded code. Use from one
 /// thread.
@@ -89,6 +101,8 @@ private:
   struct File;
   Artifact();
   absl::Status CheckFiles();
+  absl::Status CheckProgramHash(const std::string &role, const abi::Program &program, const std::string &path) const;
+  absl::StatusOr<File *> MapFile(const std::string &name);
   absl::StatusOr<const WeightEntry *> Find(const std::string &name) const;
   absl::StatusOr<WeightView> Map(const WeightEntry &entry, const WeightRange &range);
 

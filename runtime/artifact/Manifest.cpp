@@ -1,4 +1,6 @@
 #include "runtime/artifact/Artifact.h"
+#include "runtime/artifact/Seal.h"
+#include "runtime/base/Json.h"
 #include "runtime/program/JsonReader.h"
 
 #include "absl/strings/match.h"
@@ -41,7 +43,7 @@ std::string FileName(JsonReader &reader) {
 WeightRange ParseRange(JsonReader &reader) {
   WeightRange range;
   range.offset = reader.Int("offset", 0, kMaxBytes);
-  range.bytes = reader.Int("bytes", 0, kMaxBytes);
+  range.bytes = reader.Int("bytes", 1, kMaxBytes);
   range.hash = Hash(reader, "xxh3");
   if (reader.status.ok() && range.offset % abi::kAlignment)
     reader.Fail("offset", absl::StrCat("found ", range.offset, ", expected a multiple of ", abi::kAlignment));
@@ -120,7 +122,7 @@ absl::Status ParseWeight(const json &object, std::string where, std::vector<Weig
   entry.layout = reader.String("layout");
   if (const json *shape = reader.Array("shape"))
     for (const json &dim : *shape)
-      entry.shape.push_back(reader.Number(dim, "shape", 0, kMaxBytes));
+      entry.shape.push_back(reader.Number(dim, "shape", 1, kMaxBytes));
   if (object.is_object() && object.contains("experts"))
     ForEach(reader, "experts", [&](const json &expert, std::string inner) {
       JsonReader fields(expert, std::move(inner));
@@ -134,6 +136,18 @@ absl::Status ParseWeight(const json &object, std::string where, std::vector<Weig
     reader.Fail("layout",
                 absl::StrCat("found \"", entry.layout, "\", expected rows.f32, panel32.f32 or expert-up32.f32"));
   weights.push_back(std::move(entry));
+  return reader.status;
+}
+
+absl::Status ParseFile(const json &object, std::string where, std::map<std::string, FileEntry> &files) {
+  JsonReader reader(object, std::move(where));
+  const std::string name = FileName(reader);
+  FileEntry entry;
+  entry.bytes = reader.Int("bytes", 0, kMaxBytes);
+  entry.header = reader.Int("header", 0, entry.bytes);
+  entry.hash = Hash(reader, "xxh3");
+  if (reader.status.ok() && !files.try_emplace(name, entry).second)
+    reader.Fail("file", absl::StrCat("\"", name, "\" is listed twice"));
   return reader.status;
 }
 
@@ -186,11 +200,6 @@ absl::Status ParsePrograms(const json &object, Manifest &manifest) {
       absl::StatusOr<RoleProgram> parsed = ParseRoleProgram(program);
       if (!parsed.ok())
         return absl::InvalidArgumentError(absl::StrCat("programs.", side, ".", role, ": ", parsed.status().message()));
-      const uint64_t hash = ProgramHash(*parsed);
-      if (parsed->hash != hash)
-        return absl::DataLossError(absl::StrCat(
-            "programs.", side, ".", role,
-            ".hash: the program does not match its hash; the manifest is damaged, compile the model again"));
       manifest.programs[side][role] = *std::move(parsed);
     }
   }
@@ -200,16 +209,19 @@ absl::Status ParsePrograms(const json &object, Manifest &manifest) {
 } // namespace
 
 absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
-  const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const json document = ParseJson(text);
   if (document.is_discarded())
-    return absl::InvalidArgumentError("found no valid JSON; the file is truncated or damaged, compile the model again");
+    return absl::InvalidArgumentError(
+        "found no valid JSON, expected an object; the file is truncated or damaged, compile the model again");
   JsonReader reader(document, "");
   if (std::string format = reader.String("format"); reader.status.ok() && format != "janus-artifact")
     reader.Fail("format", absl::StrCat("found \"", format, "\", expected \"janus-artifact\""));
   const int64_t version = reader.Int("version", 0, kMaxCount);
   if (reader.status.ok() && version != kVersion)
-    reader.Fail("version", absl::StrCat("found ", version, ", this runtime reads version ", kVersion,
-                                        "; compile the model with a matching janus-compile"));
+    reader.Fail("version", absl::StrCat("found ", version, ", expected ", kVersion,
+                                        ", which this runtime reads; compile the model with a matching janus-compile"));
+  if (reader.status.ok())
+    reader.status = CheckSeal(text);
   Manifest manifest;
   const std::string contract = reader.String("contract");
   if (reader.status.ok() && contract != "language-model" && contract != "tensor")
@@ -224,8 +236,11 @@ absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
     manifest.code.push_back(std::move(entry));
     return fields.status;
   });
+  ForEach(reader, "files", [&](const json &file, std::string where) { return ParseFile(file, where, manifest.files); });
   ForEach(reader, "weights",
           [&](const json &weight, std::string where) { return ParseWeight(weight, where, manifest.weights); });
+  if (reader.status.ok())
+    reader.status = CheckWeights(manifest);
   const json *programs = reader.Member("programs");
   if (reader.status.ok())
     reader.status = ParsePrograms(*programs, manifest);
