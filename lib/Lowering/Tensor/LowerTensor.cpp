@@ -383,7 +383,6 @@ private:
   /// Each weight in use becomes a moe.weight over its byte range, packed row by row; initializers are gone.
   void describeWeights() {
     SmallVector<Attribute> packed;
-    builder_.setInsertionPointToStart(module_.getBody());
     for (auto &[name, index] : weights_) {
       auto initializer = module_.lookupSymbol<onnx::InitializerOp>(name);
       auto range = cast<onnx::RangeAttr>(initializer.getData());
@@ -393,9 +392,10 @@ private:
         strides[d] = strides[d + 1] * type.getDimSize(d + 1);
       auto view = moe::ViewAttr::get(builder_.getContext(), range.getFile(), range.getStorage(), range.getOffset(),
                                      type.getShape(), strides);
-      Location loc = initializer.getLoc();
+      builder_.setInsertionPoint(initializer);
+      moe::WeightOp::create(builder_, initializer.getLoc(), name, TypeAttr::get(type), builder_.getArrayAttr({view}),
+                            ElementsAttr());
       initializer.erase();
-      moe::WeightOp::create(builder_, loc, name, TypeAttr::get(type), builder_.getArrayAttr({view}), ElementsAttr());
       NamedAttrList fields;
       fields.set("name", name);
       fields.set("layout", builder_.getStringAttr("rows.f32"));
