@@ -129,10 +129,27 @@ json recoveredJson(func::FuncOp step) {
   return result;
 }
 
-} // namespace
+/// A tensor program: what it computes, by operator.
+json tensorJson(func::FuncOp main) {
+  json operators = json::object();
+  main.walk([&](Operation *op) {
+    std::string name = op->getName().getStringRef().str();
+    if (!isa<func::FuncOp, func::ReturnOp>(op))
+      operators[name] = operators.value(name, int64_t(0)) + 1;
+  });
+  return {{"contract", "tensor"}, {"operators", operators}};
+}
 
-json explainJson(ModuleOp module, const ExplainOptions &options) {
-  json result = {{"model", json::object()}, {"recovered", json::object()}, {"steps", json::array()}};
+json reportOf(ModuleOp module) {
+  if (auto recorded = module->getAttrOfType<StringAttr>(kPlanAttr)) {
+    json plan = json::parse(recorded.begin(), recorded.end(), nullptr, /*allow_exceptions=*/false);
+    if (plan.is_object())
+      return plan;
+  }
+  json result = {{"contract", "language-model"},
+                 {"model", json::object()},
+                 {"recovered", json::object()},
+                 {"steps", json::array()}};
   for (auto step : module.getOps<func::FuncOp>()) {
     auto gateSide = step->getAttrOfType<StringAttr>(dist::kGateSideAttr);
     if (!gateSide)
@@ -146,7 +163,16 @@ json explainJson(ModuleOp module, const ExplainOptions &options) {
     result["steps"].push_back(
         stepJson(step, gateSide.getValue() == "expert" ? RouterSide::kExpert : RouterSide::kAttention));
   }
-  if (options.topology)
+  if (auto main = module.lookupSymbol<func::FuncOp>("main"); main && result["steps"].empty())
+    return tensorJson(main);
+  return result;
+}
+
+} // namespace
+
+json explainJson(ModuleOp module, const ExplainOptions &options) {
+  json result = reportOf(module);
+  if (options.topology && result["contract"] == "language-model")
     result["prediction"] = predict(result, *options.topology);
   return result;
 }

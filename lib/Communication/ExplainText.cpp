@@ -52,6 +52,12 @@ public:
   explicit Writer(llvm::raw_ostream &out) : out_(out) {}
 
   void write(const json &report) {
+    if (report["contract"] == "tensor") {
+      out_ << "tensor program: named tensors in, named tensors out, on one instance\noperators\n";
+      for (const auto &[name, count] : report["operators"].items())
+        out_ << "  " << llvm::left_justify(name, 40) << " " << count.dump() << "\n";
+      return;
+    }
     out_ << "model\n";
     for (const auto &[key, value] : report["model"].items())
       if (value.is_primitive())

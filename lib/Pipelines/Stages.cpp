@@ -51,6 +51,7 @@ void buildStage(mlir::OpPassManager &manager, Stage stage, const StageOptions &o
   case Stage::kSchedule:
     return tensor ? void() : buildSchedulePipeline(manager);
   case Stage::kLower:
+    manager.addPass(createRecordPlanPass());
     return tensor ? buildTensorLoweringPipeline(manager) : buildLoweringPipeline(manager);
   case Stage::kTarget:
     return;

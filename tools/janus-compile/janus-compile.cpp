@@ -1,8 +1,11 @@
 //===- janus-compile.cpp - ONNX model in, artifact out --------------------===//
+#include "dialects/moe/IR/MoEOps.h"
+#include "janus/Communication/Explain.h"
 #include "janus/Import/ImportOnnx.h"
 #include "janus/Pipelines/Register.h"
 #include "janus/Target/Artifact.h"
 #include "tools/janus-compile/Options.h"
+#include "tools/janus-compile/Report.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,31 +19,13 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
-#include <unistd.h>
+#include <optional>
 #include <xxhash.h>
 
 using namespace mlir;
 
 namespace janus {
 namespace {
-
-/// One line on a terminal that is rewritten; nothing in a pipe.
-class Progress {
-public:
-  void show(const std::string &text) {
-    if (!terminal)
-      return;
-    llvm::errs() << "\r\033[K" << text;
-    llvm::errs().flush();
-  }
-  ~Progress() {
-    if (terminal)
-      llvm::errs() << "\r\033[K";
-  }
-
-private:
-  bool terminal = isatty(STDERR_FILENO);
-};
 
 absl::Status writeText(ModuleOp module, const std::string &path) {
   std::string message;
@@ -71,17 +56,73 @@ OwningOpRef<ModuleOp> load(const CompileOptions &options, MLIRContext &context) 
   return parseSourceFile<ModuleOp>(options.input, ParserConfig(&context));
 }
 
+/// Whether the module goes on as a tensor program: asked for, or there is no recovered model in it. Call after recover.
+absl::StatusOr<Contract> chooseContract(ModuleOp module, const CompileOptions &options) {
+  auto model = module->getAttrOfType<DictionaryAttr>(moe::kModelAttr);
+  if (!model || options.stages.contract == Contract::kTensor) {
+    if (!options.tokenizer.empty())
+      return absl::InvalidArgumentError(absl::StrCat(options.input, " is compiled as a tensor program, which has no "
+                                                                    "tokenizer; leave --tokenizer out"));
+    return Contract::kTensor;
+  }
+  auto vocab = model.getAs<IntegerAttr>("vocab");
+  if (options.tokenizer == "bytes" && vocab && vocab.getInt() < 256)
+    return absl::InvalidArgumentError(absl::StrCat("--tokenizer=bytes needs a vocabulary of at least 256 tokens, ",
+                                                   options.input, " has ", vocab.getInt()));
+  return options.stages.contract;
+}
+
+/// Runs the stages from..to up to lower; dumps each where that is asked for.
+absl::Status runStages(ModuleOp module, const CompileOptions &options, Progress &progress) {
+  StageOptions stages = options.stages;
+  for (const StageInfo &info : allStages()) {
+    if (info.stage < options.from || info.stage > options.to || info.stage == Stage::kTarget)
+      continue;
+    // A dump holds what is true after its stage, so that the next one is the first to run.
+    if (info.stage != options.from || info.stage == Stage::kImport) {
+      progress.show(info.name);
+      PassManager manager(module.getContext());
+      buildStage(manager, info.stage, stages);
+      if (failed(manager.run(module)))
+        return absl::InvalidArgumentError(absl::StrCat(options.input, ": stage ", info.name, " failed"));
+      if (!options.dumpStagesTo.empty())
+        if (absl::Status status = writeText(module, absl::StrCat(options.dumpStagesTo, "/", info.name, ".mlir"));
+            !status.ok())
+          return status;
+    }
+    if (info.stage >= Stage::kRecover && info.stage < Stage::kLower) {
+      absl::StatusOr<Contract> contract = chooseContract(module, options);
+      if (!contract.ok())
+        return contract.status();
+      stages.contract = *contract;
+    }
+  }
+  return absl::OkStatus();
+}
+
+/// Prints the plan: to stdout, or to stderr where the IR goes to stdout.
+void printPlan(ModuleOp module, const CompileOptions &options, std::optional<nlohmann::json> topology) {
+  bool ir = options.to != Stage::kTarget && options.output.empty();
+  ExplainOptions explainOptions;
+  explainOptions.topology = std::move(topology);
+  (ir ? llvm::errs() : llvm::outs()) << explain(module, explainOptions);
+}
+
 absl::Status run(const CompileOptions &options) {
   Progress progress;
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false); // a module is no help to someone who has an ONNX file
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Remark && !options.explain)
-      return success();
-    return failure();
+    progress.clear();
+    return print(diagnostic, options.explain);
   });
+  std::optional<nlohmann::json> topology;
+  if (!options.topology.empty())
+    if (std::string error = readTopology(options.topology, topology.emplace()); !error.empty())
+      return absl::InvalidArgumentError(error);
 
   progress.show(absl::StrCat("reading ", options.input));
   absl::StatusOr<std::string> hash = hashFile(options.input);
@@ -90,25 +131,14 @@ absl::Status run(const CompileOptions &options) {
   OwningOpRef<ModuleOp> module = load(options, context);
   if (!module)
     return absl::InvalidArgumentError(absl::StrCat(options.input, " cannot be compiled"));
-
   if (!options.dumpStagesTo.empty())
     if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStagesTo))
       return absl::PermissionDeniedError(absl::StrCat("cannot create ", options.dumpStagesTo, ": ", error.message()));
-  // A dump holds what is true after its stage, so that the next one is the first to run.
-  bool dump = options.from != Stage::kImport;
-  for (const StageInfo &info : allStages()) {
-    if (info.stage < options.from || info.stage > options.to || info.stage == Stage::kTarget ||
-        (dump && info.stage == options.from))
-      continue;
-    progress.show(info.name);
-    PassManager manager(&context);
-    buildStage(manager, info.stage, options.stages);
-    if (failed(manager.run(*module)))
-      return absl::InvalidArgumentError(absl::StrCat(options.input, ": stage ", info.name, " failed"));
-    if (!options.dumpStagesTo.empty())
-      if (absl::Status status = writeText(*module, absl::StrCat(options.dumpStagesTo, "/", info.name, ".mlir"));
-          !status.ok())
-        return status;
+  if (absl::Status status = runStages(*module, options, progress); !status.ok())
+    return status;
+  if (options.explain && options.to >= Stage::kSchedule) {
+    progress.clear();
+    printPlan(*module, options, std::move(topology));
   }
   if (options.to != Stage::kTarget)
     return writeText(*module, options.output.empty() ? "-" : options.output);
@@ -119,6 +149,7 @@ absl::Status run(const CompileOptions &options) {
   artifact.modelHash = *hash;
   artifact.targets = options.targets;
   artifact.tokenizer = options.tokenizer;
+  artifact.plan = explainJson(*module, {}).dump(1) + "\n";
   artifact.progress = [&](const std::string &what) { progress.show(absl::StrCat("writing ", what)); };
   return writeArtifact(*module, options.output, artifact);
 }

@@ -1,7 +1,8 @@
 //===- Explain.h - every choice of the compiler, as text or JSON -*- C++ -*-===//
 //
 // The report behind `janus-compile --explain` and the artifact's plan.json. It
-// reads a module after the schedule stage and changes nothing.
+// reads a module after the schedule stage, or the attribute that
+// janus-record-plan left on a later one, and changes nothing.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_COMMUNICATION_EXPLAIN_H
@@ -15,6 +16,9 @@
 
 namespace janus {
 
+/// The module attribute with the report as JSON text (janus-record-plan).
+inline constexpr const char *kPlanAttr = "janus.plan";
+
 struct ExplainOptions {
   bool json = false; // JSON in place of text
   /// A parsed topology file (docs/topology.md): adds predicted messages, bytes, times, the scheme chosen by rows, and
@@ -22,9 +26,10 @@ struct ExplainOptions {
   std::optional<nlohmann::json> topology;
 };
 
-/// The report as JSON: "model", "recovered", "steps" (fragments with origins, transfers with schemes), "memory" and,
-/// with a topology, "prediction". Sizes are bytes. Keys are sorted, so that equal modules give equal bytes. A topology
-/// that docs/topology.md does not allow gives "prediction": {"error": "..."}; readTopology checks it first.
+/// The report as JSON: "contract" and, for a language model, "model", "recovered", "steps" (fragments with origins,
+/// transfers with schemes, memory) and, with a topology, "prediction"; for a tensor program "operators". Sizes are
+/// bytes. Keys are sorted, so that equal modules give equal bytes. A topology that docs/topology.md does not allow
+/// gives "prediction": {"error": "..."}; readTopology checks it first.
 nlohmann::json explainJson(mlir::ModuleOp module, const ExplainOptions &options);
 
 /// The report as text for a reader, or as indented JSON.

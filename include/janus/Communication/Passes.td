@@ -45,10 +45,19 @@ def PrintPlanPass : Pass<"janus-print-plan", "::mlir::ModuleOp"> {
   let description = [{
     To standard output: what was recovered, where each operation runs and why, transfers with the expressions of each
     scheme, memory by role; with a topology file (docs/topology.md) also predicted messages, bytes and times. Reads a module
-    after the schedule stage and changes nothing.
+    after the schedule stage, or after `janus-record-plan`, and changes nothing.
   }];
   let options = [Option<"json", "json", "bool", "false", "JSON in place of text">,
                  Option<"topology", "topology", "std::string", "\"\"", "a topology file to predict for">];
+}
+
+def RecordPlanPass : Pass<"janus-record-plan", "::mlir::ModuleOp"> {
+  let summary = "keeps the report of janus-print-plan as the module attribute janus.plan";
+  let description = [{
+    Lowering takes fragments and transfers apart, and the plan with them. This keeps it, so that the artifact's plan.json and
+    `janus-print-plan` are the same whichever dump a compilation goes on from. Before: a module after the schedule stage, or
+    a tensor program after import. After: its `janus.plan` is the report as JSON text, without a prediction.
+  }];
 }
 
 #endif // JANUS_COMMUNICATION_PASSES

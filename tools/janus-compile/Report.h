@@ -1,0 +1,30 @@
+//===- Report.h - what janus-compile tells its user -------------*- C++ -*-===//
+#ifndef JANUS_TOOLS_COMPILE_REPORT_H
+#define JANUS_TOOLS_COMPILE_REPORT_H
+
+#include "mlir/IR/Diagnostics.h"
+
+#include <string>
+
+namespace janus {
+
+/// One line on a terminal that is rewritten; nothing in a pipe.
+class Progress {
+public:
+  Progress();
+  ~Progress() { clear(); }
+  void show(const std::string &text);
+  void clear();
+
+private:
+  bool terminal;
+};
+
+/// Prints a diagnostic and its notes to stderr, as `model.onnx: node '/model/moe': warning: ...` where it comes from an
+/// ONNX node and `file:line:column: error: ...` elsewhere. Remarks are printed where `remarks` is set. Returns whether
+/// the diagnostic was taken: always.
+mlir::LogicalResult print(mlir::Diagnostic &diagnostic, bool remarks);
+
+} // namespace janus
+
+#endif // JANUS_TOOLS_COMPILE_REPORT_H
