@@ -4,7 +4,9 @@
 
 #include "runtime/transport/Transport.h"
 
+#include <atomic>
 #include <cstdlib>
+#include <utility>
 
 namespace janus::transport {
 
@@ -68,6 +70,24 @@ absl::Status NoPeer(Address to);
 absl::Status TooLarge(Address to, size_t size, size_t limit);
 absl::Status NoCredit(Address to);
 absl::Status AlreadyOpen(Address address);
+absl::Status Gone(Address peer);
+
+/// Which endpoints of one process are open; any thread may ask.
+class Openings {
+public:
+  explicit Openings(int endpoints) : states(endpoints) {}
+  /// False when it was opened before.
+  bool Open(int index) {
+    uint8_t never = kNever;
+    return states[index].compare_exchange_strong(never, kOpen);
+  }
+  void Close(int index) { states[index].store(kClosed, std::memory_order_release); }
+  bool closed(int index) const { return states[index].load(std::memory_order_acquire) == kClosed; }
+
+private:
+  enum : uint8_t { kNever, kOpen, kClosed };
+  std::vector<std::atomic<uint8_t>> states;
+};
 
 /// Checks `to` and `size` against the options; the peer's index.
 absl::StatusOr<int> CheckSend(const Directory &directory, const TransportOptions &options, Address to, size_t size);

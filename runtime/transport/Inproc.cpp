@@ -27,7 +27,8 @@ struct Channel {
 
 struct Shared {
   explicit Shared(const TransportOptions &options)
-      : options(options), directory(options), channels(directory.size() * directory.size()), open(directory.size()) {}
+      : options(options), directory(options), channels(directory.size() * directory.size()),
+        openings(directory.size()) {}
   std::atomic<Channel *> &channel(int from, int to) { return channels[from * directory.size() + to]; }
 
   TransportOptions options;
@@ -35,17 +36,14 @@ struct Shared {
   std::vector<std::atomic<Channel *>> channels; // [from][to], made when first used
   std::mutex mutex;
   std::deque<Channel> storage; // under mutex
-  std::vector<bool> open;      // under mutex
+  Openings openings;
 };
 
 class InprocEndpoint : public Endpoint {
 public:
   InprocEndpoint(std::shared_ptr<Shared> shared, Address self)
       : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
-  ~InprocEndpoint() override {
-    std::lock_guard lock(shared_->mutex);
-    shared_->open[index_] = false;
-  }
+  ~InprocEndpoint() override { shared_->openings.Close(index_); }
 
   Address self() const override { return self_; }
 
@@ -53,6 +51,8 @@ public:
     absl::StatusOr<int> peer = CheckSend(shared_->directory, shared_->options, to, size);
     if (!peer.ok())
       return peer.status();
+    if (shared_->openings.closed(*peer))
+      return Gone(to);
     for (Slot &slot : Outgoing(*peer).slots)
       if (!slot.busy.load(std::memory_order_acquire)) {
         char *memory = slot.memory.reserve(size);
@@ -104,7 +104,8 @@ public:
   }
 
   absl::Status PeerStatus(Address peer) override {
-    return shared_->directory.index(peer) < 0 ? NoPeer(peer) : absl::OkStatus(); // peers live and die with this process
+    const int index = shared_->directory.index(peer);
+    return index < 0 ? NoPeer(peer) : shared_->openings.closed(index) ? Gone(peer) : absl::OkStatus();
   }
 
   const TransportCounters &counters() const override { return counters_; }
@@ -136,10 +137,8 @@ public:
     const int index = shared_->directory.index(address);
     if (index < 0)
       return NoPeer(address);
-    std::lock_guard lock(shared_->mutex);
-    if (shared_->open[index])
+    if (!shared_->openings.Open(index))
       return AlreadyOpen(address);
-    shared_->open[index] = true;
     return std::make_unique<InprocEndpoint>(shared_, address);
   }
 

@@ -1,84 +1,49 @@
-#include "runtime/transport/Common.h"
+#include "runtime/transport/ShmRegion.h"
 
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <sys/mman.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace janus {
 namespace {
 using namespace transport;
 
-constexpr uint32_t kMagic = 0x4d53484a; // "JHSM"
-
-/// What stands before each payload in a ring. Written by one process, read and checked by another.
-struct Record {
-  uint32_t magic;
-  uint32_t size;
-  MessageName name;
-};
-
-/// A byte ring in shared memory: one process writes, one reads.
-struct Ring {
-  alignas(64) std::atomic<uint64_t> written;
-  alignas(64) std::atomic<uint64_t> read;
-  char *bytes() { return reinterpret_cast<char *>(this + 1); }
-};
-static_assert(std::atomic<uint64_t>::is_always_lock_free);
-
-size_t RoundUp(size_t size) { return (size + 63) / 64 * 64; }
-
-/// The mapping that all processes of a run share.
-class Region {
+/// Tells whether a process has ended, also one that its parent has not reaped.
+class ProcessWatch {
 public:
-  static absl::StatusOr<std::shared_ptr<Region>> Map(const TransportOptions &options) {
-    auto region = std::make_shared<Region>(options);
-    void *memory =
-        mmap(nullptr, region->size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-      return absl::ResourceExhaustedError(
-          absl::StrCat("transport: cannot map ", region->size_, " bytes of shared memory: ", std::strerror(errno)));
-    region->memory_ = static_cast<char *>(memory); // zero: empty rings, no owner
-    return region;
+  ProcessWatch() = default;
+  ~ProcessWatch() {
+    if (descriptor_ >= 0)
+      close(descriptor_);
   }
-  explicit Region(const TransportOptions &options) : options(options), directory(options) {
-    // Room for the credits at typical sizes, and for two of the largest messages whatever they are.
-    capacity = RoundUp(2 * (options.max_message_bytes + sizeof(Record) + 64) + size_t{4096} * options.credits);
-    owners_ = RoundUp(sizeof(std::atomic<pid_t>) * directory.size());
-    size_ = owners_ + size_t(directory.size()) * directory.size() * (sizeof(Ring) + capacity);
-  }
-  ~Region() {
-    if (memory_)
-      munmap(memory_, size_);
-  }
-  Ring &ring(int from, int to) {
-    return *reinterpret_cast<Ring *>(memory_ + owners_ +
-                                     (size_t(from) * directory.size() + to) * (sizeof(Ring) + capacity));
-  }
-  /// The process that opened an endpoint; 0: not yet; -1: closed.
-  std::atomic<pid_t> &owner(int index) { return reinterpret_cast<std::atomic<pid_t> *>(memory_)[index]; }
+  ProcessWatch(const ProcessWatch &) = delete;
+  ProcessWatch &operator=(const ProcessWatch &) = delete;
 
-  TransportOptions options;
-  Directory directory;
-  size_t capacity;
+  bool Ended(pid_t process) {
+    if (descriptor_ == kUnopened && (descriptor_ = static_cast<int>(syscall(SYS_pidfd_open, process, 0))) < 0)
+      descriptor_ = errno == ESRCH ? kEnded : kUnsupported;
+    if (descriptor_ == kUnsupported)
+      return kill(process, 0) != 0 && errno == ESRCH;
+    pollfd state = {descriptor_, POLLIN, 0};
+    return descriptor_ == kEnded || (poll(&state, 1, 0) == 1 && (state.revents & POLLIN) != 0);
+  }
 
 private:
-  size_t owners_, size_;
-  char *memory_ = nullptr;
+  static constexpr int kUnopened = -1, kEnded = -2, kUnsupported = -3;
+  int descriptor_ = kUnopened;
 };
 
 class ShmEndpoint : public Endpoint {
 public:
-  ShmEndpoint(std::shared_ptr<Region> region, Address self)
+  ShmEndpoint(std::shared_ptr<ShmRegion> region, Address self)
       : region_(std::move(region)), self_(self), index_(region_->directory.index(self)),
-        peers_(region_->directory.size()) {
-    region_->owner(index_).store(getpid());
-  }
+        peers_(region_->directory.size()) {}
   ~ShmEndpoint() override { region_->owner(index_).store(-1); }
 
   Address self() const override { return self_; }
@@ -91,8 +56,15 @@ public:
       return status;
     Peer &state = peers_[*peer];
     Ring &ring = region_->ring(index_, *peer);
-    const uint64_t used = ring.written.load(std::memory_order_relaxed) - ring.read.load(std::memory_order_acquire);
-    if (used + state.reserved + Footprint(size) > region_->capacity)
+    const uint64_t used = state.written - ring.read.load(std::memory_order_acquire);
+    const uint64_t in_flight = state.posted - ring.released.load(std::memory_order_acquire);
+    if (used > region_->capacity || in_flight > static_cast<uint64_t>(region_->options.credits)) {
+      state.status = absl::DataLossError(absl::StrCat("transport: ", Describe(to), " says that it read bytes ",
+                                                      "or released messages that were never sent"));
+      return state.status;
+    }
+    if (used + state.reserved + Footprint(size) > region_->capacity ||
+        in_flight + state.acquired >= static_cast<uint64_t>(region_->options.credits))
       return NoCredit(to);
     Staging *staging = Take(state.staging);
     char *memory = staging->memory.reserve(size);
@@ -101,6 +73,7 @@ public:
       return absl::ResourceExhaustedError("transport: out of memory for a send buffer");
     }
     state.reserved += Footprint(size);
+    ++state.acquired;
     return SendBuffer{absl::MakeSpan(memory, size), to, staging};
   }
 
@@ -108,20 +81,24 @@ public:
     name.source = self_;
     CountPost(counters_, region_->options, name.phase, self_, buffer.to, buffer.bytes.size());
     const int peer = region_->directory.index(buffer.to);
+    Peer &state = peers_[peer];
     Ring &ring = region_->ring(index_, peer);
     Record record{};
-    record.magic = kMagic;
+    record.magic = kRecordMagic;
     record.size = static_cast<uint32_t>(buffer.bytes.size());
     record.name = name;
-    const uint64_t position = ring.written.load(std::memory_order_relaxed);
-    Copy(ring, position, reinterpret_cast<const char *>(&record), sizeof record);
-    Copy(ring, position + sizeof record, buffer.bytes.data(), buffer.bytes.size());
-    ring.written.store(position + Footprint(buffer.bytes.size()), std::memory_order_release);
+    Copy(ring, state.written, reinterpret_cast<const char *>(&record), sizeof record);
+    Copy(ring, state.written + sizeof record, buffer.bytes.data(), buffer.bytes.size());
+    state.written += Footprint(buffer.bytes.size());
+    ++state.posted;
+    ring.written.store(state.written, std::memory_order_release);
     Cancel(buffer);
   }
 
   void Cancel(SendBuffer buffer) override {
-    peers_[region_->directory.index(buffer.to)].reserved -= Footprint(buffer.bytes.size());
+    Peer &state = peers_[region_->directory.index(buffer.to)];
+    state.reserved -= Footprint(buffer.bytes.size());
+    --state.acquired;
     static_cast<Staging *>(buffer.handle)->busy = false;
   }
 
@@ -129,14 +106,16 @@ public:
     const int count = region_->directory.size();
     for (int i = 0; i < count; ++i) {
       next_ = next_ + 1 < count ? next_ + 1 : 0;
-      if (peers_[next_].status.ok() && Receive(next_, message))
+      if (!absl::IsDataLoss(peers_[next_].status) && Receive(next_, message))
         return true;
     }
     return false;
   }
 
   void Release(Incoming &message) override {
-    static_cast<Staging *>(message.handle)->busy = false;
+    auto *staging = static_cast<Staging *>(message.handle);
+    staging->busy = false;
+    region_->ring(staging->peer, index_).released.store(++peers_[staging->peer].released, std::memory_order_release);
     message = {};
   }
 
@@ -144,12 +123,13 @@ public:
     const int peer = region_->directory.index(address);
     if (peer < 0)
       return NoPeer(address);
-    if (!peers_[peer].status.ok())
-      return peers_[peer].status;
-    const pid_t owner = region_->owner(peer).load();
-    if (owner == -1 || (owner > 0 && kill(owner, 0) != 0 && errno == ESRCH))
-      return absl::UnavailableError(absl::StrCat("transport: ", Describe(address), " is gone (process ", owner, ")"));
-    return absl::OkStatus();
+    Peer &state = peers_[peer];
+    if (state.status.ok()) {
+      const pid_t owner = region_->owner(peer).load();
+      if (owner < 0 || (owner > 0 && owner != getpid() && state.process.Ended(owner)))
+        state.status = Gone(address);
+    }
+    return state.status;
   }
 
   const TransportCounters &counters() const override { return counters_; }
@@ -159,15 +139,18 @@ private:
   struct Staging {
     AlignedBytes memory;
     bool busy = false;
+    int peer = 0; // whom a received message came from
   };
   using Pool = std::vector<std::unique_ptr<Staging>>;
   struct Peer {
     Pool staging;
-    size_t reserved = 0;                    // bytes promised to acquired buffers
+    size_t reserved = 0, acquired = 0;      // bytes and count of buffers not posted yet
+    uint64_t written = 0, posted = 0;       // bytes and messages to the peer
+    uint64_t read = 0, released = 0;        // bytes and messages from the peer
     absl::Status status = absl::OkStatus(); // DataLoss: its ring is not read any more
+    ProcessWatch process;
   };
 
-  static size_t Footprint(size_t size) { return RoundUp(sizeof(Record) + size); }
   static Staging *Take(Pool &pool) {
     for (auto &staging : pool)
       if (!staging->busy) {
@@ -195,22 +178,22 @@ private:
   }
 
   bool Receive(int peer, Incoming &message) {
+    Peer &state = peers_[peer];
     Ring &ring = region_->ring(peer, index_);
-    const uint64_t position = ring.read.load(std::memory_order_relaxed);
-    const uint64_t available = ring.written.load(std::memory_order_acquire) - position;
+    const uint64_t available = ring.written.load(std::memory_order_acquire) - state.read;
     if (available == 0)
       return false;
     auto reject = [&](auto... what) {
-      peers_[peer].status = absl::DataLossError(absl::StrCat(
+      state.status = absl::DataLossError(absl::StrCat(
           "transport: bytes from ", Describe(region_->directory.address(peer)), " are no message: ", what...));
       return false;
     };
     if (available > region_->capacity || available < sizeof(Record))
       return reject("found ", available, " bytes in a ring of ", region_->capacity);
     Record record;
-    CopyOut(ring, position, reinterpret_cast<char *>(&record), sizeof record);
-    if (record.magic != kMagic)
-      return reject("found magic ", record.magic, ", expected ", kMagic);
+    CopyOut(ring, state.read, reinterpret_cast<char *>(&record), sizeof record);
+    if (record.magic != kRecordMagic)
+      return reject("found magic ", record.magic, ", expected ", kRecordMagic);
     if (record.size > region_->options.max_message_bytes || Footprint(record.size) > available)
       return reject("found a size of ", record.size, " bytes, expected at most ", region_->options.max_message_bytes,
                     " and ", available, " in the ring");
@@ -222,13 +205,15 @@ private:
       staging->busy = false;
       return false; // tried again at the next poll
     }
-    CopyOut(ring, position + sizeof record, memory, record.size);
-    ring.read.store(position + Footprint(record.size), std::memory_order_release);
+    CopyOut(ring, state.read + sizeof record, memory, record.size);
+    state.read += Footprint(record.size);
+    ring.read.store(state.read, std::memory_order_release);
+    staging->peer = peer;
     message = {record.name, absl::MakeConstSpan(memory, record.size), staging};
     return true;
   }
 
-  std::shared_ptr<Region> region_;
+  std::shared_ptr<ShmRegion> region_;
   Address self_;
   int index_;
   std::vector<Peer> peers_;
@@ -239,27 +224,32 @@ private:
 
 class ShmTransport : public Transport {
 public:
-  explicit ShmTransport(std::shared_ptr<Region> region) : region_(std::move(region)) {}
+  explicit ShmTransport(std::shared_ptr<ShmRegion> region) : region_(std::move(region)) {}
   absl::StatusOr<std::unique_ptr<Endpoint>> Open(Address address) override {
     const int index = region_->directory.index(address);
     if (index < 0)
       return NoPeer(address);
-    if (region_->owner(index).load() > 0)
+    pid_t nobody = 0;
+    if (!region_->owner(index).compare_exchange_strong(nobody, getpid()))
       return AlreadyOpen(address);
     return std::make_unique<ShmEndpoint>(region_, address);
   }
 
 private:
-  std::shared_ptr<Region> region_;
+  std::shared_ptr<ShmRegion> region_;
 };
 
 } // namespace
 
+std::unique_ptr<Transport> transport::MakeShmTransport(std::shared_ptr<ShmRegion> region) {
+  return std::make_unique<ShmTransport>(std::move(region));
+}
+
 absl::StatusOr<std::unique_ptr<Transport>> MakeShmTransport(const TransportOptions &options) {
-  absl::StatusOr<std::shared_ptr<Region>> region = Region::Map(options);
+  absl::StatusOr<std::shared_ptr<ShmRegion>> region = ShmRegion::Map(options);
   if (!region.ok())
     return region.status();
-  return std::make_unique<ShmTransport>(*std::move(region));
+  return transport::MakeShmTransport(*std::move(region));
 }
 
 } // namespace janus

@@ -1,6 +1,7 @@
 #include "runtime/transport/Common.h"
 
 #include <cstring>
+#include <deque>
 #include <list>
 #include <mutex>
 #include <random>
@@ -19,16 +20,18 @@ struct Packet {
 
 struct Shared {
   Shared(const TransportOptions &options, uint64_t seed)
-      : options(options), directory(options), queues(directory.size()),
-        in_flight(directory.size(), std::vector<int>(directory.size())), random(seed), open(directory.size()) {}
+      : options(options), directory(options), openings(directory.size()), queues(directory.size()),
+        in_flight(directory.size(), std::vector<int>(directory.size())), random(seed) {}
   TransportOptions options;
   Directory directory;
+  Openings openings;
   std::mutex mutex; // guards everything below
   std::vector<std::list<Packet>> queues;
   std::vector<std::vector<int>> in_flight; // [from][to]
   std::mt19937_64 random;
-  std::vector<bool> open;
 };
+
+constexpr size_t kOverwrittenKept = 8;
 
 struct Delivery {
   AlignedBytes memory;
@@ -40,12 +43,15 @@ class StrictEndpoint : public Endpoint {
 public:
   StrictEndpoint(std::shared_ptr<Shared> shared, Address self)
       : shared_(std::move(shared)), self_(self), index_(shared_->directory.index(self)) {}
+  ~StrictEndpoint() override { shared_->openings.Close(index_); }
   Address self() const override { return self_; }
 
   absl::StatusOr<SendBuffer> Acquire(Address to, size_t size) override {
     absl::StatusOr<int> peer = CheckSend(shared_->directory, shared_->options, to, size);
     if (!peer.ok())
       return peer.status();
+    if (shared_->openings.closed(*peer))
+      return Gone(to);
     std::lock_guard lock(shared_->mutex);
     if (shared_->in_flight[index_][*peer] >= shared_->options.credits)
       return NoCredit(to);
@@ -75,7 +81,9 @@ public:
       queue.push_back(std::move(packet));
     }
     std::memset(buffer.bytes.data(), 0xA5, buffer.bytes.size()); // whoever still reads it reads rubbish
-    delete static_cast<AlignedBytes *>(buffer.handle);
+    overwritten_.emplace_back(static_cast<AlignedBytes *>(buffer.handle));
+    if (overwritten_.size() > kOverwrittenKept)
+      overwritten_.pop_front();
   }
 
   void Cancel(SendBuffer buffer) override {
@@ -115,7 +123,8 @@ public:
   }
 
   absl::Status PeerStatus(Address peer) override {
-    return shared_->directory.index(peer) < 0 ? NoPeer(peer) : absl::OkStatus();
+    const int index = shared_->directory.index(peer);
+    return index < 0 ? NoPeer(peer) : shared_->openings.closed(index) ? Gone(peer) : absl::OkStatus();
   }
   const TransportCounters &counters() const override { return counters_; }
   void ResetCounters() override { counters_ = {}; }
@@ -124,6 +133,7 @@ private:
   std::shared_ptr<Shared> shared_;
   Address self_;
   int index_;
+  std::deque<std::unique_ptr<AlignedBytes>> overwritten_; // of the last posts
   TransportCounters counters_;
 };
 
@@ -134,10 +144,8 @@ public:
     const int index = shared_->directory.index(address);
     if (index < 0)
       return NoPeer(address);
-    std::lock_guard lock(shared_->mutex);
-    if (shared_->open[index])
+    if (!shared_->openings.Open(index))
       return AlreadyOpen(address);
-    shared_->open[index] = true;
     return std::make_unique<StrictEndpoint>(shared_, address);
   }
 

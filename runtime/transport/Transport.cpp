@@ -58,7 +58,11 @@ absl::Status NoCredit(Address to) {
   return absl::UnavailableError(absl::StrCat("transport: no credit towards ", Describe(to)));
 }
 absl::Status AlreadyOpen(Address address) {
-  return absl::FailedPreconditionError(absl::StrCat("transport: endpoint '", Describe(address), "' is already open"));
+  return absl::FailedPreconditionError(
+      absl::StrCat("transport: endpoint '", Describe(address), "' was opened before; expected to be opened once"));
+}
+absl::Status Gone(Address peer) {
+  return absl::UnavailableError(absl::StrCat("transport: ", Describe(peer), " is gone"));
 }
 
 absl::StatusOr<int> CheckSend(const Directory &directory, const TransportOptions &options, Address to, size_t size) {

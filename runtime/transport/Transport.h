@@ -96,8 +96,10 @@ public:
   virtual Address self() const = 0;
 
   /// A buffer of `size` bytes for a message to `to`. Unavailable: no credit left
-  /// towards that peer, try again after it has released messages. OutOfRange:
-  /// larger than TransportOptions::max_message_bytes. NotFound: no such peer.
+  /// towards that peer, try again after it has released messages; or the peer is
+  /// gone (PeerStatus tells). OutOfRange: larger than
+  /// TransportOptions::max_message_bytes. NotFound: no such peer. With nothing in
+  /// flight a buffer of any allowed size can be had.
   virtual absl::StatusOr<SendBuffer> Acquire(Address to, size_t size) = 0;
   /// Hands the buffer over. `name.source` is set to self(). The status of the
   /// delivery itself is reported by PeerStatus.
@@ -109,8 +111,10 @@ public:
   virtual bool Poll(Incoming &message) = 0;
   virtual void Release(Incoming &message) = 0;
 
-  /// OK while messages to the peer are being delivered; Unavailable once it is
-  /// known to be gone, DataLoss if it sent bytes that are no message.
+  /// OK while messages to the peer are being delivered, and before it is opened;
+  /// Unavailable once it is known to be gone (closed, or its process died: what it
+  /// posted before is still delivered), DataLoss if it sent bytes that are no
+  /// message.
   virtual absl::Status PeerStatus(Address peer) = 0;
 
   virtual const TransportCounters &counters() const = 0;
@@ -124,15 +128,18 @@ struct TransportOptions {
   /// kExchange are of class control.
   std::vector<int> attention_nodes, expert_nodes;
   size_t max_message_bytes = 1 << 20;
-  int credits = 32; // messages in flight from one endpoint to another
+  /// Messages from one endpoint to another that are acquired, on their way, or
+  /// received and not yet released.
+  int credits = 32;
 };
 
 /// Makes the endpoints of one run.
 class Transport {
 public:
   virtual ~Transport() = default;
-  /// The endpoint of an address; each may be opened once. With a transport over
-  /// processes, in the process that uses it.
+  /// The endpoint of an address. With a transport over processes, in the process
+  /// that uses it. NotFound: no such address. FailedPrecondition: opened before;
+  /// each may be opened once, for peers that saw it go do not take it back.
   virtual absl::StatusOr<std::unique_ptr<Endpoint>> Open(Address address) = 0;
 };
 
@@ -142,7 +149,8 @@ std::unique_ptr<Transport> MakeInprocTransport(const TransportOptions &options);
 
 /// For tests: messages are serialised, delivered from fresh memory, late,
 /// reordered and some of them twice, by a generator seeded with `seed`; the
-/// sender's buffer is overwritten after Post.
+/// sender's buffer is overwritten by Post, and kept for a few posts more, so that
+/// who still reads it reads that.
 std::unique_ptr<Transport> MakeStrictTransport(const TransportOptions &options, uint64_t seed);
 
 /// Over processes forked after this call: one byte ring a direction and pair in
