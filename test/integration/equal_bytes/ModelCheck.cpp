@@ -94,28 +94,38 @@ absl::StatusOr<std::vector<Answer>> ModelCheck::Play(const Configuration &config
       Deployment::Create(models_[configuration.artifact], configuration.options, artifacts_[configuration.artifact]);
   if (!deployment.ok())
     return deployment.status();
-  return configuration.together ? PlayAmongOthers(**deployment, requests_, configuration.seed)
-                                : PlayAlone(**deployment, requests_);
+  absl::StatusOr<std::vector<Answer>> answers = configuration.together
+                                                    ? PlayAmongOthers(**deployment, requests_, configuration.seed)
+                                                    : PlayAlone(**deployment, requests_);
+  const RunReport report = (*deployment)->report();
+  load_[configuration.together].steps += report.steps;
+  load_[configuration.together].rows += report.rows;
+  const std::string &scheme = configuration.options.scheme;
+  if (answers.ok() && scheme != "auto" && (report.schemes.size() != 1 || !report.schemes.contains(scheme)))
+    return absl::InternalError(
+        absl::StrCat("found steps of scheme ", report.schemes.begin()->first, ", expected ", scheme));
+  return answers;
 }
 
 absl::Status ModelCheck::First(bool write, Report &report) {
   const int64_t vocab = models_.front().desc->vocab;
-  for (const std::string &kernels : axes_->kernels()) {
-    Configuration configuration = axes_->First(kernels);
-    const bool record = first_.empty() && !IsReference(kernels);
-    if (record)
-      configuration.options.record_routing = scratch_ + "/trace";
-    absl::StatusOr<std::vector<Answer>> answers = Play(configuration);
-    if (!answers.ok())
-      return absl::Status(answers.status().code(),
-                          absl::StrCat(name_, ", ", Describe(configuration), ": ", answers.status().message()));
-    if (IsReference(kernels))
-      reference_ = *std::move(answers);
-    else if (record)
-      first_ = *std::move(answers);
-    else
-      CompareWith(first_, *answers, Describe(configuration), report);
-  }
+  for (const std::string &kernels : axes_->kernels())
+    for (size_t artifact = 0; artifact < models_.size(); ++artifact) {
+      Configuration configuration = axes_->First(kernels);
+      configuration.artifact = artifact;
+      std::vector<Answer> &expected = IsReference(kernels) ? reference_ : first_;
+      const bool record = first_.empty() && !IsReference(kernels);
+      if (record)
+        configuration.options.record_routing = scratch_ + "/trace";
+      absl::StatusOr<std::vector<Answer>> answers = Play(configuration);
+      if (!answers.ok())
+        return absl::Status(answers.status().code(),
+                            absl::StrCat(name_, ", ", Describe(configuration), ": ", answers.status().message()));
+      if (expected.empty())
+        expected = *std::move(answers);
+      else
+        CompareWith(expected, *answers, Describe(configuration), report);
+    }
   if (first_.empty())
     return absl::FailedPreconditionError("this CPU runs none of the kernels of which bytes are compared");
   for (size_t i = 0; i < requests_.size(); ++i) {

@@ -32,13 +32,17 @@ public:
   static absl::StatusOr<std::unique_ptr<ModelCheck>>
   Open(const std::string &folder, const std::vector<std::string> &artifacts, const std::string &scratch);
 
-  /// Runs (1, 1) with every kernel table: AVX2 and AVX-512 kernels give the same bytes, and those of the digests; the
-  /// reference kernels, which sum in double, come close. With `write`, the digests are replaced instead of compared.
+  /// Runs (1, 1) with every kernel table and artifact: AVX2 and AVX-512 kernels and code give the same bytes, and those
+  /// of the digests; the reference kernels, which sum in double, come close. With `write`, the digests are replaced
+  /// instead of compared.
   absl::Status First(bool write, Report &report);
 
   const Axes &axes() const { return *axes_; }
   const std::string &name() const { return name_; }
   size_t requests() const { return requests_.size(); }
+
+  /// Mean rows of a step over all runs so far, in which requests were alone, or among others.
+  double MeanRows(bool together) const { return double(load_[together].rows) / double(load_[together].steps); }
 
   /// Runs one row and compares the bytes of every request's logits with the (1, 1) run.
   void Compare(const Row &row, uint64_t seed, Report &report);
@@ -54,6 +58,9 @@ private:
   std::vector<Observed> requests_;
   std::optional<Axes> axes_;
   std::vector<Answer> reference_, first_; // answers of the reference kernels; of all others
+  struct {
+    int64_t steps = 0, rows = 0;
+  } load_[2];
 };
 
 } // namespace janus::equal_bytes

@@ -133,6 +133,9 @@ absl::Status CheckModel(const Arguments &arguments, const Arguments::Model &mode
                 Seconds(start), static_cast<long long>(report.failed()));
     std::fflush(stdout);
   }
+  const double alone = check.MeanRows(false), together = check.MeanRows(true);
+  std::printf("%s: a step has %.1f rows alone, %.1f among others\n", check.name().c_str(), alone, together);
+  report.Check(check.name() + ", among others", together > alone, "found no more rows a step than alone");
   return absl::OkStatus();
 }
 
