@@ -1,19 +1,32 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets with clang, AddressSanitizer and UBSan, and runs each for SECONDS (default 60) from a corpus
-# made of the repository's models and of what earlier runs in build-fuzz found. Usage: scripts/fuzz.sh [SECONDS]
+# Builds the fuzz targets (preset `fuzz`: clang, AddressSanitizer, UBSan) and runs each for SECONDS (default 60). Each starts
+# from test/fuzz/corpus/TARGET, the repository's models for the importer, and what earlier runs found in build-fuzz/corpus.
+# Usage: scripts/fuzz.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
-CC=clang-22 CXX=clang++-22 cmake -G Ninja -S . -B build-fuzz -DJANUS_ENABLE_COMPILER=OFF -DJANUS_ENABLE_TESTS=ON -DJANUS_ENABLE_FUZZERS=ON \
-  '-DJANUS_SANITIZE=address;undefined' -DCMAKE_BUILD_TYPE=RelWithDebInfo ${JANUS_ONNX_PROTO_DIR:+-DJANUS_ONNX_PROTO_DIR=$JANUS_ONNX_PROTO_DIR} >build-fuzz-configure.log || { cat build-fuzz-configure.log; exit 1; }
-rm -f build-fuzz-configure.log
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "usage: scripts/fuzz.sh [SECONDS]; found '$seconds', expected a number" >&2; exit 2; }
+[ -f build-fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
+ninja -C build-fuzz fuzzers
+
+failed=0
 for source in test/fuzz/*_fuzz.cpp; do
   name=$(basename "$source" .cpp)
-  ninja -C build-fuzz "$name"
-  corpus=build-fuzz/corpus/$name
-  mkdir -p "$corpus"
+  corpus=build-fuzz/corpus/$name seeds=build-fuzz/seeds/$name
+  rm -rf "$seeds"
+  mkdir -p "$corpus" "$seeds"
+  [ -d "test/fuzz/corpus/$name" ] && cp "test/fuzz/corpus/$name"/* "$seeds"
   if [ "$name" = import_fuzz ]; then
-    for model in models/*/model.onnx; do cp "$model" "$corpus/$(basename "$(dirname "$model")").onnx"; done
+    for model in models/*/model.onnx; do cp "$model" "$seeds/$(basename "$(dirname "$model")").onnx"; done
   fi
-  "build-fuzz/test/fuzz/$name" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -artifact_prefix=build-fuzz/ "$corpus"
+  echo "$name: $seconds s from $(ls "$seeds" | wc -l) seeds and $(ls "$corpus" | wc -l) found earlier"
+  if "build-fuzz/test/fuzz/$name" -max_total_time="$seconds" -max_len=65536 -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+    -artifact_prefix="build-fuzz/$name-" "$corpus" "$seeds" >"build-fuzz/$name.log" 2>&1; then
+    grep '^stat::' "build-fuzz/$name.log"
+  else
+    echo "FAILED: $name"
+    tail -60 "build-fuzz/$name.log"
+    failed=1
+  fi
 done
+exit $failed

@@ -36,10 +36,7 @@ sanitized() {
   [ -f build-dev/build.ninja ] || cmake --preset dev >/dev/null || return 1
   ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2
 }
-fuzz() {
-  [ -f build-fuzz/build.ninja ] || cmake --preset fuzz >/dev/null || return 1
-  ninja -C build-fuzz fuzzers && scripts/fuzz.sh build-fuzz "$fuzz_seconds"
-}
+fuzz() { scripts/fuzz.sh "$fuzz_seconds"; }
 
 stage "install" scripts/install.sh || finish
 stage "build" scripts/build.sh
