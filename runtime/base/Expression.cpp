@@ -95,8 +95,10 @@ private:
       return floor;
     if (name == "ceildiv")
       return floor + (a % b != 0);
-    if (name == "mod")
-      return a - floor * b;
+    if (name == "mod") {
+      const int64_t rest = a % b;
+      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+    }
     return Fail(absl::StrCat("unknown function '", name, "'"));
   }
 
