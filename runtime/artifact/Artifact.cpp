@@ -26,7 +26,8 @@ absl::StatusOr<int64_t> FileSize(const std::string &path) {
     return absl::NotFoundError(
         absl::StrCat(path, ": ", std::strerror(errno), "; the artifact is incomplete, compile the model again"));
   if (!S_ISREG(info.st_mode))
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is no regular file"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is no regular file, expected one; the artifact is damaged, compile the model again"));
   return info.st_size;
 }
 
@@ -56,6 +57,16 @@ absl::StatusOr<std::string> ReadFile(const std::string &path, int64_t limit) {
   if (*size > limit)
     return absl::InvalidArgumentError(absl::StrCat(path, ": found ", *size, " bytes, expected at most ", limit));
   return ReadStart(path, *size);
+}
+
+absl::Status CheckCode(const std::string &path, const CodeEntry &entry) {
+  absl::StatusOr<std::string> bytes = ReadFile(path, entry.bytes);
+  if (!bytes.ok())
+    return bytes.status();
+  if (XXH3_64bits(bytes->data(), bytes->size()) != entry.hash)
+    return absl::DataLossError(
+        absl::StrCat(path, ": its checksum differs from the manifest's; the code is damaged, compile the model again"));
+  return absl::OkStatus();
 }
 
 } // namespace
@@ -136,6 +147,9 @@ absl::Status Artifact::CheckFiles() {
                                               " bytes do not match their checksum; the file is damaged, compile the "
                                               "model again"));
   }
+  for (const CodeEntry &entry : manifest_.code) // of every CPU: an artifact that is damaged anywhere is damaged
+    if (absl::Status status = CheckCode(directory_ + "/" + entry.file, entry); !status.ok())
+      return status;
   return absl::OkStatus();
 }
 
@@ -177,12 +191,8 @@ absl::StatusOr<const abi::Program *> Artifact::Code(const std::string &role) {
                        "}, this CPU runs {", absl::StrJoin(targets, ", "),
                        "}; compile with --target-cpu=", targets.empty() ? "native" : targets.front()));
     path = directory_ + "/" + chosen->file;
-    absl::StatusOr<std::string> bytes = ReadFile(path, int64_t{1} << 32);
-    if (!bytes.ok())
-      return bytes.status();
-    if (XXH3_64bits(bytes->data(), bytes->size()) != chosen->hash)
-      return absl::DataLossError(absl::StrCat(
-          path, ": its checksum differs from the manifest's; the code is damaged, compile the model again"));
+    if (absl::Status status = CheckCode(path, *chosen); !status.ok()) // it may have changed since Open
+      return status;
     const std::string absolute = path.front() == '/' ? path : "./" + path;
     void *handle = dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle)

@@ -53,6 +53,7 @@ struct TensorDesc {
 struct TensorContract {
   std::vector<std::string> symbols;
   std::vector<TensorDesc> inputs, outputs;
+  std::vector<std::pair<std::string, std::string>> require; // expressions that must be equal
   std::vector<std::string> weights;
 };
 

@@ -187,6 +187,13 @@ absl::Status ParseContract(const json &object, TensorContract &contract) {
           [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.inputs); });
   ForEach(reader, "outputs",
           [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.outputs); });
+  ForEach(reader, "require", [&](const json &sides, std::string where) -> absl::Status {
+    if (!sides.is_array() || sides.size() != 2 || !sides[0].is_string() || !sides[1].is_string())
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, ": found ", sides.dump(), ", expected two expressions that must be equal"));
+    contract.require.emplace_back(sides[0].get<std::string>(), sides[1].get<std::string>());
+    return absl::OkStatus();
+  });
   return reader.status;
 }
 
