@@ -103,6 +103,15 @@ absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract
                                                        ordered[i]->dims[d], ", expected ", contract.inputs[i].dims[d],
                                                        " = ", *expected));
     }
+  for (const auto &[left, right] : contract.require) {
+    absl::StatusOr<int64_t> found = Evaluate(left, symbols), expected = Evaluate(right, symbols);
+    if (!found.ok() || !expected.ok())
+      return found.ok() ? expected.status() : found.status();
+    if (*found != *expected)
+      return absl::InvalidArgumentError(absl::StrCat("--input: the model needs ", left, " == ", right, ", found ",
+                                                     *found, " and ", *expected,
+                                                     "; give inputs whose dimensions agree"));
+  }
   return ordered;
 }
 

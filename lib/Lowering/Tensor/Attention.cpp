@@ -23,11 +23,11 @@ class Attention {
 public:
   Attention(OperatorContext &c, Sizes sizes) : c(c), e(c.e), b(c.e.b), z(sizes) {}
 
-  /// P of a batch entry; clamped so that a wrong length cannot reach outside the cache.
+  /// P of a batch entry; clamped so that a wrong length cannot reach outside the past or the present.
   Value pastOf(Value batch) {
     Value length = arith::ExtSIOp::create(b, e.loc(), b.getI64Type(), e.load(*c.input(5), batch));
     Value past = e.sub(e.add(length, e.i64(1)), z.rows);
-    return atMost(atLeast(past, e.i64(0)), e.sub(z.total, z.rows));
+    return atLeast(atMost(past, atMost(z.past, e.sub(z.total, z.rows))), e.i64(0));
   }
 
   /// Element `column` of head `head` of new row `row`, rotated; `first` is the head's first column in x.
@@ -97,7 +97,7 @@ public:
           Location loc = e.loc();
           Emitter::Values index = e.delinear(line, lines);
           Value batch = index[0], head = index[1], row = index[2], d = e.i64(z.headDim);
-          Value last = e.add(pastOf(batch), row), end = e.add(last, e.i64(1));
+          Value last = e.add(pastOf(batch), row), end = atMost(e.add(last, e.i64(1)), z.total);
           Value begin = z.window > 0 ? atLeast(e.sub(end, e.i64(z.window)), e.i64(0)) : e.i64(0);
           Value kvHead = arith::DivUIOp::create(b, loc, head, e.i64(z.heads / z.kvHeads));
           Value kvBegin = e.mul(e.mul(e.add(e.mul(batch, e.i64(z.kvHeads)), kvHead), z.total), d);

@@ -85,7 +85,7 @@ public:
       : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
 
   LogicalResult run() {
-    if (failed(collectSymbols()))
+    if (failed(collectSymbols()) || failed(collectRequirements()))
       return failure();
     builder_.setInsertionPointToEnd(module_.getBody());
     auto pointer = LLVM::LLVMPointerType::get(builder_.getContext());
@@ -131,6 +131,27 @@ private:
           if (!llvm::is_contained(symbols_, symbol))
             return function_.emitError("symbol '")
                    << symbol << "' is no dimension of an input by itself and cannot be bound";
+    }
+    return success();
+  }
+
+  /// Equalities that hold when the graph is right: the runtime checks them once the inputs have bound the symbols.
+  LogicalResult collectRequirements() {
+    auto equalities = function_->getAttrOfType<ArrayAttr>(onnx::kRequireAttr);
+    if (!equalities)
+      return success();
+    for (auto equality : equalities.getAsRange<StringAttr>()) {
+      llvm::json::Array sides;
+      for (StringRef side : {equality.getValue().split(" == ").first, equality.getValue().split(" == ").second}) {
+        auto expression = SymExpr::parse(side.str());
+        if (!expression || llvm::any_of(expression->symbols(), [&](const std::string &symbol) {
+              return !llvm::is_contained(symbols_, symbol);
+            }))
+          return function_.emitError("requires '")
+                 << equality.getValue() << "', which the dimensions of its inputs do not decide";
+        sides.push_back(side);
+      }
+      requirements_.push_back(std::move(sides));
     }
     return success();
   }
@@ -369,6 +390,7 @@ private:
     llvm::json::Object tensor{{"symbols", std::move(symbols)},
                               {"inputs", std::move(inputs)},
                               {"outputs", std::move(outputs)},
+                              {"require", std::move(requirements_)},
                               {"weights", std::move(weights)}};
     std::string text;
     llvm::raw_string_ostream(text) << llvm::json::Value(std::move(tensor));
@@ -415,6 +437,7 @@ private:
   Emitter *e_ = nullptr;
   Workspace *workspace_ = nullptr;
   SmallVector<std::string> symbols_;
+  llvm::json::Array requirements_; // pairs of expressions
   llvm::DenseMap<Value, Buffer> buffers_;
   llvm::DenseMap<Value, unsigned> parts_;
   llvm::MapVector<StringAttr, int64_t> weights_;
