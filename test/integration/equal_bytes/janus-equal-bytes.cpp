@@ -163,7 +163,10 @@ int Main(int argc, char **argv) {
       report.Check(model.folder, false, std::string(status.message()));
   }
   std::error_code ignored;
-  std::filesystem::remove_all(scratch, ignored);
+  if (report.failed() > 0)
+    std::printf("routing traces and placement files are kept in %s\n", scratch.c_str());
+  else
+    std::filesystem::remove_all(scratch, ignored);
   std::printf("%lld passed, %lld failed\n", static_cast<long long>(report.passed()),
               static_cast<long long>(report.failed()));
   return report.failed() > 0 || report.passed() == 0;
