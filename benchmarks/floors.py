@@ -48,11 +48,11 @@ def janus(bench: Path, artifact: Path, *options: object) -> dict:
 
 def llama(folder: Path, gguf: Path) -> dict:
     found = {}
-    table = run(folder / "llama-batched-bench", "-m", gguf, "-t", THREADS, "-c", 4096, "-b", 2048, "-ub", 512, "-npp", 8, "-ntg", 16, "-npl", "1,64")
+    table = run(folder / "llama-batched-bench", "-m", gguf, "-t", THREADS, "-lm", "none", "-c", 4096, "-b", 2048, "-ub", 512, "-npp", 8, "-ntg", 16, "-npl", "1,64")
     for row in re.findall(r"^\|\s*8 \|\s*16 \|\s*(\d+) \|.*$", table, re.M):
         cells = [c.strip() for c in re.search(rf"^\|\s*8 \|\s*16 \|\s*{row} \|.*$", table, re.M).group(0).strip("|").split("|")]
         found[f"decode{row}"] = float(cells[7])
-    rows = json.loads(run(folder / "llama-bench", "-m", gguf, "-t", THREADS, "-p", 512, "-n", 0, "-r", 1, "-o", "json"))
+    rows = json.loads(run(folder / "llama-bench", "-m", gguf, "-lm", "none", "-t", THREADS, "-p", 512, "-n", 0, "-r", 1, "-o", "json"))
     found["prefill"] = rows[0]["avg_ts"]
     return found
 
