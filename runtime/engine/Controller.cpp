@@ -62,11 +62,11 @@ absl::Status Controller::Send(Address to, const StepDescriptor &descriptor) {
   }
 }
 
-absl::Status Controller::Gather(const StepDescriptor &descriptor, std::vector<StepResult> &results) {
-  std::vector<bool> done(attention_);
+absl::Status Controller::Gather(std::vector<StepResult> &results) {
+  done_.assign(attention_, false);
   int missing = 0;
   for (int i = 0; i < attention_; ++i)
-    missing += descriptor.rows[i] > 0;
+    missing += descriptor_.rows[i] > 0;
   Patience patience(deadline_ms_);
   while (missing > 0) {
     bool progress = drive_();
@@ -74,61 +74,62 @@ absl::Status Controller::Gather(const StepDescriptor &descriptor, std::vector<St
     while (missing > 0 && endpoint_->Poll(message)) {
       progress = true;
       const Address source = message.name.source;
-      const bool current = message.name.step == descriptor.step && message.name.phase == Phase::kResult;
-      StepResult result;
-      absl::Status status = current ? Decode(message.bytes, result) : absl::OkStatus();
+      const bool current = message.name.step == descriptor_.step && message.name.phase == Phase::kResult;
+      absl::Status status = current ? Decode(message.bytes, result_) : absl::OkStatus();
       endpoint_->Release(message);
       if (!current)
         continue; // of a step that was given up
       if (!status.ok())
         return absl::DataLossError(
-            absl::StrCat("step ", descriptor.step, ": result of ", Describe(source), ": ", status.message()));
-      if (result.error_code)
-        return absl::Status(static_cast<absl::StatusCode>(result.error_code),
-                            absl::StrCat("step ", descriptor.step, ", ", Describe(source), ": ",
-                                         std::string(result.error.begin(), result.error.end())));
-      if (source.kind != EndpointKind::kAttention || source.id < 0 || source.id >= attention_ || done[source.id] ||
-          descriptor.rows[source.id] == 0)
+            absl::StrCat("step ", descriptor_.step, ": result of ", Describe(source), ": ", status.message()));
+      if (result_.error_code)
+        return absl::Status(static_cast<absl::StatusCode>(result_.error_code),
+                            absl::StrCat("step ", descriptor_.step, ", ", Describe(source), ": ",
+                                         std::string(result_.error.begin(), result_.error.end())));
+      if (source.kind != EndpointKind::kAttention || source.id < 0 || source.id >= attention_ || done_[source.id] ||
+          descriptor_.rows[source.id] == 0)
         continue; // a double
-      done[source.id] = true;
+      done_[source.id] = true;
       --missing;
-      results[source.id] = std::move(result);
+      std::swap(results[source.id], result_);
     }
     if (progress) {
       patience.Progress();
     } else if (!patience.Wait()) {
       std::string awaited;
       for (int i = 0; i < attention_; ++i)
-        if (descriptor.rows[i] > 0 && !done[i])
+        if (descriptor_.rows[i] > 0 && !done_[i])
           absl::StrAppend(&awaited, awaited.empty() ? "" : ", ", "attention ", i);
-      return absl::DeadlineExceededError(absl::StrCat("step ", descriptor.step, ": no progress for ", deadline_ms_,
+      return absl::DeadlineExceededError(absl::StrCat("step ", descriptor_.step, ": no progress for ", deadline_ms_,
                                                       " ms while awaiting the result of ", awaited));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>> sequences,
+absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>> &sequences,
                               std::vector<StepResult> &results) {
-  StepDescriptor descriptor;
-  descriptor.step = ++step_;
-  descriptor.scheme = scheme;
+  descriptor_.step = ++step_;
+  descriptor_.scheme = scheme;
+  descriptor_.rows.clear();
   for (const auto &of_instance : sequences) {
     int32_t rows = 0;
     for (const StepSequence &sequence : of_instance)
       rows += static_cast<int32_t>(sequence.tokens.size());
-    descriptor.rows.push_back(rows);
+    descriptor_.rows.push_back(rows);
   }
   for (int i = 0; i < experts_; ++i)
-    if (absl::Status status = Send({EndpointKind::kExpert, i}, descriptor); !status.ok())
+    if (absl::Status status = Send({EndpointKind::kExpert, i}, descriptor_); !status.ok())
       return status;
   for (int i = 0; i < attention_; ++i) {
-    descriptor.sequences = std::move(sequences[i]);
-    if (absl::Status status = Send({EndpointKind::kAttention, i}, descriptor); !status.ok())
+    descriptor_.sequences.swap(sequences[i]);
+    absl::Status status = Send({EndpointKind::kAttention, i}, descriptor_);
+    descriptor_.sequences.swap(sequences[i]);
+    if (!status.ok())
       return status;
   }
-  results.assign(attention_, {});
-  return Gather(descriptor, results);
+  results.resize(attention_);
+  return Gather(results);
 }
 
 void Controller::Shutdown() {

@@ -24,7 +24,8 @@ public:
 
   /// One step: sequences[i] are those of attention instance i, in row order.
   /// results[i] answers sequences[i]. An error is that of the step as a whole.
-  absl::Status Step(int scheme, std::vector<std::vector<StepSequence>> sequences, std::vector<StepResult> &results);
+  /// Steps of the same shape allocate nothing when the vectors are reused.
+  absl::Status Step(int scheme, std::vector<std::vector<StepSequence>> &sequences, std::vector<StepResult> &results);
   /// Tells every instance to stop.
   void Shutdown();
 
@@ -33,13 +34,17 @@ public:
 
 private:
   absl::Status Send(Address to, const StepDescriptor &descriptor);
-  absl::Status Gather(const StepDescriptor &descriptor, std::vector<StepResult> &results);
+  absl::Status Gather(std::vector<StepResult> &results);
 
   std::unique_ptr<Endpoint> endpoint_;
   int attention_, experts_;
   std::function<bool()> drive_;
   int64_t deadline_ms_;
   uint64_t step_ = 0;
+  // Of the current step, kept for their memory.
+  StepDescriptor descriptor_;
+  StepResult result_;
+  std::vector<char> done_; // by attention instance
 };
 
 } // namespace janus

@@ -5,15 +5,21 @@
 #include <algorithm>
 
 namespace janus {
+namespace {
+
+constexpr int64_t kMaxDeadlineMs = 1000000000000; // in nanoseconds far inside 64 bits
+
+} // namespace
 
 Engine::Engine(const ModelDesc &model, const RuntimeOptions &options, int64_t pages_per_instance, Controller controller,
                std::function<int(const std::vector<int64_t> &)> choose_scheme)
     : model_(model), options_(options), budget_(options.attention, pages_per_instance, options.max_batch),
-      controller_(std::move(controller)), choose_scheme_(std::move(choose_scheme)) {}
+      controller_(std::move(controller)), choose_scheme_(std::move(choose_scheme)), last_rows_(options.attention),
+      parts_(options.attention), step_sequences_(options.attention) {}
 
 absl::Status Engine::Check(const GenerateRequest &request) const {
   auto bad = [](auto... what) { return absl::InvalidArgumentError(absl::StrCat("request: ", what...)); };
-  const int64_t prompt = request.prompt.size(), longest = prompt + (request.score ? 0 : request.max_new_tokens);
+  const int64_t prompt = request.prompt.size(), new_tokens = request.score ? 0 : request.max_new_tokens;
   if (prompt == 0)
     return bad("found an empty prompt, expected at least one token");
   if (request.max_new_tokens < (request.score ? 0 : 1))
@@ -21,8 +27,8 @@ absl::Status Engine::Check(const GenerateRequest &request) const {
   for (int64_t i = 0; i < prompt; ++i)
     if (request.prompt[i] < 0 || request.prompt[i] >= model_.vocab)
       return bad("token id ", request.prompt[i], " at position ", i, ", expected 0 to ", model_.vocab - 1);
-  if (longest > options_.max_context)
-    return bad("found ", prompt, " prompt tokens and ", longest - prompt, " new ones, expected at most ",
+  if (prompt > options_.max_context || new_tokens > options_.max_context - prompt)
+    return bad("found ", prompt, " prompt tokens and ", new_tokens, " new ones, expected at most ",
                options_.max_context,
                " positions in all; shorten the prompt, ask for fewer tokens, or raise --max-context up to the model's ",
                model_.context);
@@ -34,7 +40,11 @@ absl::Status Engine::Check(const GenerateRequest &request) const {
   for (const auto &stop : request.stop)
     if (stop.empty())
       return bad("found an empty stop sequence");
-  const int64_t pages = KvPages(model_, longest);
+  if (request.queue < 1)
+    return bad("found a queue of 0 events, expected at least 1: it would wait for its reader for ever");
+  if (request.deadline_ms < 0 || request.deadline_ms > kMaxDeadlineMs)
+    return bad("found a deadline of ", request.deadline_ms, " ms, expected 0 (none) to ", kMaxDeadlineMs);
+  const int64_t pages = KvPages(model_, prompt + new_tokens);
   if (pages > budget_.pages_per_instance())
     return absl::ResourceExhaustedError(absl::StrCat(
         "request: needs ", pages, " KV pages of ", model_.page_tokens, " tokens, an attention instance has ",
@@ -108,8 +118,11 @@ void Engine::Describe(Sequence &sequence, int64_t rows, StepSequence &part) cons
   part.begin = static_cast<int32_t>(sequence.computed);
   part.tokens.assign(sequence.tokens.begin() + sequence.computed, sequence.tokens.begin() + sequence.computed + rows);
   part.opens = sequence.computed == 0;
+  part.pages.clear();
   if (part.opens)
     part.pages = sequence.pages;
+  part.logits = StepSequence::Logits::kNone;
+  part.sample = part.return_logits = false;
   const GenerateRequest &request = sequence.request;
   if (request.score) {
     part.logits = StepSequence::Logits::kAll;
@@ -141,67 +154,69 @@ void Engine::Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part)
     Retire(sequence);
 }
 
-absl::StatusOr<bool> Engine::Step() {
-  ExpireAndAdmit();
+int64_t Engine::PlanStep() {
   // Decode rows first, then chunks of prompts, in order of admission.
-  struct Part {
-    Sequence *sequence;
-    int64_t rows;
-  };
-  std::vector<std::vector<Part>> parts(options_.attention);
+  for (std::vector<Part> &parts : parts_)
+    parts.clear();
   int64_t room = options_.step_rows;
   for (bool decode : {true, false})
     for (Sequence *sequence : running_) {
       if (sequence->decoding() != decode || sequence->paused() || room == 0)
         continue;
       const int64_t rows = Chunk(*sequence, room);
-      parts[sequence->home].push_back({sequence, rows});
+      parts_[sequence->home].push_back({sequence, rows});
       room -= rows;
     }
-  if (room == options_.step_rows)
-    return false;
+  return options_.step_rows - room;
+}
 
-  std::vector<std::vector<StepSequence>> sequences(options_.attention);
-  std::vector<int64_t> rows(options_.attention);
-  for (int i = 0; i < options_.attention; ++i)
-    for (const Part &part : parts[i]) {
-      Describe(*part.sequence, part.rows, sequences[i].emplace_back());
-      rows[i] += part.rows;
+absl::StatusOr<bool> Engine::Step() {
+  ExpireAndAdmit();
+  const int64_t rows = PlanStep();
+  if (rows == 0)
+    return false;
+  for (int i = 0; i < options_.attention; ++i) {
+    last_rows_[i] = 0;
+    step_sequences_[i].resize(parts_[i].size());
+    for (size_t j = 0; j < parts_[i].size(); ++j) {
+      Describe(*parts_[i][j].sequence, parts_[i][j].rows, step_sequences_[i][j]);
+      last_rows_[i] += parts_[i][j].rows;
     }
-  const int scheme = choose_scheme_(rows);
+  }
+  last_scheme_ = choose_scheme_(last_rows_);
   const auto start = std::chrono::steady_clock::now();
-  std::vector<StepResult> results;
-  absl::Status status = controller_.Step(scheme, std::move(sequences), results);
+  const absl::Status status = controller_.Step(last_scheme_, step_sequences_, results_);
   step_ms_ += std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-  rows_ += options_.step_rows - room;
-  last_rows_ = std::move(rows);
-  last_scheme_ = scheme;
-  if (steps_by_scheme_.size() <= static_cast<size_t>(scheme))
-    steps_by_scheme_.resize(scheme + 1);
-  ++steps_by_scheme_[scheme];
+  rows_ += rows;
+  if (steps_by_scheme_.size() <= static_cast<size_t>(last_scheme_))
+    steps_by_scheme_.resize(last_scheme_ + 1);
+  ++steps_by_scheme_[last_scheme_];
+  ApplyResults(status);
+  return true;
+}
+
+void Engine::ApplyResults(const absl::Status &status) {
   for (int i = 0; i < options_.attention; ++i)
-    for (size_t j = 0; j < parts[i].size(); ++j) {
-      Sequence &sequence = *parts[i][j].sequence;
-      if (status.ok() && j < results[i].sequences.size()) {
-        Apply(sequence, parts[i][j].rows, results[i].sequences[j]);
+    for (size_t j = 0; j < parts_[i].size(); ++j) {
+      Sequence &sequence = *parts_[i][j].sequence;
+      if (status.ok() && j < results_[i].sequences.size()) {
+        Apply(sequence, parts_[i][j].rows, results_[i].sequences[j]);
         continue;
       }
       sequence.End(FinishReason::kError,
                    status.ok()
-                       ? absl::InternalError(absl::StrCat("attention ", i, " answered ", results[i].sequences.size(),
-                                                          " of ", parts[i].size(), " sequences"))
+                       ? absl::InternalError(absl::StrCat("attention ", i, " answered ", results_[i].sequences.size(),
+                                                          " of ", parts_[i].size(), " sequences"))
                        : status);
       Retire(sequence);
     }
-  return true;
 }
 
 bool Engine::Next(RequestId id, TokenEvent &event) {
   auto found = sequences_.find(id);
   if (found == sequences_.end() || found->second->events.empty())
     return false;
-  event = std::move(found->second->events.front());
-  found->second->events.pop_front();
+  event = found->second->events.Pop();
   return true;
 }
 

@@ -49,6 +49,9 @@ private:
   void Describe(Sequence &sequence, int64_t rows, StepSequence &part) const;
   void Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part);
   void Retire(Sequence &sequence);
+  /// Fills parts_; the rows in all.
+  int64_t PlanStep();
+  void ApplyResults(const absl::Status &status);
 
   const ModelDesc &model_;
   RuntimeOptions options_;
@@ -60,6 +63,14 @@ private:
   std::deque<Sequence *> queue_;                             // not admitted yet
   std::vector<Sequence *> running_;                          // in order of admission
   std::vector<int64_t> last_rows_, steps_by_scheme_;
+  struct Part {
+    Sequence *sequence;
+    int64_t rows;
+  };
+  // Of the current step by attention instance, kept for their memory.
+  std::vector<std::vector<Part>> parts_;
+  std::vector<std::vector<StepSequence>> step_sequences_;
+  std::vector<StepResult> results_;
   int last_scheme_ = 0;
   int64_t rows_ = 0;
   double step_ms_ = 0;

@@ -5,39 +5,57 @@
 
 namespace janus {
 
+TokenEvent EventQueue::Pop() {
+  TokenEvent event = std::move(events_[first_]);
+  if (++first_ == events_.size()) {
+    Clear();
+  } else if (first_ > events_.size() / 2) {
+    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(first_));
+    first_ = 0;
+  }
+  return event;
+}
+
+void EventQueue::Clear() {
+  events_.clear();
+  first_ = 0;
+}
+
 Sequence::Sequence(RequestId id, GenerateRequest given)
     : id(id), request(std::move(given)), prompt(static_cast<int64_t>(request.prompt.size())), tokens(request.prompt),
       deadline(std::chrono::steady_clock::now() + std::chrono::milliseconds(request.deadline_ms)) {
+  tokens.reserve(prompt + (request.score ? 0 : request.max_new_tokens));
   result.prompt_tokens = prompt;
 }
 
 void Sequence::Release(size_t count) {
   for (; count > 0; --count) {
-    events.push_back(std::move(held_.front()));
-    held_.pop_front();
+    events.Push(held_.Pop());
     ++result.new_tokens;
   }
 }
 
 bool Sequence::Append(int32_t token, std::vector<float> logits) {
   tokens.push_back(token);
-  held_.push_back({token, std::move(logits)});
-  // How many of the last held tokens begin (or are) a stop sequence.
-  size_t keep = 0;
+  held_.Push({token, std::move(logits)});
+  // The longest stop sequence that is complete, and how many of the last held tokens may begin one.
+  size_t complete = 0, keep = 0;
   for (const std::vector<int32_t> &stop : request.stop)
-    for (size_t length = std::min(stop.size(), held_.size()); length > keep; --length) {
-      const bool match = std::equal(stop.begin(), stop.begin() + length, held_.end() - length,
-                                    [](int32_t a, const TokenEvent &b) { return a == b.token; });
+    for (size_t length = std::min(stop.size(), held_.size()); length > 0; --length) {
+      bool match = true;
+      for (size_t i = 0; match && i < length; ++i)
+        match = stop[i] == held_[held_.size() - length + i].token;
       if (!match)
         continue;
-      if (length == stop.size()) {
-        Release(held_.size() - length);
-        held_.clear();
-        End(FinishReason::kStop);
-        return true;
-      }
-      keep = length;
+      (length == stop.size() ? complete : keep) = std::max(length == stop.size() ? complete : keep, length);
+      break; // shorter ones hold less
     }
+  if (complete > 0) {
+    Release(held_.size() - complete);
+    held_.Clear();
+    End(FinishReason::kStop);
+    return true;
+  }
   Release(held_.size() - keep);
   if (static_cast<int64_t>(tokens.size()) - prompt < request.max_new_tokens)
     return false;

@@ -6,9 +6,24 @@
 #include "runtime/executor/Step.h"
 
 #include <chrono>
-#include <deque>
 
 namespace janus {
+
+/// Events in order. Keeps its memory, so that a reader who keeps up costs no
+/// allocation.
+class EventQueue {
+public:
+  size_t size() const { return events_.size() - first_; }
+  bool empty() const { return size() == 0; }
+  const TokenEvent &operator[](size_t i) const { return events_[first_ + i]; }
+  void Push(TokenEvent event) { events_.push_back(std::move(event)); }
+  TokenEvent Pop();
+  void Clear();
+
+private:
+  std::vector<TokenEvent> events_;
+  size_t first_ = 0;
+};
 
 /// A request, its tokens and how far they are computed.
 class Sequence {
@@ -37,7 +52,7 @@ public:
   std::vector<int32_t> tokens;
   int64_t computed = 0;
   State state = State::kQueued;
-  std::deque<TokenEvent> events;
+  EventQueue events;
   RequestResult result;
   std::chrono::steady_clock::time_point deadline;
 
@@ -47,7 +62,7 @@ public:
 
 private:
   void Release(size_t count);
-  std::deque<TokenEvent> held_; // tokens that may turn out to begin a stop sequence
+  EventQueue held_; // tokens that may turn out to begin a stop sequence
 };
 
 } // namespace janus
