@@ -69,7 +69,9 @@ int32_t TokenSampler::operator()(const float *logits, int64_t vocab, const Sampl
   const double largest = logits[order_[0]];
   double sum = 0;
   for (int64_t i = 0; i < kept; ++i) {
-    weights_[i] = ExpNegative((static_cast<double>(logits[order_[i]]) - largest) / params.temperature); // NaN: 0
+    const double logit = logits[order_[i]];
+    // Equal ones first: infinities have no difference. NaN: 0.
+    weights_[i] = logit == largest ? 1 : ExpNegative((logit - largest) / params.temperature);
     sum += weights_[i];
   }
   if (params.top_p < 1) { // the shortest prefix that reaches top_p of the mass
@@ -90,13 +92,14 @@ int32_t TokenSampler::operator()(const float *logits, int64_t vocab, const Sampl
   std::sort(pairs_.begin(), pairs_.end());
   for (const auto &[id, weight] : pairs_)
     sum += weight;
-  double point = SamplingUniform(params.seed, token_index) * sum;
+  const double point = SamplingUniform(params.seed, token_index) * sum;
+  double reached = 0;
   for (const auto &[id, weight] : pairs_) {
-    if (point < weight)
+    reached += weight;
+    if (point < reached)
       return id;
-    point -= weight;
   }
-  for (auto pair = pairs_.rbegin(); pair != pairs_.rend(); ++pair) // rounding left a rest: the last that can be drawn
+  for (auto pair = pairs_.rbegin(); pair != pairs_.rend(); ++pair) // rounded up to the sum: the last that can be drawn
     if (pair->second > 0)
       return pair->first;
   return pairs_.front().first;
