@@ -2,6 +2,7 @@
 
 #include "kernels/Kernels.h"
 #include "runtime/base/AvailableCores.h"
+#include "runtime/placement/RoutingTrace.h"
 #include "runtime/traffic/Schemes.h"
 
 #include "absl/strings/match.h"
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -37,12 +39,21 @@ absl::StatusOr<Placement> MakePlacement(const PlacementShape &shape, const std::
       return seed.status();
     return Placement::Random(shape, *seed);
   }
+  if (std::error_code error; std::filesystem::is_directory(text, error)) {
+    absl::StatusOr<std::vector<ActivationWindow>> windows = ReadRoutingTrace(text);
+    if (!windows.ok())
+      return windows.status();
+    absl::StatusOr<Placement> placement = Placement::FromTrace(shape, *windows);
+    if (!placement.ok())
+      return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
+    return placement;
+  }
   std::ifstream file(text);
   std::stringstream content;
   content << file.rdbuf();
   if (!file)
-    return absl::NotFoundError(
-        absl::StrCat("--placement: cannot read '", text, "'; expected even, random:SEED or a placement file"));
+    return absl::NotFoundError(absl::StrCat("--placement: cannot read '", text,
+                                            "'; expected even, random:SEED, a placement file or a routing trace"));
   absl::StatusOr<Placement> placement = Placement::FromJson(shape, content.str());
   if (!placement.ok())
     return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
@@ -69,7 +80,8 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
        {range("--attention", o.attention, 1, kMaxInstances), range("--experts", o.experts, 1, kMaxInstances),
         range("--threads", o.threads, 0, 1024), range("--step-rows", o.step_rows, 1, 1 << 16),
         range("--chunk", o.chunk, 0, 1 << 16), range("--max-batch", o.max_batch, 1, 1 << 16),
-        range("--slots", o.slots, 0, 1 << 16), range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50),
+        range("max_queue", o.max_queue, 1, int64_t{1} << 32), range("--slots", o.slots, 0, 1 << 16),
+        range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50),
         range("--max-context", o.max_context, 0, desc_.context)})
     if (!status.ok())
       return status;

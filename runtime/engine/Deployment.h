@@ -35,6 +35,7 @@ public:
   bool Next(RequestId id, TokenEvent &event) override { return engine_->Next(id, event); }
   bool Finish(RequestId id, RequestResult &result) override { return engine_->Finish(id, result); }
   RunReport report() const override;
+  absl::Status Close() override { return routing_ ? routing_->Close() : absl::OkStatus(); }
 
 private:
   Deployment() = default;

@@ -18,20 +18,14 @@ absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::stri
   file->routing_ = std::fopen((directory + "/routing.bin").c_str(), "wb");
   file->schedule_ = std::fopen((directory + "/schedule.bin").c_str(), "wb");
   file->steps_ = std::fopen((directory + "/steps.tsv").c_str(), "w");
-  FILE *meta = std::fopen((directory + "/meta.json").c_str(), "w");
-  if (!file->routing_ || !file->schedule_ || !file->steps_ || !meta) {
-    if (meta)
-      std::fclose(meta);
+  if (!file->routing_ || !file->schedule_ || !file->steps_)
     return absl::PermissionDeniedError(
         absl::StrCat("--record-routing: cannot write in '", directory, "': ", std::strerror(errno)));
-  }
+  std::remove((directory + "/meta.json").c_str()); // of an earlier trace
   nlohmann::json layers = nlohmann::json::array();
   for (const MoeLayerDesc &layer : model.moe_layers)
     layers.push_back({{"experts", layer.experts}, {"k", layer.k}});
-  const std::string text =
-      nlohmann::json{{"format", "janus-routing"}, {"version", 2}, {"layers", layers}}.dump() + "\n";
-  std::fwrite(text.data(), 1, text.size(), meta);
-  std::fclose(meta);
+  file->meta_ = nlohmann::json{{"format", "janus-routing"}, {"version", 2}, {"layers", layers}}.dump() + "\n";
   std::fputs("step\tscheme\trows\n", file->steps_);
   return file;
 }
@@ -39,6 +33,8 @@ absl::StatusOr<std::unique_ptr<RoutingFile>> RoutingFile::Create(const std::stri
 RoutingFile::~RoutingFile() { (void)Close(); }
 
 void RoutingFile::Layer(const LayerRouting &routing) {
+  if (!routing_)
+    return;
   auto record = [&](FILE *file, int64_t count) {
     const uint64_t header[2] = {routing.step, static_cast<uint64_t>(routing.layer) | static_cast<uint64_t>(count)
                                                                                          << 32};
@@ -54,6 +50,8 @@ void RoutingFile::Layer(const LayerRouting &routing) {
 }
 
 void RoutingFile::Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme) {
+  if (!steps_)
+    return;
   std::string line = absl::StrCat(step, "\t", scheme, "\t");
   for (size_t i = 0; i < rows.size(); ++i)
     absl::StrAppend(&line, i ? "," : "", rows[i]);
@@ -61,14 +59,22 @@ void RoutingFile::Step(uint64_t step, const std::vector<int64_t> &rows, const st
 }
 
 absl::Status RoutingFile::Close() {
+  const bool open = steps_ != nullptr;
   for (FILE **file : {&routing_, &schedule_, &steps_})
     if (*file) {
       failed_ |= std::fclose(*file) != 0;
       *file = nullptr;
     }
-  return failed_
-             ? absl::DataLossError(absl::StrCat("--record-routing: '", directory_, "' could not be written completely"))
-             : absl::OkStatus();
+  if (open && !failed_) {
+    FILE *meta = std::fopen((directory_ + "/meta.json").c_str(), "w");
+    failed_ = !meta || std::fputs(meta_.c_str(), meta) < 0;
+    failed_ |= meta && std::fclose(meta) != 0;
+    if (failed_)
+      std::remove((directory_ + "/meta.json").c_str());
+  }
+  return failed_ ? absl::DataLossError(absl::StrCat("--record-routing: '", directory_,
+                                                    "' could not be written completely; is the disk full?"))
+                 : absl::OkStatus();
 }
 
 } // namespace janus

@@ -21,11 +21,12 @@ public:
   void Layer(const LayerRouting &routing);
   /// After a step: its rows by attention instance and its scheme.
   void Step(uint64_t step, const std::vector<int64_t> &rows, const std::string &scheme);
-  /// Flushes; DataLoss if anything could not be written.
+  /// Ends the files and writes meta.json, without which the directory is no
+  /// trace. DataLoss if anything could not be written. Nothing is recorded after.
   absl::Status Close();
 
 private:
-  std::string directory_;
+  std::string directory_, meta_;
   FILE *routing_ = nullptr, *schedule_ = nullptr, *steps_ = nullptr;
   std::vector<uint16_t> values_;
   bool failed_ = false;

@@ -4,6 +4,7 @@
 
 #include "janus/Runtime/Runtime.h"
 
+#include <algorithm>
 #include <functional>
 
 namespace janus::run {
@@ -14,6 +15,10 @@ struct Handlers {
   std::function<void(size_t index, RequestResult &result)> end;
   std::function<void()> step; // after each step
 };
+
+/// As many as keep a runtime busy, and no more than its queue takes before the
+/// first step.
+inline size_t AtOnce(const RuntimeOptions &options) { return std::min(2 * options.max_batch, options.max_queue); }
 
 /// Runs `count` requests, made when their turn comes, at most `at_once` of them
 /// in the runtime. An error is one of the runtime, not of a request.

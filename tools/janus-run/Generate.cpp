@@ -163,12 +163,14 @@ absl::Status Generate(const Arguments &arguments, const ModelInfo &model) {
     }
   };
   const absl::Status status = Drive(
-      **runtime, requests->size(), [&](size_t i) { return std::move((*requests)[i]); }, 2 * arguments.runtime.max_batch,
+      **runtime, requests->size(), [&](size_t i) { return std::move((*requests)[i]); }, AtOnce(arguments.runtime),
       handlers);
   if (!status.ok())
     return status;
   if (std::fflush(stdout) != 0 || std::ferror(stdout))
     return absl::DataLossError("the output could not be written");
+  if (absl::Status closed = (*runtime)->Close(); !closed.ok())
+    return closed;
   PrintReport(arguments, **runtime, timing);
   if (failed > 1)
     return absl::Status(first_error.code(),

@@ -67,7 +67,7 @@ absl::Status Score(const Arguments &arguments, const ModelInfo &model) {
         request.score_logits = logits.has_value();
         return request;
       },
-      2 * arguments.runtime.max_batch, handlers);
+      AtOnce(arguments.runtime), handlers);
   if (!status.ok())
     return status;
   if (!failure.ok())
@@ -75,10 +75,12 @@ absl::Status Score(const Arguments &arguments, const ModelInfo &model) {
   if (logits)
     if (absl::Status closed = logits->Close(); !closed.ok())
       return closed;
+  if (absl::Status closed = (*runtime)->Close(); !closed.ok())
+    return closed;
   // A token of the bytes tokenizer is a byte.
   std::printf("%.6f nats over %lld tokens in %zu windows: %.6f bits per %s\n", nll, static_cast<long long>(scored),
               count, scored ? nll / std::log(2.0) / scored : 0.0, model.tokenizer == "bytes" ? "byte" : "token");
-  if (std::fflush(stdout) != 0)
+  if (std::fflush(stdout) != 0 || std::ferror(stdout))
     return absl::DataLossError("the output could not be written");
   PrintReport(arguments, **runtime, timing);
   return absl::OkStatus();

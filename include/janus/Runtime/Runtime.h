@@ -27,7 +27,7 @@ struct RuntimeOptions {
   int attention = 1, experts = 1;   // instances
   std::string nodes;                // "a0,a1@0;e0,e1,e2@1"; empty: all on one node
   int64_t slots = 0;                // per expert instance and layer; 0: the fewest
-  std::string placement = "even";   // even, random:SEED, or a placement file
+  std::string placement = "even";   // even, random:SEED, a placement file or a routing trace
   std::string scheme = "auto";      // auto, direct, case1, case2
   std::string gate_side = "auto";   // auto, expert, attention
   std::string kernels = "auto";     // auto, reference, avx2, avx512
@@ -128,6 +128,9 @@ public:
   /// request is then forgotten.
   virtual bool Finish(RequestId id, RequestResult &result) = 0;
   virtual RunReport report() const = 0;
+  /// Ends what `record_routing` asked for and says whether all of it was
+  /// written. After the last step.
+  virtual absl::Status Close() = 0;
 };
 
 /// A named tensor: row-major bytes of a type of docs/artifact.md.
