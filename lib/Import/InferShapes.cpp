@@ -51,6 +51,8 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
       bool known = llvm::all_of(op.getOperands(), [&](Value operand) { return context.dims(operand).has_value(); });
       if (known && mlir::failed(shape.inferShape(context)))
         failed = true;
+      else if (auto extent = context.takeNegative())
+        failed = (op.emitOpError() << "expects results with extents of at least 0, found " << *extent, true);
       else if (!known && !failed)
         failed = (op.emitOpError() << "has an operand without a shape", true);
     }

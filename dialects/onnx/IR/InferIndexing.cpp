@@ -24,6 +24,8 @@ LogicalResult inferSlice(Operation *op, ShapeContext &c) {
   if (startDims.size() != 1 || !startDims[0].constant())
     return op->emitOpError() << "expects starts of rank 1 and known extent";
   int64_t n = *startDims[0].constant();
+  if (auto endDims = *c.dims(slice.getEnds()); endDims.size() != 1 || !endDims[0].isConstant(n))
+    return op->emitOpError() << "expects " << n << " ends, as many as starts";
   for (int64_t i = 0; i < n; ++i)
     axes.push_back(i), steps.push_back(1);
   for (auto [input, list, what] :
@@ -137,6 +139,8 @@ LogicalResult inferRange(Operation *op, ShapeContext &c) {
   auto start = c.values(range.getStart()), limit = c.values(range.getLimit()), delta = c.values(range.getDelta());
   if (!start || !limit || !delta || start->size() != 1 || limit->size() != 1 || delta->size() != 1)
     return op->emitOpError() << "expects start, limit and delta that are functions of the inputs' shapes";
+  if ((*delta)[0].isConstant(0))
+    return op->emitOpError() << "expects a delta other than 0";
   SymExpr length = SymExpr::ceildiv((*limit)[0] - (*start)[0], (*delta)[0]);
   if (length.constant())
     length = SymExpr(std::max<int64_t>(0, *length.constant()));

@@ -78,9 +78,14 @@ void ShapeContext::set(Value value, Type element, ArrayRef<SymExpr> dims) {
   if (!value)
     return;
   Dims bounded(dims.begin(), dims.end());
-  for (SymExpr &dim : bounded)
+  for (SymExpr &dim : bounded) {
     if (dim.isLarge()) // opaque from here on; it has no bound that could be written
       dim = SymExpr::symbol(("large" + Twine(opaque_++)).str());
+    if (auto extent = dim.constant(); extent && *extent < 0) {
+      negative_ = negative_ ? negative_ : extent;
+      dim = SymExpr(0);
+    }
+  }
   value.setType(getTensorType(bounded, element));
 }
 

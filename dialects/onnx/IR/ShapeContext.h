@@ -7,6 +7,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
+#include <utility>
 
 namespace janus::onnx {
 
@@ -49,7 +50,10 @@ public:
   /// The same for a tensor whose elements all equal an integer constant or are known integers.
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
 
+  /// A negative extent, which only a wrong model asks for, is kept for takeNegative; the type gets 0 in its place.
   void set(mlir::Value value, mlir::Type element, llvm::ArrayRef<SymExpr> dims);
+  /// The first negative extent set since the last call; nothing when there was none.
+  std::optional<int64_t> takeNegative() { return std::exchange(negative_, std::nullopt); }
   void setValues(mlir::Value value, llvm::ArrayRef<SymExpr> values);
 
   /// A new symbol for a size known only from data, at most `bound`.
@@ -70,6 +74,7 @@ private:
   llvm::MapVector<mlir::StringAttr, SymExpr> bounds_;
   llvm::SmallVector<std::pair<SymExpr, SymExpr>> requirements_;
   unsigned opaque_ = 0;
+  std::optional<int64_t> negative_;
 };
 
 } // namespace janus::onnx

@@ -1,42 +1,57 @@
-// RUN: janus-opt %s --janus-infer-shapes --split-input-file --verify-diagnostics
+// What the pass itself reports; what each operator refuses stands in Dialect/onnx/infer-*-errors.mlir.
+// RUN: janus-opt %s --janus-infer-shapes -split-input-file -verify-diagnostics
 
-func.func @matmul_inner(%a: tensor<4x8xf32>, %b: tensor<9x2xf32>) {
-  // expected-error @+1 {{expects equal inner extents, found 8 and 9}}
-  %0 = onnx.MatMul(%a, %b) : (tensor<4x8xf32>, tensor<9x2xf32>) -> !onnx.unknown
-  return
-}
-
-// -----
-
+// Every operator that is wrong is reported, not only the first; the message names the ONNX node.
 func.func @two_errors(%a: tensor<4x8xf32>) {
   %bad = onnx.constant dense<[3, -1]> : tensor<2xi64>
-  // expected-error @+1 {{cannot divide 32 elements into rows of 3}}
-  %0 = onnx.Reshape(%a, %bad) : (tensor<4x8xf32>, tensor<2xi64>) -> !onnx.unknown
-  // expected-error @+1 {{expects an axis in [-2, 2), found 5}}
+  // expected-error @unknown {{cannot divide 32 elements into rows of 3 (ONNX node '/block/reshape')}}
+  %0 = onnx.Reshape(%a, %bad) : (tensor<4x8xf32>, tensor<2xi64>) -> !onnx.unknown loc("/block/reshape")
+  // expected-error @below {{expects an axis in [-2, 2), found 5}}
   %1 = onnx.Concat(%a, %a) {axis = 5 : i64} : (tensor<4x8xf32>, tensor<4x8xf32>) -> !onnx.unknown
   return
 }
 
 // -----
 
+// Symbols that differ by a constant are never equal.
 func.func @symbols_that_differ(%a: tensor<?xf32, #onnx.dims<"S">>, %b: tensor<?xf32, #onnx.dims<"S+1">>) {
-  // expected-error @+1 {{expects equal or broadcast extents, found S and S+1}}
+  // expected-error @below {{expects equal or broadcast extents, found S and S+1}}
   %0 = onnx.Add(%a, %b) : (tensor<?xf32, #onnx.dims<"S">>, tensor<?xf32, #onnx.dims<"S+1">>) -> !onnx.unknown
   return
 }
 
 // -----
 
-func.func @moe_layout(%x: tensor<3x64xf32>, %r: tensor<3x8xf32>, %w1: tensor<8x64x32xf32>, %w2: tensor<8x32x64xf32>) {
-  // expected-error @+1 {{expects equal columns of fc1 (laid out [experts, rows, hidden]) and input, found 32 and 64}}
-  %0 = onnx.MoE(%x, %r, %w1, none, %w2) {activation_type = "silu", k = 2 : i64} : (tensor<3x64xf32>, tensor<3x8xf32>, tensor<8x64x32xf32>, tensor<8x32x64xf32>) -> !onnx.unknown
+// An operand whose shape nobody stated.
+func.func @no_shape(%a: tensor<?xf32>) {
+  // expected-error @below {{has an operand without a shape}}
+  %0 = onnx.Exp(%a) : (tensor<?xf32>) -> !onnx.unknown
   return
 }
 
 // -----
 
-func.func @moe_k(%x: tensor<3x64xf32>, %r: tensor<3x8xf32>, %w1: tensor<8x32x64xf32>, %w2: tensor<8x64x32xf32>) {
-  // expected-error @+1 {{expects k in [1, 8], found 9}}
-  %0 = onnx.MoE(%x, %r, %w1, none, %w2) {activation_type = "silu", k = 9 : i64} : (tensor<3x64xf32>, tensor<3x8xf32>, tensor<8x32x64xf32>, tensor<8x64x32xf32>) -> !onnx.unknown
-  return
+// The model declares another rank than the graph has.
+// expected-error @below {{result 0 is declared as 'tensor<4xf32>' but is 'tensor<4x8xf32>'}}
+func.func @declared_rank(%a: tensor<4x8xf32>) -> (!onnx.unknown {onnx.declared = tensor<4xf32>}) {
+  %0 = onnx.Exp(%a) : (tensor<4x8xf32>) -> !onnx.unknown
+  return %0 : !onnx.unknown
+}
+
+// -----
+
+// Another element type.
+// expected-error @below {{result 0 is declared as 'tensor<4x8xf16>' but is 'tensor<4x8xf32>'}}
+func.func @declared_type(%a: tensor<4x8xf32>) -> (!onnx.unknown {onnx.declared = tensor<4x8xf16>}) {
+  %0 = onnx.Exp(%a) : (tensor<4x8xf32>) -> !onnx.unknown
+  return %0 : !onnx.unknown
+}
+
+// -----
+
+// Another extent.
+func.func @declared_extent(%a: tensor<4x8xf32>) -> (!onnx.unknown {onnx.declared = tensor<4x9xf32>}) {
+  %0 = onnx.Exp(%a) : (tensor<4x8xf32>) -> !onnx.unknown
+  // expected-error @below {{expects equal declared and inferred extents of a result, found 9 and 8}}
+  return %0 : !onnx.unknown
 }
