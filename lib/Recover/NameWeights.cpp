@@ -104,8 +104,8 @@ struct NameWeights : impl::NameWeightsPassBase<NameWeights> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    func::FuncOp step = recover::findCandidate(module);
-    if (!step)
+    auto step = module.lookupSymbol<func::FuncOp>(moe::kStepFunction);
+    if (!step || !module->hasAttr(moe::kModelAttr))
       return;
 
     recover::eraseDead(step);

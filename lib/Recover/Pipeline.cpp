@@ -35,10 +35,10 @@ void buildRecoverPipeline(OpPassManager &manager, bool require) {
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());
   manager.addPass(createSelectWantedPass());
-  manager.addPass(createNameWeightsPass());
   FinishRecoveryPassOptions options;
   options.require = require;
   manager.addPass(createFinishRecoveryPass(options));
+  manager.addPass(createNameWeightsPass());
   manager.addPass(createVerifyRecoverPass());
 }
 

@@ -1,6 +1,6 @@
 //===- Passes.td - the recover stage ------------------------*- tablegen -*-===//
 //
-// All passes but the first and the last two work on the *candidate*: the function @step with the attribute `moe.rows`.
+// All passes but the first and the last three work on the *candidate*: the function @step with the attribute `moe.rows`.
 // Where there is none they do nothing.
 //
 //===----------------------------------------------------------------------===//
@@ -147,14 +147,6 @@ def SelectWantedPass : RecoverPass<"janus-select-wanted"> {
   }];
 }
 
-def NameWeightsPass : RecoverPass<"janus-name-weights"> {
-  let summary = "names weights by what they are for: embed, l0.q, l0.gate, head, ...";
-  let description = [{
-    By use and order, never by the exporter's names, which stay in the locations. Weights that are equal become one; unused
-    ones go.
-  }];
-}
-
 def FinishRecoveryPass : RecoverPass<"janus-finish-recovery"> {
   let summary = "accepts the candidate as the model, or drops it and says why";
   let description = [{
@@ -163,6 +155,18 @@ def FinishRecoveryPass : RecoverPass<"janus-finish-recovery"> {
     candidate and its weights go, @main stays, and a warning JNS-ONNX-021 names the first operators left over and the reasons.
   }];
   let options = [Option<"require", "require", "bool", "false", "an error instead of the warning">];
+}
+
+def NameWeightsPass : RecoverPass<"janus-name-weights"> {
+  let summary = "names weights by what they are for: embed, l0.q, l0.gate, head, ...";
+  let description = [{
+    By use and order, never by the exporter's names, which stay in the locations. Weights that are equal become one; unused
+    ones go. Precondition: `--janus-finish-recovery`, which removes the initializers, so that none of them holds a name that a
+    weight gets; a model that was not accepted is left as it is.
+    ```
+    moe.weight @"moe:model.layers.0.mlp.router"   ->   moe.weight @l0.router
+    ```
+  }];
 }
 
 def VerifyRecoverPass : RecoverPass<"janus-verify-recover"> {

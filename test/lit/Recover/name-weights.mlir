@@ -1,8 +1,8 @@
-// RUN: janus-opt %s --janus-name-weights | FileCheck %s
+// RUN: janus-opt %s --janus-name-weights -split-input-file | FileCheck %s
 
 // By what reads them, in order of use, whatever the exporter called them; equal weights become one, unused ones go. Here the
 // head is tied to the embedding.
-// CHECK-NOT: exporter
+// CHECK-NOT: @exporter
 // CHECK: moe.weight @embed : tensor<16x8xf32>
 // CHECK-NEXT: moe.weight @l0.attn_norm
 // CHECK-NEXT: moe.weight @l0.qkv :
@@ -21,10 +21,13 @@
 // CHECK-NEXT: moe.weight @l0.up_bias
 // CHECK-NEXT: moe.weight @l0.down_bias
 // CHECK-NEXT: moe.weight @final_norm
-// CHECK-NEXT: func.func private @step(
+// CHECK-NEXT: func.func @step(
 // CHECK: moe.get_weight @embed
 // CHECK: moe.embedding
 // CHECK: moe.linear %{{.*}}, %[[HEAD:.*]] : (tensor<?x8xf32>, tensor<16x8xf32>)
+!ids = tensor<?xi32>
+!x = tensor<?x8xf32>
+module attributes {moe.model = {}} {
 moe.weight @exporter.unused : tensor<8xf32> views [#moe.view<"m", f32, offset = 9999, shape = [8], strides = [1]>]
 moe.weight @exporter.lm_head : tensor<16x8xf32> views [#moe.view<"m", f32, offset = 0, shape = [16, 8], strides = [8, 1]>]
 moe.weight @exporter.embed : tensor<16x8xf32> views [#moe.view<"m", f32, offset = 0, shape = [16, 8], strides = [8, 1]>]
@@ -45,9 +48,7 @@ moe.weight @exporter.d : tensor<4x8x6xf32> views [#moe.view<"m", f32, offset = 1
 moe.weight @exporter.ab : tensor<4x6xf32> views [#moe.view<"m", f32, offset = 15, shape = [4, 6], strides = [6, 1]>]
 moe.weight @exporter.bb : tensor<4x6xf32> views [#moe.view<"m", f32, offset = 16, shape = [4, 6], strides = [6, 1]>]
 moe.weight @exporter.db : tensor<4x8xf32> views [#moe.view<"m", f32, offset = 17, shape = [4, 8], strides = [8, 1]>]
-!ids = tensor<?xi32>
-!x = tensor<?x8xf32>
-func.func private @step(%ids: !ids, %positions: !ids, %wanted: !ids) -> tensor<?x16xf32> attributes {moe.rows = "S"} {
+func.func @step(%ids: !ids, %positions: !ids, %wanted: !ids) -> tensor<?x16xf32> {
   %embed = moe.get_weight @exporter.embed : tensor<16x8xf32>
   %x = moe.embedding %ids, %embed : (!ids, tensor<16x8xf32>) -> !x
   %n0 = moe.get_weight @exporter.n0 : tensor<8xf32>
@@ -86,4 +87,16 @@ func.func private @step(%ids: !ids, %positions: !ids, %wanted: !ids) -> tensor<?
   %head = moe.get_weight @exporter.lm_head : tensor<16x8xf32>
   %logits = moe.linear %f, %head : (!x, tensor<16x8xf32>) -> tensor<?x16xf32>
   return %logits : tensor<?x16xf32>
+}
+}
+
+// -----
+
+// Nothing is named where no model was accepted.
+// CHECK: moe.weight @exporter.table
+moe.weight @exporter.table : tensor<16x8xf32> value dense<0.5> : tensor<16x8xf32>
+func.func private @step(%ids: tensor<?xi32>) -> tensor<?x8xf32> attributes {moe.rows = "S"} {
+  %t = moe.get_weight @exporter.table : tensor<16x8xf32>
+  %x = moe.embedding %ids, %t : (tensor<?xi32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  return %x : tensor<?x8xf32>
 }
