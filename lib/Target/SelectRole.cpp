@@ -17,6 +17,14 @@ struct SelectRole : impl::SelectRolePassBase<SelectRole> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     Builder builder(&getContext());
+    if (role != "attention" && role != "expert" && role != "tensor") {
+      module.emitError() << "expects role=attention, expert or tensor but found '" << role << "'";
+      return signalPassFailure();
+    }
+    if (cpu != "x86-64-v3" && cpu != "x86-64-v4") {
+      module.emitError() << "expects cpu=x86-64-v3 or x86-64-v4 but found '" << cpu << "'";
+      return signalPassFailure();
+    }
     module->setDiscardableAttrs(DictionaryAttr::get(&getContext()));
     for (Operation &op : llvm::make_early_inc_range(*module.getBody())) {
       if (isa<LLVM::GlobalOp>(op))
