@@ -10,7 +10,6 @@ namespace janus {
 
 namespace {
 struct VerifyImportPass : impl::VerifyImportBase<VerifyImportPass> {
-  /// Floats are weights: at most single ones are stored as elements, unless the file itself stores them by number.
   void verifyOp(Operation *op) {
     if (isa<ModuleOp, func::FuncOp, func::ReturnOp>(op))
       return;
@@ -18,6 +17,9 @@ struct VerifyImportPass : impl::VerifyImportBase<VerifyImportPass> {
       return error(op, "is no onnx op; import leaves onnx and func only");
     if (isa<onnx::ConstantOp>(op))
       return error(op, "is left; run janus-inline-constants");
+    if (auto initializer = dyn_cast<onnx::InitializerOp>(op);
+        initializer && !isa<onnx::RangeAttr>(initializer.getData()))
+      return error(op, "holds its numbers, expected a reference into a file; run janus-inline-constants");
     for (Value result : op->getResults())
       if (!onnx::getDims(result.getType()))
         error(op, "has a result without a shape, or a '?' without a symbolic dimension; run janus-infer-shapes");

@@ -54,9 +54,10 @@ def InferShapes : Pass<"janus-infer-shapes", "::mlir::ModuleOp"> {
 def VerifyImport : Pass<"janus-verify-import", "::mlir::ModuleOp"> {
   let summary = "state what holds after import";
   let description = [{
-    Every op is an onnx op (beside func) with a shape: no !onnx.unknown, and a symbolic name for every `?`. Weights are references
-    into files, or small. Every op's location names its ONNX node. @main's arguments and results carry their ONNX names.
-    Changes nothing.
+    (1) There is a function @main, whose arguments and results carry their ONNX names; (2) every op is an onnx op (beside
+    func), and no Constant node is left; (3) every result has a shape: no !onnx.unknown, and a symbolic name for every `?`;
+    (4) every initializer is a reference into a file: what the model holds by number is an onnx.constant; (5) every
+    operator's location names its ONNX node. Changes nothing.
   }];
 }
 #endif
