@@ -40,7 +40,8 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
         outline(fragment, symbols);
       } else if (isa<dist::DispatchOp, dist::ExchangeOp>(op)) {
         for (Value result : op.getResults())
-          symbols.set(result, abi::kStepRows);
+          if (!isAssignment(result.getType())) // has no rows of its own
+            symbols.set(result, abi::kStepRows);
       } else if (isa<dist::CollectOp>(op)) {
         symbols.set(op.getResult(0), abi::kRows);
       } else if (!isa<dist::ScheduleOp, func::ReturnOp>(op)) {
