@@ -32,19 +32,6 @@ private:
   uint64_t state_;
 };
 
-absl::Status CheckShape(const PlacementShape &shape) {
-  if (shape.instances < 1)
-    return absl::InvalidArgumentError(
-        absl::StrCat("placement: found ", shape.instances, " expert instances, expected at least 1"));
-  const int64_t needed = MinimumSlots(shape.experts, shape.instances);
-  if (shape.slots < needed)
-    return absl::InvalidArgumentError(
-        absl::StrCat("placement: ", shape.instances, " instances with ", shape.slots, " slots cannot hold ",
-                     *std::max_element(shape.experts.begin(), shape.experts.end()),
-                     " experts a layer; expected --slots ", needed, " or more, or more expert instances"));
-  return absl::OkStatus();
-}
-
 /// Experts in the order `order`, dealt out in equal blocks; then replicas into what is free, each of the next expert in
 /// the order to the instance with most free slots that does not hold it.
 Slots Deal(const PlacementShape &shape, const std::vector<std::vector<int32_t>> &orders) {
@@ -79,6 +66,19 @@ std::vector<int32_t> Ids(int64_t count) {
 
 } // namespace
 
+absl::Status PlacementShape::Check() const {
+  if (instances < 1)
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement: found ", instances, " expert instances, expected at least 1"));
+  const int64_t needed = MinimumSlots(experts, instances);
+  if (slots < needed)
+    return absl::InvalidArgumentError(
+        absl::StrCat("placement: ", instances, " instances with ", slots, " slots cannot hold ",
+                     *std::max_element(experts.begin(), experts.end()), " experts a layer; expected --slots ", needed,
+                     " or more, or more expert instances"));
+  return absl::OkStatus();
+}
+
 int64_t MinimumSlots(absl::Span<const int64_t> experts, int64_t instances) {
   int64_t most = 0;
   for (int64_t count : experts)
@@ -87,7 +87,7 @@ int64_t MinimumSlots(absl::Span<const int64_t> experts, int64_t instances) {
 }
 
 absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slots, uint32_t epoch) {
-  if (absl::Status status = CheckShape(shape); !status.ok())
+  if (absl::Status status = shape.Check(); !status.ok())
     return status;
   if (slots.size() != shape.experts.size())
     return absl::InvalidArgumentError(absl::StrCat("placement: found ", slots.size(), " layers, expected ",
@@ -142,7 +142,7 @@ scheduler::ReplicaTableView Placement::table(int64_t layer) const {
 }
 
 absl::StatusOr<Placement> Placement::Even(const PlacementShape &shape) {
-  if (absl::Status status = CheckShape(shape); !status.ok())
+  if (absl::Status status = shape.Check(); !status.ok())
     return status;
   std::vector<std::vector<int32_t>> orders;
   for (int64_t experts : shape.experts)
@@ -151,7 +151,7 @@ absl::StatusOr<Placement> Placement::Even(const PlacementShape &shape) {
 }
 
 absl::StatusOr<Placement> Placement::Random(const PlacementShape &shape, uint64_t seed) {
-  if (absl::Status status = CheckShape(shape); !status.ok())
+  if (absl::Status status = shape.Check(); !status.ok())
     return status;
   Generator generator(seed);
   std::vector<std::vector<int32_t>> orders;
@@ -172,6 +172,9 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
   if (document.value("format", json()) != "janus-placement" || document.value("version", json()) != 1)
     return bad("found format ", document.value("format", json()).dump(), " version ",
                document.value("version", json()).dump(), ", expected \"janus-placement\" version 1");
+  for (const auto &[name, value] : document.items())
+    if (name != "format" && name != "version" && name != "layers")
+      return bad("found '", name, "', expected format, version and layers");
   const json layers = document.value("layers", json());
   if (!layers.is_array())
     return bad("'layers' is no array");
@@ -185,7 +188,8 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
         return bad("layer ", slots.size() - 1, " instance ", instances.size(), " is no array of experts");
       auto &experts = instances.emplace_back();
       for (const json &expert : held) {
-        if (!expert.is_number_integer() || expert.get<int64_t>() < -1 || expert.get<int64_t>() > INT32_MAX)
+        const bool fits = expert.is_number_unsigned() ? expert.get<uint64_t>() <= INT32_MAX : expert == -1;
+        if (!expert.is_number_integer() || !fits)
           return bad("layer ", slots.size() - 1, " instance ", instances.size() - 1, " holds ", expert.dump(),
                      ", expected an expert id or -1");
         experts.push_back(expert.get<int32_t>());

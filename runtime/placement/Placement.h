@@ -18,7 +18,11 @@ struct PlacementShape {
   std::vector<int64_t> experts; // by layer; 0: the layer has no experts
   int64_t instances = 1;
   int64_t slots = 0; // per instance and layer
+  /// InvalidArgument when no placement fits.
+  absl::Status Check() const;
 };
+
+class ActivationWindow;
 
 /// For each layer the experts in the slots of each instance. Every expert has
 /// at least one slot, none twice on one instance. Immutable; a new placement is
@@ -31,11 +35,16 @@ public:
   static absl::StatusOr<Placement> Make(const PlacementShape &shape,
                                         std::vector<std::vector<std::vector<int32_t>>> slots, uint32_t epoch = 0);
 
-  /// Expert e first on instance e mod n's share: contiguous blocks of experts,
-  /// then spare slots filled with replicas in id order.
+  /// Expert e of E on instance floor(e * n / E) of n: contiguous blocks; then spare
+  /// slots are filled with replicas in id order, each on the instance with most
+  /// free slots (ties: the lower) that does not hold it.
   static absl::StatusOr<Placement> Even(const PlacementShape &shape);
-  /// The same counts, shuffled by a generator seeded with `seed`.
+  /// The same with the experts of each layer shuffled by a generator seeded with
+  /// `seed`.
   static absl::StatusOr<Placement> Random(const PlacementShape &shape, uint64_t seed);
+  /// Fitted to recorded steps, a window for each layer, by the rules of
+  /// docs/placement-file.md. InvalidArgument when they are another model's.
+  static absl::StatusOr<Placement> FromTrace(const PlacementShape &shape, const std::vector<ActivationWindow> &windows);
   /// Parses the JSON of docs/placement-file.md.
   static absl::StatusOr<Placement> FromJson(const PlacementShape &shape, std::string_view text);
   std::string ToJson() const;
