@@ -1,10 +1,11 @@
 #include "runtime/engine/KvBudget.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace janus {
 
@@ -64,9 +65,9 @@ int64_t AvailableMemory() {
   int64_t available = int64_t{1} << 62;
   std::ifstream info("/proc/meminfo");
   for (std::string line; std::getline(info, line);) {
-    long long kib;
-    if (std::sscanf(line.c_str(), "MemAvailable: %lld kB", &kib) == 1)
-      available = kib * 1024;
+    constexpr std::string_view kKey = "MemAvailable:"; // then the number and " kB"
+    if (line.starts_with(kKey))
+      available = std::strtoll(line.c_str() + kKey.size(), nullptr, 10) * 1024;
   }
   const int64_t limit = ReadLimit("/sys/fs/cgroup/memory.max"), used = ReadLimit("/sys/fs/cgroup/memory.current");
   if (limit >= 0 && used >= 0)

@@ -7,7 +7,6 @@ namespace janus {
 
 using executor::Attention;
 using executor::Expert;
-using executor::NodeGroup;
 using executor::Received;
 using executor::ReturnBytes;
 using executor::ReturnHead;

@@ -8,7 +8,6 @@ namespace janus {
 using executor::Attention;
 using executor::Expert;
 using executor::NodeGroup;
-using executor::RoutedPair;
 using executor::RoutedView;
 using executor::SlotFilter;
 using executor::Task;

@@ -79,16 +79,18 @@ absl::Status Bytes(Arguments &a, const std::string &text) {
 
 absl::Status Ids(Arguments &a, const std::string &text) {
   absl::StatusOr<std::vector<int32_t>> ids = ParseIds(text);
-  if (ids.ok())
-    a.prompt_ids = *std::move(ids);
-  return ids.status();
+  if (!ids.ok())
+    return ids.status();
+  a.prompt_ids = *std::move(ids);
+  return absl::OkStatus();
 }
 
 absl::Status StopIds(Arguments &a, const std::string &text) {
   absl::StatusOr<std::vector<int32_t>> ids = ParseIds(text);
-  if (ids.ok())
-    a.stop_ids.push_back(*std::move(ids));
-  return ids.status();
+  if (!ids.ok())
+    return ids.status();
+  a.stop_ids.push_back(*std::move(ids));
+  return absl::OkStatus();
 }
 
 absl::Status Input(Arguments &a, const std::string &text) {

@@ -43,9 +43,9 @@ absl::StatusOr<NamedTensor> ReadNpy(const std::string &path) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": ", what..., "; expected a .npy file as numpy.save writes it"));
   };
-  if (bytes.size() < 12 || bytes.compare(0, 6, "\x93NUMPY") != 0)
+  if (bytes.size() < 12 || !bytes.starts_with("\x93NUMPY"))
     return bad("found no NumPy header");
-  const int version = bytes[6];
+  const int version = static_cast<uint8_t>(bytes[6]);
   const size_t prefix = version == 1 ? 10 : 12;
   uint32_t length = static_cast<uint8_t>(bytes[8]) | static_cast<uint8_t>(bytes[9]) << 8;
   if (version != 1)
@@ -57,13 +57,13 @@ absl::StatusOr<NamedTensor> ReadNpy(const std::string &path) {
   NamedTensor tensor;
   int64_t size = 0;
   for (const Type &type : kTypes)
-    if (Field(header, "descr").rfind(absl::StrCat("'", type.descr, "'"), 0) == 0) {
+    if (Field(header, "descr").starts_with(absl::StrCat("'", type.descr, "'"))) {
       tensor.type = type.name;
       size = type.bytes;
     }
   if (tensor.type.empty())
     return bad("found element type ", Field(header, "descr").substr(0, 8));
-  if (Field(header, "fortran_order").rfind("False", 0) != 0)
+  if (!Field(header, "fortran_order").starts_with("False"))
     return bad("found Fortran order");
   const std::string shape = Field(header, "shape");
   const size_t open = shape.find('('), close = shape.find(')');

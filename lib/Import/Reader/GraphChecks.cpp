@@ -55,7 +55,7 @@ void checkAndSort(Model &model, Diagnostics &diagnostics) {
       }
     }
   for (const ValueInfo &output : model.outputs)
-    if (!producers.count(output.name))
+    if (!producers.contains(output.name))
       diagnostics.error(Code::Graph, absl::StrCat("graph output '", absl::CHexEscape(output.name),
                                                   "' is defined nowhere in the graph"));
 

@@ -60,7 +60,7 @@ public:
     for (const Tensor &tensor : model_.initializers)
       initialized.insert(tensor.name);
     for (const auto &input : graph.input())
-      if (!initialized.count(input.name())) // before IR 4 initializers are listed among the inputs
+      if (!initialized.contains(input.name())) // before IR 4 initializers are listed among the inputs
         model_.inputs.push_back(readValue(input, "input"));
     for (const auto &output : graph.output())
       model_.outputs.push_back(readValue(output, "output"));
