@@ -17,7 +17,15 @@ def Janus_Dialect : Dialect {
 
     Discardable attributes: `janus.gate_side` ("expert" or "attention") on a step function; `janus.mesh` on an operation of
     the model, set by the user or by `--janus-assign-meshes`, names the mesh it shall run on; `janus.origin` beside it says
-    who chose: `user`, `rule: ...` or `inferred: ...`.
+    who chose: `user`, `rule: ...` or `inferred: ...`. After `--janus-outline-fragments`, a fragment's function has
+    `janus.role`, `janus.inputs` (how many arguments are inputs, not weights) and on arguments `janus.rows` (the symbol that
+    counts their rows), a call `janus.layer` and `janus.cache`. After the lower stage, the module has `janus.programs`,
+    `janus.model`, `janus.transfers`, `janus.tensor`, `janus.plan` (JSON text, docs/artifact.md) and `janus.weights`, a list
+    of packed weights; `janus.parallel` on a loop is the number of iterations a task gets at least.
+    ```mlir
+    janus.mesh @attention
+    %s = moe.add %a, %b {janus.mesh = "attention", janus.origin = "rule: add"} : tensor<?x8xf32>
+    ```
   }];
   let dependentDialects = ["::janus::moe::MoEDialect"];
   let useDefaultAttributePrinterParser = 1;
@@ -39,6 +47,7 @@ def Janus_AssignmentType : Janus_Type<"Assignment", "assignment"> {
   }];
 }
 
+// In `#janus.phase<"send", inter, ...>`.
 def Janus_Link : I32EnumAttr<"Link", "class of a link: inside a node, between nodes, or control messages", [
     I32EnumAttrCase<"intra", 0>, I32EnumAttrCase<"inter", 1>, I32EnumAttrCase<"control", 2>]> {
   let cppNamespace = "::janus::dist";
@@ -69,6 +78,7 @@ def Janus_SchemeAttr : Janus_Attr<"Scheme", "scheme"> {
   let genVerifyDecl = 1;
 }
 
+// `[#janus.scheme<"direct", [...]>, #janus.scheme<"case1", [...]>]`; which one is used is decided when meshes are bound.
 def Janus_SchemesAttr : TypedArrayAttrBase<Janus_SchemeAttr, "schemes, at least one, with distinct names">;
 
 #endif // JANUS_DIALECT

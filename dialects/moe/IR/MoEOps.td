@@ -33,7 +33,10 @@ def MoE_Dialect : Dialect {
                  kv_caches = [{kv_heads = 2 : i64, head_dim = 32 : i64, value_dim = 32 : i64, window = 0 : i64}, ...]}
     ```
     `context` is the number of positions the model can take, `layers` the number of attention layers, `window` the keys a
-    row sees including itself (0: all).
+    row sees including itself (0: all), `page_tokens` the positions of one page of a KV cache.
+
+    While a model is being recovered, @step carries `moe.rows = "B*S"` (its number of rows over the graph's sizes) and
+    `moe.tokens` (the index of the argument with the token ids), and an operator that no pass recovered `moe.reason`.
   }];
   let useDefaultAttributePrinterParser = 1;
 }
@@ -119,8 +122,8 @@ def MoE_ActivationAttr : MoE_Attr<"Activation", "activation"> {
                                    CArg<"float", "std::numeric_limits<float>::infinity()">:$limit)>];
 }
 
-def MoE_F32 : RankedTensorOf<[F32]>;
-def MoE_I32 : RankedTensorOf<[I32]>;
+def MoE_F32 : RankedTensorOf<[F32]>; // activations `tensor<?x128xf32>`, weights `tensor<256x128xf32>`
+def MoE_I32 : RankedTensorOf<[I32]>; // ids and positions: `tensor<?xi32>`, `tensor<?x2xi32>`
 
 //===-- weights -----------------------------------------------------------===//
 

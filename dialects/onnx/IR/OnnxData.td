@@ -6,7 +6,9 @@ def Onnx_InitializerOp : Onnx_DataOp<"initializer", [Symbol]> {
   let description = [{
     `data` is `#onnx.range` or, for tensors too small to be worth a reference
     and for those that the file stores by number, elements. `onnx_name` is the
-    name in the model, `sym_name` the same name.
+    name in the model, `sym_name` the same name. Rules: (IN1) the shape is static,
+    (IN2) a range holds exactly the bytes of the tensor in its storage type, (IN3)
+    data is a range or elements, (IN4) elements have the initializer's type.
     ```mlir
     onnx.initializer @w : tensor<128x256xf32> = #onnx.range<"model.onnx.data", f16, offset = 4096, length = 65536>
     ```
@@ -17,7 +19,10 @@ def Onnx_InitializerOp : Onnx_DataOp<"initializer", [Symbol]> {
 }
 def Onnx_InitializerValueOp : Onnx_DataOp<"initializer_value", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the value of an initializer";
-  let description = [{ Example: `%w = onnx.initializer_value @w : tensor<128x256xf32>` }];
+  let description = [{
+    Rules: (IV1) the symbol is an `onnx.initializer`, (IV2) the type is the initializer's.
+    Example: `%w = onnx.initializer_value @w : tensor<128x256xf32>`
+  }];
   let arguments = (ins FlatSymbolRefAttr:$initializer);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$initializer attr-dict `:` type($result)";

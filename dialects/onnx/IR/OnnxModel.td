@@ -47,7 +47,7 @@ def Onnx_GroupQueryAttentionOp : Onnx_Op<"GroupQueryAttention", "com.microsoft",
   let description = [{
     query [B,S,heads*d], or q, k and v packed [B,S,(heads+2*kv_heads)*d] when key is absent; past and present [B,kv_heads,P,d]; seqlens_k [B] is
     the number of valid positions less 1; window W keeps the last W keys including self (-1: all); head_sink adds exp(sink) to the softmax's sum.
-    Example: `%y:3 = onnx.GroupQueryAttention(%q, none, none, %pk, %pv, %len, %total, %cos, %sin) {num_heads = 4 : i64, kv_num_heads = 2 : i64} : (...) -> (...)`
+    Example: `%y:3 = onnx.GroupQueryAttention(%q, none, none, %pk, %pv, %len, %total, %cos, %sin) {do_rotary = 1 : i64, num_heads = 4 : i64, kv_num_heads = 2 : i64} : (tensor<1x3x32xf32>, tensor<1x2x5x4xf32>, tensor<1x2x5x4xf32>, tensor<1xi32>, tensor<i32>, tensor<16x2xf32>, tensor<16x2xf32>) -> (tensor<1x3x16xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>)`
   }];
 }
 def Onnx_MoEOp : Onnx_Op<"MoE", "com.microsoft", (ins Onnx_Tensor:$input, Onnx_Tensor:$router_probs, Onnx_Tensor:$fc1_experts_weights, Optional<Onnx_Tensor>:$fc1_experts_bias, Onnx_Tensor:$fc2_experts_weights,

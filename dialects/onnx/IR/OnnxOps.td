@@ -20,12 +20,25 @@ def Onnx_Dialect : Dialect {
     ONNX order, its attributes have their ONNX names. An absent optional input
     or output is written `none` where others follow it. Node names are
     locations: `loc("/model/layers.0/attn"("model.onnx":17:0))`, where the line is
-    the index of the node in the graph.
+    the index of the node in the graph. Rules of every operator: (OP1) required
+    operands and results are there, (OP2) there are no more than ONNX knows.
+
+    Shapes are row-major; where several operands take part element by element,
+    they broadcast as in NumPy. Numbers have no unit; extents and positions count
+    elements, or what the dimension's name says (batch B, sequence S in tokens,
+    past length P in tokens).
 
     ```mlir
-    %y:3 = onnx.GroupQueryAttention(%qkv, none, none, %pk, %pv, %len, %total, %cos, %sin)
-             {num_heads = 4 : i64, kv_num_heads = 2 : i64} : (...) -> (...)
+    %y = onnx.Clip(%x, none, %hi) : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
     ```
+
+    Discardable attributes. Of the module: `onnx.file`, `onnx.ir_version`,
+    `onnx.opset`, `onnx.producer` (as the model states them), `onnx.genai` (what
+    genai_config.json beside the model states). Of an argument or result of
+    @main: `onnx.name`, and before inference `onnx.declared`, the type that the
+    model declares. Of a function after inference: `onnx.bounds = {nonzero0 =
+    "8*S"}`, upper bounds of sizes known only from data, and `onnx.require =
+    ["K == L"]`, what the inputs have to satisfy and the entry code checks.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
@@ -46,7 +59,8 @@ def Onnx_RangeAttr : Onnx_Attr<"Range", "range"> {
   let description = [{
     `length` bytes from byte `offset` of `file` (relative to the model's folder),
     row-major, little-endian, of the type `storage`; reading converts to the
-    initializer's element type, exactly.
+    initializer's element type, exactly. Rules: (RA1) the file has a name that is
+    relative, (RA2) offset and length >= 0, (RA3) the storage type is one of ONNX's.
     Example: `#onnx.range<"model.onnx.data", f16, offset = 4096, length = 65536>`
   }];
   let parameters = (ins StringRefParameter<>:$file, "::mlir::Type":$storage, "int64_t":$offset, "int64_t":$length);
@@ -59,13 +73,15 @@ def Onnx_DimsAttr : Onnx_Attr<"Dims", "dims", [DeclareAttrInterfaceMethods<Verif
   let description = [{
     One entry a dimension: an integer, or an expression over named sizes in the
     canonical form of SymExpr. A type carries it exactly when one of its
-    dimensions is `?`. Example: `tensor<?x?x128xf32, #onnx.dims<"batch", "past+S", 128>>`
+    dimensions is `?`. Rules: (DI1) an entry is an integer or an expression, (DI2)
+    there is one for each dimension, (DI3) it is an integer exactly where the extent
+    is that integer. Example: `tensor<?x?x128xf32, #onnx.dims<"batch", "past+S", 128>>`
   }];
   let parameters = (ins ArrayRefParameter<"::mlir::StringAttr">:$dims);
   let hasCustomAssemblyFormat = 1;
 }
 
-def Onnx_Tensor : AnyTypeOf<[AnyRankedTensor, Onnx_UnknownType], "tensor or unknown">;
+def Onnx_Tensor : AnyTypeOf<[AnyRankedTensor, Onnx_UnknownType], "tensor or unknown">; // `tensor<4xf32>`, or before inference `!onnx.unknown`
 
 // An ONNX operator. `inputs`, `attributes`: dags of `ins`; `infer` and `rows` name the functions of Infer.h and RowEffect.h
 // that implement the shape interface.

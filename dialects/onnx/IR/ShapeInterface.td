@@ -12,6 +12,9 @@ def Onnx_ShapeInterface : OpInterface<"ShapeInterface"> {
     optional or variadic), what shapes and small integer values its results
     have, and which dimensions of an operand pass through to a result without
     being mixed. Positions are ONNX positions: an absent optional input counts.
+    Example: of `onnx.Reshape` of [B, S, 64] by [-1, 64], the domain is "", the
+    inputs are "rr" and the outputs "r"; `inferShape` gives [B*S, 64]; the row effect
+    of input 0 is {0,2,0,1}, {2,3,1,2}: dimensions [0, 2) became dimension 0.
   }];
   let methods = [
     StaticInterfaceMethod<"The ONNX domain: empty for ai.onnx.", "::llvm::StringRef", "getOnnxDomain">,

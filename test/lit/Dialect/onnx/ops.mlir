@@ -1,8 +1,25 @@
 // RUN: janus-opt %s | janus-opt | FileCheck %s
 // RUN: janus-opt %s --emit-bytecode | janus-opt | FileCheck %s
+// RUN: janus-opt %s --mlir-print-op-generic | janus-opt | FileCheck %s
 
+// Initializers by reference and by number, their values, constants, and results whose type is not known yet. Every operator's own
+// example goes through examples.test.
 // CHECK: onnx.initializer @w : tensor<4x8xf32> = #onnx.range<"model.onnx.data", bf16, offset = 4096, length = 64>
 onnx.initializer @w : tensor<4x8xf32> = #onnx.range<"model.onnx.data", bf16, offset = 4096, length = 64>
+
+// CHECK: onnx.initializer @by_number : tensor<2xi64> = dense<[3, 4]> : tensor<2xi64>
+onnx.initializer @by_number : tensor<2xi64> = dense<[3, 4]> : tensor<2xi64>
+
+// CHECK-LABEL: @data
+func.func @data() -> tensor<4x8xf32> {
+  // CHECK: %[[W:.*]] = onnx.initializer_value @w : tensor<4x8xf32>
+  %w = onnx.initializer_value @w : tensor<4x8xf32>
+  // CHECK: onnx.constant dense<[1, 2]> : tensor<2xi64>
+  %c = onnx.constant dense<[1, 2]> : tensor<2xi64>
+  // CHECK: onnx.Exp(%[[W]]) : (tensor<4x8xf32>) -> !onnx.unknown
+  %u = onnx.Exp(%w) : (tensor<4x8xf32>) -> !onnx.unknown
+  return %w : tensor<4x8xf32>
+}
 
 // Dimensions are written in canonical form: sums and products sorted, constants last.
 // CHECK: #onnx.dims<"S+past-1", "2*S", 4, "floordiv(S,3)">
