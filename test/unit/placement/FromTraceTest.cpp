@@ -57,6 +57,30 @@ TEST(FromTrace, ASwapMakesRoom) {
   EXPECT_EQ(Fit(window, 2, 3), (LayerSlots{{4, 2, 3}, {1, 4, 0}}));
 }
 
+/// Steps in which two experts were active together, and steps alone until expert e was active in `frequency[e]`.
+ActivationWindow Meetings(std::vector<int> frequency, const std::vector<std::pair<int, Step>> &together) {
+  std::vector<std::pair<int, Step>> steps = together;
+  for (const auto &[times, active] : together)
+    for (int32_t e : active)
+      frequency[e] -= times;
+  for (size_t e = 0; e < frequency.size(); ++e)
+    steps.push_back({frequency[e], {static_cast<int32_t>(e)}});
+  return Window(static_cast<int64_t>(frequency.size()), steps);
+}
+
+/// As above, instance 0 gets 0, 2 and 3, instance 1 gets 1 and 4. Moving x adds what x meets on instance 1 and what 4
+/// meets of those that stay, less what x met of them: 0 costs 2, 2 costs 1, 3 costs 5; then 3 meets 0 (-1, 1, 2); then
+/// 4 meets 2 (5, 4, 8).
+TEST(FromTrace, TheCheapestSwap) {
+  const std::vector<int> frequency = {30, 29, 28, 27, 40};
+  EXPECT_EQ(Fit(Meetings(frequency, {{2, {0, 1}}, {1, {1, 2}}, {5, {1, 3}}}), 2, 3),
+            (LayerSlots{{0, 4, 3}, {1, 4, 2}}));
+  EXPECT_EQ(Fit(Meetings(frequency, {{2, {0, 1}}, {1, {1, 2}}, {5, {1, 3}}, {3, {0, 3}}}), 2, 3),
+            (LayerSlots{{4, 2, 3}, {1, 4, 0}}));
+  EXPECT_EQ(Fit(Meetings(frequency, {{2, {0, 1}}, {1, {1, 2}}, {5, {1, 3}}, {3, {2, 4}}}), 2, 3),
+            (LayerSlots{{0, 4, 3}, {1, 4, 2}}));
+}
+
 /// Experts that were never active are spread too.
 TEST(FromTrace, IdleExpertsAreSpread) {
   EXPECT_EQ(Fit(Window(6, {{1, {0}}}), 3, 2), (LayerSlots{{0, 5}, {1, 3}, {2, 4}}));
