@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace janus::conformance {
@@ -20,13 +21,17 @@ struct Shape {
 std::vector<Shape> Shapes() {
   using A = abi::Activation;
   std::vector<Shape> shapes;
-  const std::vector<int32_t> few = {1, 3, 2}, many = {40, 1, 13, 7, 12, 24}, none = {};
-  for (auto [hidden, intermediate] : {std::pair<int64_t, int64_t>{64, 32}, {97, 45}, {33, 16}, {40, 71}, {5, 3}})
+  const std::vector<int32_t> few = {1, 3, 2}, many = {40, 1, 13, 7, 12, 24}, each = {8, 4, 5, 6, 9, 10}, none = {};
+  for (auto [hidden, intermediate] :
+       {std::pair<int64_t, int64_t>{64, 32}, {97, 45}, {33, 16}, {40, 71}, {5, 3}, {1, 1}, {1, 40}, {40, 1}})
     for (A activation : {A::kSwiGlu, A::kSilu, A::kGelu, A::kGeluTanh, A::kRelu, A::kRelu2, A::kIdentity})
       for (bool gated : {true, false}) {
         const size_t variant = shapes.size();
         shapes.push_back({hidden, intermediate, gated, activation, 1, 0, std::numeric_limits<float>::infinity(),
-                          variant % 2 == 0, variant % 5 == 4 ? many : few});
+                          variant % 2 == 0,
+                          variant % 5 == 4   ? many
+                          : variant % 5 == 2 ? each
+                                             : few});
       }
   for (bool bias : {true, false}) {
     shapes.push_back({64, 48, true, A::kSwiGlu, 1.702f, 1.0f, 0.7f, bias, many});
@@ -42,6 +47,7 @@ struct Case {
   Floats x, weights;
   std::vector<int32_t> slots, begins, rows;
   std::vector<Floats> up, down, up_bias, down_bias;
+  std::vector<Floats> gate_rows, up_rows, down_rows; // [I, H], [I, H], [H, I], not packed
 
   explicit Case(const Shape &shape) : shape(shape) {
     const int64_t h = shape.hidden, i = shape.intermediate;
@@ -56,15 +62,16 @@ struct Case {
       rows.push_back(static_cast<int32_t>(random.Below(kRows)));
     weights = random.Values(begins.back());
     for (int64_t slot = 0; slot < kSlots; ++slot) {
-      const Floats gate = random.Values(i * h, 0.5f), up_rows = random.Values(i * h, 0.5f),
-                   down_rows = random.Values(h * i, 0.5f);
+      gate_rows.push_back(random.Values(i * h, 0.5f));
+      up_rows.push_back(random.Values(i * h, 0.5f));
+      down_rows.push_back(random.Values(h * i, 0.5f));
       up.emplace_back(shape.gated ? ExpertUpFloats(i, h) : PanelFloats(i, h));
       if (shape.gated)
-        PackExpertUp(gate.data(), up_rows.data(), h, i, h, up.back().data());
+        PackExpertUp(gate_rows.back().data(), up_rows.back().data(), h, i, h, up.back().data());
       else
-        PackPanels(gate.data(), h, i, h, up.back().data());
+        PackPanels(gate_rows.back().data(), h, i, h, up.back().data());
       down.emplace_back(PanelFloats(h, i));
-      PackPanels(down_rows.data(), i, h, i, down.back().data());
+      PackPanels(down_rows.back().data(), i, h, i, down.back().data());
       up_bias.push_back(random.Values(2 * i));
       down_bias.push_back(random.Values(h));
     }
@@ -116,6 +123,69 @@ struct Case {
     return Result(table, split, 0, static_cast<int64_t>(slots.size()));
   }
 };
+
+/// The activation of Kernels.h, in double.
+double Act(const Shape &shape, double g, double u) {
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  using A = abi::Activation;
+  switch (shape.activation) {
+  case A::kSwiGlu: {
+    const double limit = shape.limit, top = std::min(g, limit);
+    const double other = shape.gated ? std::clamp(u, -limit, limit) + shape.beta : 1.0;
+    return top * sigmoid(shape.alpha * top) * other;
+  }
+  case A::kSilu:
+    return g * sigmoid(g) * u;
+  case A::kGelu:
+    return 0.5 * g * (1 + std::erf(g / std::sqrt(2.0))) * u;
+  case A::kGeluTanh:
+    return 0.5 * g * (1 + std::tanh(std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g))) * u;
+  case A::kRelu:
+    return std::max(g, 0.0) * u;
+  case A::kRelu2:
+    return std::max(g, 0.0) * std::max(g, 0.0) * u;
+  case A::kIdentity:
+    return g * u;
+  }
+  return NAN;
+}
+
+/// y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b), pair by pair, in double.
+Floats Formula(const Case &test) {
+  const Shape &shape = test.shape;
+  const int64_t h = shape.hidden, width = shape.intermediate;
+  Floats y(test.begins.back() * h);
+  for (size_t g = 0; g < test.slots.size(); ++g)
+    for (int32_t pair = test.begins[g]; pair < test.begins[g + 1]; ++pair) {
+      const int32_t slot = test.slots[g];
+      const float *x = test.x.data() + test.rows[pair] * test.XStride();
+      std::vector<double> hidden(width);
+      for (int64_t i = 0; i < width; ++i) {
+        double gate = shape.bias ? test.up_bias[slot][i] : 0, up = shape.bias ? test.up_bias[slot][width + i] : 0;
+        for (int64_t k = 0; k < h; ++k) {
+          gate += static_cast<double>(x[k]) * test.gate_rows[slot][i * h + k];
+          up += static_cast<double>(x[k]) * test.up_rows[slot][i * h + k];
+        }
+        hidden[i] = Act(shape, gate, shape.gated ? up : 1.0);
+      }
+      for (int64_t n = 0; n < h; ++n) {
+        double sum = shape.bias ? test.down_bias[slot][n] : 0;
+        for (int64_t i = 0; i < width; ++i)
+          sum += hidden[i] * test.down_rows[slot][n * width + i];
+        y[pair * h + n] = static_cast<float>(test.weights[pair] * sum);
+      }
+    }
+  return y;
+}
+
+TEST(Experts, EqualTheFormula) {
+  for (const Shape &shape : Shapes()) {
+    const Case test(shape);
+    const Floats want = Formula(test);
+    for (const auto *table : AvailableKernels())
+      ExpectNear(test.Result(*table), want, 1e-5, test.Name(*table));
+  }
+}
 
 TEST(Experts, EqualReference) {
   for (const Shape &shape : Shapes()) {

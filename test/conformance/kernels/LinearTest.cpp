@@ -14,8 +14,16 @@ struct Shape {
 std::vector<Shape> Shapes() {
   std::vector<Shape> shapes;
   int variant = 0;
-  for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 24, 25, 37, 70, 200, 400})
-    for (auto [k, n] : {std::pair<int64_t, int64_t>{1, 1}, {7, 33}, {64, 32}, {97, 64}, {130, 95}, {31, 161}}) {
+  for (int64_t rows : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 24, 25, 37, 70, 200, 400})
+    for (auto [k, n] : {std::pair<int64_t, int64_t>{1, 1},
+                        {1, 70},
+                        {50, 1},
+                        {3, 31},
+                        {7, 33},
+                        {64, 32},
+                        {97, 64},
+                        {130, 95},
+                        {31, 161}}) {
       if (rows > 70 && k != 97 && k != 7)
         continue;
       ++variant;
@@ -36,10 +44,12 @@ struct Case {
     packed.resize(PanelFloats(shape.n, shape.k));
     PackPanels(w.data(), shape.k, shape.n, shape.k, packed.data());
     bias = random.Values(shape.n);
-    residual = random.Values(shape.rows * YStride());
+    residual = random.Values(shape.rows * ResidualStride());
   }
   int64_t XStride() const { return shape.k + 3; }
   int64_t YStride() const { return shape.n + 5; }
+  /// Another than y's, unless the residual is y.
+  int64_t ResidualStride() const { return shape.in_place ? YStride() : shape.n + 2; }
 
   Floats Result(const abi::KernelTable &table, Split split, int64_t first, int64_t rows) const {
     Floats y = shape.in_place ? residual : Floats(shape.rows * YStride(), -7.0f);
@@ -50,9 +60,9 @@ struct Case {
                             XStride(),
                             packed.data(),
                             shape.bias ? bias.data() : nullptr,
-                            shape.residual ? (shape.in_place ? y.data() : residual.data()) + first * YStride()
+                            shape.residual ? (shape.in_place ? y.data() : residual.data()) + first * ResidualStride()
                                            : nullptr,
-                            YStride(),
+                            ResidualStride(),
                             y.data() + first * YStride(),
                             YStride()};
     Run(table.linear, args, split);
@@ -93,7 +103,7 @@ TEST(Linear, EveryOutputIsOneFmaChain) {
         if (shape.bias)
           sum += test.bias[n];
         if (shape.residual)
-          sum += test.residual[r * test.YStride() + n];
+          sum += test.residual[r * test.ResidualStride() + n];
         want[r * test.YStride() + n] = sum;
       }
     for (const auto *table : Tested())
