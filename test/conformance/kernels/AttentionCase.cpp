@@ -42,23 +42,27 @@ std::string AttentionCase::Name(const abi::KernelTable &table) const {
                       shape_.softcap, ", sinks ", shape_.sinks, ", pages of ", shape_.page_tokens);
 }
 
-/// The layout of Kernels.h: of a page, all kv heads' K as [blocks][head_dim][32], then all their V as
-/// [tokens][value_dim].
+void AttentionCase::WriteTo(Floats &pool, int64_t sequence, int64_t position, const Floats &k, const Floats &v) const {
+  float *page = pool.data() + sequences_[sequence].pages[position / shape_.page_tokens] * page_stride_;
+  const int64_t at = position % shape_.page_tokens;
+  for (int64_t head = 0; head < shape_.kv_heads; ++head) {
+    for (int64_t d = 0; d < shape_.head_dim; ++d)
+      page[head * shape_.page_tokens * shape_.head_dim + at / 32 * shape_.head_dim * 32 + d * 32 + at % 32] =
+          k[head * shape_.head_dim + d];
+    for (int64_t d = 0; d < shape_.value_dim; ++d)
+      page[shape_.kv_heads * shape_.page_tokens * shape_.head_dim + head * shape_.page_tokens * shape_.value_dim +
+           at * shape_.value_dim + d] = v[head * shape_.value_dim + d];
+  }
+}
+
 void AttentionCase::ExpectPool(const abi::KernelTable &table, const Step &step, const Floats &before) const {
   Floats want = before;
-  for (auto [s, position] : step) {
-    const Sequence &sequence = sequences_[s];
-    float *page = want.data() + sequence.pages[position / shape_.page_tokens] * page_stride_;
-    const int64_t at = position % shape_.page_tokens;
-    for (int64_t head = 0; head < shape_.kv_heads; ++head) {
-      for (int64_t d = 0; d < shape_.head_dim; ++d)
-        page[head * shape_.page_tokens * shape_.head_dim + at / 32 * shape_.head_dim * 32 + d * 32 + at % 32] =
-            sequence.k[(position * shape_.kv_heads + head) * shape_.head_dim + d];
-      for (int64_t d = 0; d < shape_.value_dim; ++d)
-        page[shape_.kv_heads * shape_.page_tokens * shape_.head_dim + head * shape_.page_tokens * shape_.value_dim +
-             at * shape_.value_dim + d] = sequence.v[(position * shape_.kv_heads + head) * shape_.value_dim + d];
-    }
-  }
+  const auto row = [](const Floats &from, int64_t position, int64_t width) {
+    return Floats(from.begin() + position * width, from.begin() + (position + 1) * width);
+  };
+  for (auto [s, position] : step)
+    WriteTo(want, s, position, row(sequences_[s].k, position, shape_.kv_heads * shape_.head_dim),
+            row(sequences_[s].v, position, shape_.kv_heads * shape_.value_dim));
   ASSERT_EQ(std::memcmp(pool_.data(), want.data(), want.size() * sizeof(float)), 0)
       << Name(table) << ": kv_append writes elsewhere or else";
 }
@@ -193,8 +197,9 @@ std::vector<Step> AttentionCase::Mixed(uint64_t seed) const {
 }
 
 void AttentionCase::ForgetBefore(int64_t sequence, int64_t position) {
-  for (int64_t page = 0; (page + 1) * shape_.page_tokens <= position; ++page)
-    std::fill_n(pool_.begin() + sequences_[sequence].pages[page] * page_stride_, page_stride_, NAN);
+  for (int64_t at = 0; at < position; ++at)
+    WriteTo(pool_, sequence, at, Floats(shape_.kv_heads * shape_.head_dim, NAN),
+            Floats(shape_.kv_heads * shape_.value_dim, NAN));
 }
 
 } // namespace janus::conformance

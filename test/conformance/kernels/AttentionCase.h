@@ -37,7 +37,7 @@ public:
   /// Steps that mix prompt chunks of some sequences with single rows of others, rows interleaved.
   std::vector<Step> Mixed(uint64_t seed) const;
 
-  /// Overwrites with NaN whatever lies in pages of a sequence that end before `position`.
+  /// Overwrites with NaN all keys and values of a sequence before `position`.
   void ForgetBefore(int64_t sequence, int64_t position);
   std::string Name(const abi::KernelTable &table) const;
 
@@ -48,6 +48,9 @@ private:
     std::vector<int32_t> pages;
   };
   int64_t PageFloats() const { return shape_.page_tokens * shape_.kv_heads * (shape_.head_dim + shape_.value_dim); }
+  /// Puts one position's keys and values where Kernels.h says: of a page, all kv heads' K as [blocks][head_dim][32],
+  /// then all their V as [tokens][value_dim].
+  void WriteTo(Floats &pool, int64_t sequence, int64_t position, const Floats &k, const Floats &v) const;
   void ExpectPool(const abi::KernelTable &table, const Step &step, const Floats &before) const;
 
   AttentionShape shape_;

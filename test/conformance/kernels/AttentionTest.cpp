@@ -64,8 +64,8 @@ TEST(Attention, BytesDoNotDependOnTableSplitChunkOrBatch) {
   }
 }
 
-/// What a window has left behind is not read: its pages may hold anything.
-TEST(Attention, PagesBeforeTheWindowAreNotRead) {
+/// What a window has left behind has no influence, also in a block that it still touches: it may hold anything.
+TEST(Attention, WhatLiesBeforeTheWindowHasNoInfluence) {
   for (int64_t window : {1, 5, 32, 40})
     for (int64_t last : {95, 96, 97, 127, 128}) {
       AttentionShape shape;
