@@ -75,3 +75,27 @@ func.func @experts(%x: tensor<?x4xf32>, %l: tensor<?x3xf32>, %sb: tensor<3xf32>,
   %c = moe.combine %z shared %s residual %x : (tensor<?x2x4xf32>, tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
   return %c : tensor<?x4xf32>
 }
+
+// Every kind of activation and of score.
+// CHECK-LABEL: func.func @kinds
+func.func @kinds(%g: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x2xf32>, tensor<?x2xf32>) {
+  // CHECK: activation<swiglu,
+  %0 = moe.activate %g up %g {activation = #moe.activation<swiglu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<silu,
+  %1 = moe.activate %0 {activation = #moe.activation<silu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<gelu,
+  %2 = moe.activate %1 {activation = #moe.activation<gelu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<gelu_tanh,
+  %3 = moe.activate %2 {activation = #moe.activation<gelu_tanh, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<relu,
+  %4 = moe.activate %3 {activation = #moe.activation<relu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<relu2,
+  %5 = moe.activate %4 {activation = #moe.activation<relu2, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: activation<identity,
+  %6 = moe.activate %5 {activation = #moe.activation<identity, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: score<softmax>
+  %e0, %p0 = moe.route %6 {k = 2 : i64, layer = 0 : i64, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  // CHECK: score<softmax_selected>
+  %e1, %p1 = moe.route %6 {k = 2 : i64, layer = 0 : i64, score = #moe.score<softmax_selected>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  return %6, %p0, %p1 : tensor<?x4xf32>, tensor<?x2xf32>, tensor<?x2xf32>
+}
