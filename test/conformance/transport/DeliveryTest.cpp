@@ -74,7 +74,9 @@ TEST_P(Delivery, LargerThanTheLargestIsRefused) {
   wanted.max_message_bytes = 1000;
   JANUS_MAKE_TRANSPORT(wanted);
   auto sender = Open(Attention(0));
-  EXPECT_TRUE(sender->Acquire(Expert(0), 1000).ok());
+  absl::StatusOr<SendBuffer> largest = sender->Acquire(Expert(0), 1000);
+  ASSERT_TRUE(largest.ok()) << largest.status();
+  sender->Cancel(*largest);
   for (size_t size : {size_t{1001}, size_t{1} << 40, ~size_t{0}}) {
     const absl::Status status = sender->Acquire(Expert(0), size).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange) << status;
