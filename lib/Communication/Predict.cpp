@@ -2,6 +2,7 @@
 
 #include "janus/Communication/Explain.h"
 #include "lib/Communication/TopologyFile.h"
+#include "runtime/base/Json.h"
 #include "runtime/traffic/Schemes.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -132,7 +133,7 @@ std::string readTopology(const std::string &path, json &topology) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
   if (!buffer)
     return "cannot read topology file '" + path + "': " + buffer.getError().message();
-  topology = json::parse((*buffer)->getBuffer().str(), nullptr, /*allow_exceptions=*/false);
+  topology = ParseJson((*buffer)->getBuffer().str());
   if (topology.is_discarded())
     return "topology file '" + path + "' is not JSON; docs/topology.md shows one";
   auto file = ParseTopologyFile(topology);

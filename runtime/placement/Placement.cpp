@@ -1,5 +1,7 @@
 #include "runtime/placement/Placement.h"
 
+#include "runtime/base/Json.h"
+
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -163,7 +165,7 @@ absl::StatusOr<Placement> Placement::Random(const PlacementShape &shape, uint64_
 }
 
 absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::string_view text) {
-  json document = json::parse(text, nullptr, false);
+  json document = ParseJson(text);
   auto bad = [&](auto... what) {
     return absl::InvalidArgumentError(absl::StrCat("placement file: ", what..., "; see docs/placement-file.md"));
   };
@@ -196,7 +198,11 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
       }
     }
   }
-  return Make(shape, std::move(slots));
+  absl::StatusOr<Placement> placement = Make(shape, std::move(slots));
+  if (!placement.ok())
+    return absl::Status(placement.status().code(),
+                        absl::StrCat(placement.status().message(), "; see docs/placement-file.md"));
+  return placement;
 }
 
 std::string Placement::ToJson() const {

@@ -1,5 +1,7 @@
 #include "runtime/placement/RoutingTrace.h"
 
+#include "runtime/base/Json.h"
+
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -31,7 +33,7 @@ absl::StatusOr<std::vector<LayerMeta>> ReadMeta(const std::string &path) {
   if (!file)
     return absl::NotFoundError(
         absl::StrCat(path, ": cannot be read; expected a directory that --record-routing wrote"));
-  const json meta = json::parse(text.str(), nullptr, false);
+  const json meta = ParseJson(text.str());
   if (!meta.is_object())
     return bad("found no JSON object");
   if (meta.value("format", json()) != "janus-routing" || meta.value("version", json()) != 2)

@@ -1,6 +1,7 @@
 #include "runtime/traffic/Schemes.h"
 
 #include "runtime/base/Expression.h"
+#include "runtime/base/Json.h"
 
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
@@ -196,7 +197,7 @@ absl::StatusOr<std::vector<PhaseAmount>> Predict(const Scheme &scheme, const std
 }
 
 absl::StatusOr<HardwareProfile> HardwareProfile::FromJson(const std::string &text) {
-  const nlohmann::json document = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json document = ParseJson(text);
   HardwareProfile profile;
   for (int i = 0; i < 3; ++i) {
     const std::string name = Name(static_cast<LinkClass>(i));

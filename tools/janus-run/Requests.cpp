@@ -1,5 +1,7 @@
 #include "tools/janus-run/Requests.h"
 
+#include "runtime/base/Json.h"
+
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -120,7 +122,7 @@ private:
 
 absl::StatusOr<GenerateRequest> ReadLine(const std::string &text, const GenerateRequest &defaults,
                                          const ModelInfo &model) {
-  const json line = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const json line = ParseJson(text);
   if (!line.is_object())
     return absl::InvalidArgumentError("found no JSON object");
   GenerateRequest request = defaults;
