@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 namespace janus {
 namespace {
@@ -69,6 +70,10 @@ absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract
   std::vector<std::string> known;
   for (const TensorDesc &desc : contract.inputs)
     known.push_back(absl::StrCat(desc.name, ": ", desc.type, "[", absl::StrJoin(desc.dims, ", "), "]"));
+  std::set<std::string> given;
+  for (const NamedTensor &input : inputs)
+    if (!given.insert(input.name).second)
+      return absl::InvalidArgumentError(absl::StrCat("--input: '", input.name, "' is given twice, expected once"));
   for (const NamedTensor &input : inputs)
     if (std::none_of(contract.inputs.begin(), contract.inputs.end(),
                      [&](const TensorDesc &desc) { return desc.name == input.name; }))
@@ -99,9 +104,9 @@ absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract
       if (!expected.ok())
         return expected.status();
       if (*expected != ordered[i]->dims[d])
-        return absl::InvalidArgumentError(absl::StrCat("--input ", ordered[i]->name, ": dimension ", d, " is ",
-                                                       ordered[i]->dims[d], ", expected ", contract.inputs[i].dims[d],
-                                                       " = ", *expected));
+        return absl::InvalidArgumentError(absl::StrCat("--input ", ordered[i]->name, ": dimension ", d, ": found ",
+                                                       ordered[i]->dims[d], ", expected ", *expected, " (",
+                                                       contract.inputs[i].dims[d], ")"));
     }
   for (const auto &[left, right] : contract.require) {
     absl::StatusOr<int64_t> found = Evaluate(left, symbols), expected = Evaluate(right, symbols);
