@@ -19,6 +19,7 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
 
+#include <csignal>
 #include <optional>
 #include <xxhash.h>
 
@@ -167,6 +168,7 @@ int main(int argc, char **argv) {
     llvm::outs() << janus::helpText();
     return 0;
   }
+  std::signal(SIGXFSZ, SIG_IGN); // a file that is too large is an error of its write
   absl::Status status = janus::run(*options);
   if (!status.ok()) {
     llvm::errs() << "janus-compile: " << std::string(status.message()) << "\n";

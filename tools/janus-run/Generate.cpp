@@ -113,6 +113,12 @@ absl::Status Generate(const Arguments &arguments, const ModelInfo &model) {
                                                                  : Printer::Format::kText,
                   !many);
   std::vector<Output> outputs(requests->size());
+  if (!arguments.logits.empty()) { // a path that cannot be written is told before anything is computed
+    auto writer = NpyWriter::Create(many ? Numbered(arguments.logits, 0) : arguments.logits, "f32", {model.vocab});
+    if (!writer.ok())
+      return writer.status();
+    outputs[0].logits.emplace(*std::move(writer));
+  }
   size_t printed = 0, failed = 0;
   absl::Status first_error;
   auto fail = [&](size_t index, const absl::Status &status) {

@@ -7,6 +7,7 @@
 #include "tools/janus-run/CommandLine.h"
 #include "tools/janus-run/Modes.h"
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -54,6 +55,7 @@ int Main(int argc, char **argv) {
 } // namespace janus::run
 
 int main(int argc, char **argv) {
+  std::signal(SIGXFSZ, SIG_IGN); // a file that is too large is an error of its write
   try {
     return janus::run::Main(argc, argv);
   } catch (const std::exception &error) { // out of memory
