@@ -44,6 +44,8 @@ stage "build" scripts/build.sh
 stage "format" format_check
 stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
+stage "exported models" .venv/bin/python test/integration/zoo.py ${zoo:+--zoo "$zoo"}
+stage "routing traces" build/test/unit/scheduler/scheduler-traces ${traces:+--traces "$traces"}
 stage "without LLVM, sanitized" sanitized
 stage "fuzz" fuzz
 finish

@@ -143,7 +143,7 @@ int Deployment::ChooseScheme(const std::vector<int64_t> &rows) {
   return scheme_by_bucket_[std::min<size_t>(std::bit_width(total > 0 ? total - 1 : 0), scheme_by_bucket_.size() - 1)];
 }
 
-absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id, const abi::KernelTable *kernels) {
+InstanceConfig Deployment::Configure(const LoadedModel &model, Role role, int id) {
   const bool attention = role == Role::kAttention;
   const LoadedModel::Programs &programs = model.programs.at(gate_);
   InstanceConfig config;
@@ -153,7 +153,7 @@ absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id
   config.model = &desc_;
   config.program = attention ? programs.attention : programs.expert;
   config.code = attention ? model.attention : model.expert;
-  config.kernels = kernels;
+  config.kernels = kernels_;
   config.weights = model.weights;
   config.topology = &*topology_;
   config.placement = &*placement_;
@@ -161,6 +161,12 @@ absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id
   config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) {
     return sampler_(logits, vocab, params, index);
   };
+  return config;
+}
+
+absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id) {
+  const bool attention = role == Role::kAttention;
+  InstanceConfig config = Configure(model, role, id);
   if (routing_)
     config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
   absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
@@ -181,27 +187,50 @@ absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id
   return absl::OkStatus();
 }
 
+absl::StatusOr<int64_t> Deployment::MemoryLeft(const LoadedModel &model) {
+  const int64_t available = AvailableMemory();
+  int64_t left = available;
+  for (int i = 0; i < options_.attention + options_.experts; ++i) {
+    const bool attention = i < options_.attention;
+    absl::StatusOr<InstanceMemory> plan = PlanMemory(
+        Configure(model, attention ? Role::kAttention : Role::kExpert, attention ? i : i - options_.attention));
+    if (!plan.ok())
+      return plan.status();
+    left -= plan->total() - plan->kv;
+  }
+  // An eighth stays for the transport and for others. Weights that do not fit are read again and again, slowly.
+  return std::max(left - left / 8, available / 16);
+}
+
+absl::Status Deployment::SetLimits(const LoadedModel &model) {
+  limits_.rows = limits_.step_rows = options_.step_rows;
+  limits_.wanted = options_.scoring ? options_.step_rows : std::min(options_.max_batch, options_.step_rows);
+  limits_.sequences = options_.max_batch;
+  limits_.pages = 1;
+  const int64_t page_bytes = KvPageBytes(desc_), full = KvPages(desc_, options_.max_context) * options_.max_batch;
+  absl::StatusOr<int64_t> budget = options_.kv_memory ? options_.kv_memory : MemoryLeft(model);
+  if (!budget.ok())
+    return budget.status();
+  if (const int64_t available = AvailableMemory(); options_.kv_memory > available)
+    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: found ", options_.kv_memory,
+                                                     " bytes, expected at most the ", available,
+                                                     " that this system has left"));
+  const int64_t pages = page_bytes > 0 ? *budget / page_bytes / options_.attention : 1;
+  limits_.pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
+  if (limits_.pages < 1)
+    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", *budget, " bytes over ", options_.attention,
+                                                     " attention instances hold no page of ", page_bytes,
+                                                     " bytes; expected at least ", page_bytes * options_.attention));
+  return absl::OkStatus();
+}
+
 absl::Status Deployment::Bind(const LoadedModel &model) {
   absl::StatusOr<const abi::KernelTable *> kernels = SelectKernels(options_.kernels);
   if (!kernels.ok())
     return kernels.status();
-
-  const int64_t page_bytes = KvPageBytes(desc_), full = KvPages(desc_, options_.max_context) * options_.max_batch;
-  const int64_t budget = options_.kv_memory ? options_.kv_memory : AvailableMemory() / 2;
-  if (options_.kv_memory > AvailableMemory())
-    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: found ", options_.kv_memory,
-                                                     " bytes, expected at most the ", AvailableMemory(),
-                                                     " that this system has left"));
-  int64_t pages = page_bytes > 0 ? budget / page_bytes / options_.attention : 1;
-  pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
-  if (pages < 1)
-    return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", budget, " bytes over ", options_.attention,
-                                                     " attention instances hold no page of ", page_bytes,
-                                                     " bytes; expected at least ", page_bytes * options_.attention));
-  limits_.rows = limits_.step_rows = options_.step_rows;
-  limits_.wanted = options_.scoring ? options_.step_rows : std::min(options_.max_batch, options_.step_rows);
-  limits_.sequences = options_.max_batch;
-  limits_.pages = pages;
+  kernels_ = *kernels;
+  if (absl::Status status = SetLimits(model); !status.ok())
+    return status;
 
   transport_options_.attention = options_.attention;
   transport_options_.experts = options_.experts;
@@ -228,10 +257,10 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   pool_ = std::make_unique<WorkerPool>(options_.threads);
   executor_ = std::make_unique<Executor>(*pool_, ExecutorOptions{options_.step_deadline_ms});
   for (int i = 0; i < options_.attention; ++i)
-    if (absl::Status status = AddInstance(model, Role::kAttention, i, *kernels); !status.ok())
+    if (absl::Status status = AddInstance(model, Role::kAttention, i); !status.ok())
       return status;
   for (int i = 0; i < options_.experts; ++i)
-    if (absl::Status status = AddInstance(model, Role::kExpert, i, *kernels); !status.ok())
+    if (absl::Status status = AddInstance(model, Role::kExpert, i); !status.ok())
       return status;
   absl::StatusOr<std::unique_ptr<Endpoint>> control = transport_->Open({});
   if (!control.ok())
@@ -239,7 +268,7 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   Controller controller(
       *std::move(control), options_.attention, options_.experts, [this] { return executor_->Poll(); },
       options_.step_deadline_ms);
-  engine_ = std::make_unique<Engine>(desc_, options_, pages, std::move(controller),
+  engine_ = std::make_unique<Engine>(desc_, options_, limits_.pages, std::move(controller),
                                      [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
   return absl::OkStatus();
 }

@@ -41,7 +41,12 @@ private:
   Deployment() = default;
   absl::Status Resolve(const LoadedModel &model);
   absl::Status Bind(const LoadedModel &model);
-  absl::Status AddInstance(const LoadedModel &model, Role role, int id, const abi::KernelTable *kernels);
+  /// An instance without its endpoint.
+  InstanceConfig Configure(const LoadedModel &model, Role role, int id);
+  absl::Status SetLimits(const LoadedModel &model);
+  /// Bytes for KV caches when the user names none.
+  absl::StatusOr<int64_t> MemoryLeft(const LoadedModel &model);
+  absl::Status AddInstance(const LoadedModel &model, Role role, int id);
   int ChooseScheme(const std::vector<int64_t> &rows);
 
   std::shared_ptr<void> keep_;
@@ -57,6 +62,7 @@ private:
   std::vector<std::unique_ptr<Endpoint>> endpoints_; // of the instances: attention, then expert
   std::unique_ptr<Executor> executor_;
   std::vector<InstanceMemory> planned_;
+  const abi::KernelTable *kernels_ = nullptr;
   InstanceLimits limits_;
   TokenSampler sampler_;
   std::unique_ptr<RoutingFile> routing_;

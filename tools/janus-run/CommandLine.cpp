@@ -167,7 +167,7 @@ const std::vector<Option> &Options() {
       {"--kernels", "K", "auto, reference, avx2, avx512 (default auto)", kNeeds, Text(FIELD(runtime.kernels))},
 
       {"", "", "Limits", kNone, {}},
-      {"--kv-memory", "BYTES", "memory of all KV caches, as 512M or 2G (default: from free memory)", kNeeds, Bytes},
+      {"--kv-memory", "BYTES", "memory of all KV caches, as 512M or 2G (default: what is left)", kNeeds, Bytes},
       {"--max-batch", "N", "prompts that run at once (default 64)", kNeeds, Integer(FIELD(runtime.max_batch))},
       {"--step-rows", "N", "rows of one step, over all instances (default 512)", kNeeds,
        Integer(FIELD(runtime.step_rows))},

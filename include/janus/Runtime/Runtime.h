@@ -33,13 +33,13 @@ struct RuntimeOptions {
   std::string kernels = "auto";     // auto, reference, avx2, avx512
   std::string transport = "inproc"; // inproc; strict:SEED for tests
   int threads = 0;                  // 0: the cores of this process
-  int64_t kv_memory = 0;    // bytes of KV cache in all; 0: half of what is free, no more than max_batch full contexts
-  int64_t max_batch = 64;   // requests that run at once
-  int64_t max_queue = 1024; // requests that wait for that
-  int64_t step_rows = 512;  // rows of one step over all instances
-  int64_t chunk = 0;        // rows of a prompt per step; 0: step_rows
-  int64_t max_context = 0;  // positions of a request; 0: the model's
-  bool scoring = false;     // requests may ask for the logits of all their rows
+  int64_t kv_memory = 0; // bytes of KV caches in all; 0: what the system has left, no more than max_batch full contexts
+  int64_t max_batch = 64;           // requests that run at once
+  int64_t max_queue = 1024;         // requests that wait for that
+  int64_t step_rows = 512;          // rows of one step over all instances
+  int64_t chunk = 0;                // rows of a prompt per step; 0: step_rows
+  int64_t max_context = 0;          // positions of a request; 0: the model's
+  bool scoring = false;             // requests may ask for the logits of all their rows
   int64_t step_deadline_ms = 60000; // a step that makes no progress for so long fails
   std::string record_routing;       // directory to write the routing of every step to; empty: none
 };
