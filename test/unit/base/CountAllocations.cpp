@@ -14,6 +14,8 @@ void *operator new(std::size_t size) {
     return memory;
   throw std::bad_alloc();
 }
+// A sanitizer's own would be freed by the operators below.
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept { return operator new(size); }
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
 

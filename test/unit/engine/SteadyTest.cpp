@@ -24,6 +24,9 @@ void *Allocate(size_t size) {
 
 void *operator new(size_t size) { return Allocate(size); }
 void *operator new[](size_t size) { return Allocate(size); }
+// A sanitizer's own would be freed by the operators below.
+void *operator new(size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
+void *operator new[](size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete[](void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, size_t) noexcept { std::free(memory); }
