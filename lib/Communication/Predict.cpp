@@ -110,7 +110,7 @@ json memoryOf(const json &memory, const TopologyFile &file) {
 } // namespace
 
 json predict(const json &report, const json &topology) {
-  auto file = ParseTopologyFile(topology);
+  auto file = parseTopologyFile(topology);
   if (!file.ok())
     return {{"error", std::string(file.status().message())}};
   json steps = json::array();
@@ -136,7 +136,7 @@ std::string readTopology(const std::string &path, json &topology) {
   topology = ParseJson((*buffer)->getBuffer().str());
   if (topology.is_discarded())
     return "topology file '" + path + "' is not JSON; docs/topology.md shows one";
-  auto file = ParseTopologyFile(topology);
+  auto file = parseTopologyFile(topology);
   return file.ok() ? std::string() : std::string(file.status().message());
 }
 

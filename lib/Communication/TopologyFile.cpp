@@ -41,7 +41,7 @@ absl::Status readCount(const json &file, const std::string &field, int64_t &valu
 
 } // namespace
 
-absl::StatusOr<TopologyFile> ParseTopologyFile(const json &file) {
+absl::StatusOr<TopologyFile> parseTopologyFile(const json &file) {
   if (!file.is_object())
     return absl::InvalidArgumentError("topology file: expected a JSON object (docs/topology.md)");
   static const std::set<std::string> known = {"attention_nodes", "expert_nodes", "rows",

@@ -21,7 +21,7 @@ struct TopologyFile {
 };
 
 /// InvalidArgument names the field, what was found and what is expected.
-absl::StatusOr<TopologyFile> ParseTopologyFile(const nlohmann::json &json);
+absl::StatusOr<TopologyFile> parseTopologyFile(const nlohmann::json &json);
 
 } // namespace janus
 

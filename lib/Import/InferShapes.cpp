@@ -72,7 +72,7 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
       }
       // A name that only this output uses says nothing about the graph.
       for (auto [a, b] : llvm::zip(*want, *found))
-        if (!a.asSymbol() || inputSymbols_.count(*a.asSymbol()))
+        if (!a.asSymbol() || inputSymbols_.contains(*a.asSymbol()))
           failed |= mlir::failed(context.require(end, a, b, "declared and inferred extents of a result"));
     }
     return success(!failed);

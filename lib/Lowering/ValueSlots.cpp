@@ -63,7 +63,7 @@ int64_t ValueSlots::define(Value value, StringRef name) {
   }
   if (slot < 0) {
     slot = static_cast<int64_t>(program.values.size());
-    if (program.values.size() && wanted.name.empty())
+    if (!program.values.empty() && wanted.name.empty())
       wanted.name = "v" + std::to_string(slot);
     if (wanted.name.empty())
       wanted.name = "v0";

@@ -129,14 +129,14 @@ struct NameWeights : impl::NameWeightsPassBase<NameWeights> {
         auto &list = readers[weight];
         if (!llvm::is_contained(list, read))
           list.push_back(read);
-        if (names.find(weight) == names.end())
+        if (!names.contains(weight))
           names[weight] = namer.name(&op, operand.getOperandNumber());
       }
       namer.pass(&op);
     }
 
     for (auto weight : llvm::make_early_inc_range(module.getOps<moe::WeightOp>()))
-      if (!readers.count(weight))
+      if (!readers.contains(weight))
         weight.erase();
     llvm::StringMap<unsigned> used;
     Operation *first = &module.getBody()->front();

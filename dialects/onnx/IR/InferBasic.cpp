@@ -66,7 +66,7 @@ std::optional<SymExpr> evaluate(Operation *op, const SymExpr &a, const SymExpr &
     if (x && y)
       return *y == -1 ? SymExpr(0) - a : SymExpr(*x / *y);
     if (auto exact = SymExpr::divideExactly(a, b))
-      return *exact;
+      return exact;
     if (a.isNonNegative() && b.isNonNegative())
       return SymExpr::floordiv(a, b);
   }

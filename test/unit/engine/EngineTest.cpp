@@ -8,7 +8,6 @@
 namespace janus::hand {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 

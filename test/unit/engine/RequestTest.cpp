@@ -11,7 +11,6 @@ namespace janus::hand {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 RuntimeOptions Few(int64_t batch, int64_t queue = 100) {
