@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
-#include <set>
 
 namespace janus::equal_bytes {
 namespace {
@@ -100,23 +99,6 @@ bool Axes::InCross(const Row &row) const {
   return Allowed(row) && kernels != "reference" && kSchemes[row[kScheme]] != std::string("auto") && row[kCode] == code;
 }
 
-int64_t Axes::Slots(int64_t instances, bool replicas) const {
-  const int64_t experts = replicas ? (setting_.experts * 3 + 1) / 2 : setting_.experts;
-  return (experts + instances - 1) / instances;
-}
-
-std::vector<std::pair<int64_t, int64_t>> Axes::Placements() const {
-  std::set<std::pair<int64_t, int64_t>> placements;
-  for (const auto &[m, n] : kInstanceCounts)
-    for (bool replicas : {false, true})
-      placements.emplace(n, Slots(n, replicas));
-  return {placements.begin(), placements.end()};
-}
-
-std::string Axes::PlacementFile(int64_t instances, int64_t slots) const {
-  return absl::StrCat(setting_.placements, "/", instances, "-", slots, ".json");
-}
-
 Configuration Axes::First(const std::string &kernels) const {
   Configuration first;
   RuntimeOptions &o = first.options;
@@ -145,10 +127,11 @@ Configuration Axes::Make(const Row &row, uint64_t seed) const {
   o.nodes = NodeMap(o.attention, o.experts, kNodeCounts[row[kNodes]], generator);
   o.scheme = kSchemes[row[kScheme]];
   o.gate_side = kGateSides[row[kGateSide]];
-  o.slots = Slots(o.experts, row[kSlots] == kReplicas);
+  const int64_t experts = row[kSlots] == kReplicas ? (setting_.experts * 3 + 1) / 2 : setting_.experts;
+  o.slots = (experts + o.experts - 1) / o.experts;
   o.placement = row[kPlacement] == kEven     ? "even"
                 : row[kPlacement] == kRandom ? absl::StrCat("random:", generator.Below(1000000))
-                                             : PlacementFile(o.experts, o.slots);
+                                             : setting_.trace;
   o.threads = kThreadCounts[row[kThreads]];
   if (row[kChunk] == 1)
     o.chunk = kSmallChunk;

@@ -6,7 +6,6 @@
 #include "test/integration/equal_bytes/CoveringArray.h"
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace janus::equal_bytes {
@@ -23,10 +22,10 @@ std::string Describe(const Configuration &configuration);
 
 /// What a model brings to the axes.
 struct Setting {
-  int64_t experts = 0;    // of the largest layer
-  int64_t step_rows = 0;  // enough for the longest prompt in one chunk
-  size_t artifacts = 1;   // the first for all CPUs, others for the AVX2 kind only
-  std::string placements; // folder of the placement files that were made from a trace
+  int64_t experts = 0;   // of the largest layer
+  int64_t step_rows = 0; // enough for the longest prompt in one chunk
+  size_t artifacts = 1;  // the first for all CPUs, others for the AVX2 kind only
+  std::string trace;     // value of --placement: a routing trace
 };
 
 /// Axes and their values on this machine.
@@ -45,13 +44,7 @@ public:
   Configuration First(const std::string &kernels) const;
   const std::vector<std::string> &kernels() const { return kernels_; }
 
-  /// Every (instances, slots) that Make asks for, and the placement file that it names for them.
-  std::vector<std::pair<int64_t, int64_t>> Placements() const;
-  std::string PlacementFile(int64_t instances, int64_t slots) const;
-
 private:
-  int64_t Slots(int64_t instances, bool replicas) const;
-
   Setting setting_;
   std::vector<std::string> kernels_; // what the CPU runs, reference first
 };

@@ -1,6 +1,5 @@
 #include "test/integration/equal_bytes/ModelCheck.h"
 #include "test/integration/equal_bytes/Play.h"
-#include "test/integration/equal_bytes/Trace.h"
 
 #include "runtime/engine/Deployment.h"
 
@@ -11,7 +10,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 namespace janus::equal_bytes {
 namespace {
@@ -64,7 +62,7 @@ ModelCheck::Open(const std::string &folder, const std::vector<std::string> &arti
   std::unique_ptr<ModelCheck> check(new ModelCheck);
   check->name_ = std::filesystem::path(folder).filename();
   check->digests_ = folder + "/digests.json";
-  check->scratch_ = scratch;
+  check->trace_ = scratch + "/trace";
   absl::StatusOr<std::vector<Observed>> requests = ReadRequests(check->digests_);
   if (!requests.ok())
     return requests.status();
@@ -84,7 +82,7 @@ ModelCheck::Open(const std::string &folder, const std::vector<std::string> &arti
     setting.experts = std::max(setting.experts, layer.experts);
   setting.step_rows = MostRows(check->requests_);
   setting.artifacts = artifacts.size();
-  setting.placements = scratch;
+  setting.trace = check->trace_;
   check->axes_.emplace(setting);
   return check;
 }
@@ -116,7 +114,7 @@ absl::Status ModelCheck::First(bool write, Report &report) {
       std::vector<Answer> &expected = IsReference(kernels) ? reference_ : first_;
       const bool record = first_.empty() && !IsReference(kernels);
       if (record)
-        configuration.options.record_routing = scratch_ + "/trace";
+        configuration.options.record_routing = trace_;
       absl::StatusOr<std::vector<Answer>> answers = Play(configuration);
       if (!answers.ok())
         return absl::Status(answers.status().code(),
@@ -141,20 +139,7 @@ absl::Status ModelCheck::First(bool write, Report &report) {
                                 " rows, ", observed.digest.xxh3_128, " of ", digests_));
     observed.digest = digest;
   }
-  if (write)
-    if (absl::Status status = WriteRequests(digests_, requests_); !status.ok())
-      return status;
-
-  absl::StatusOr<Activity> activity = ReadActivity(scratch_ + "/trace");
-  if (!activity.ok())
-    return activity.status();
-  for (const auto &[instances, slots] : axes_->Placements()) {
-    std::ofstream file(axes_->PlacementFile(instances, slots));
-    file << PlacementFor(*activity, instances, slots);
-    if (!file.flush())
-      return absl::ResourceExhaustedError(absl::StrCat("cannot write '", axes_->PlacementFile(instances, slots), "'"));
-  }
-  return absl::OkStatus();
+  return write ? WriteRequests(digests_, requests_) : absl::OkStatus();
 }
 
 void ModelCheck::CompareWith(const std::vector<Answer> &expected, const std::vector<Answer> &found,

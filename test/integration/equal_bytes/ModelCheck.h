@@ -25,7 +25,7 @@ private:
 };
 
 /// A model with its artifacts loaded, the answers of the (1, 1) run, and
-/// placements made from the routing of that run.
+/// the routing trace of that run.
 class ModelCheck {
 public:
   /// `folder` is the model's, with digests.json; `scratch` exists and is empty.
@@ -52,7 +52,7 @@ private:
   void CompareWith(const std::vector<Answer> &expected, const std::vector<Answer> &found, const std::string &where,
                    Report &report);
 
-  std::string name_, digests_, scratch_;
+  std::string name_, digests_, trace_;
   std::vector<std::shared_ptr<Artifact>> artifacts_;
   std::vector<LoadedModel> models_; // by artifact
   std::vector<Observed> requests_;

@@ -164,7 +164,7 @@ int Main(int argc, char **argv) {
   }
   std::error_code ignored;
   if (report.failed() > 0)
-    std::printf("routing traces and placement files are kept in %s\n", scratch.c_str());
+    std::printf("routing traces are kept in %s\n", scratch.c_str());
   else
     std::filesystem::remove_all(scratch, ignored);
   std::printf("%lld passed, %lld failed\n", static_cast<long long>(report.passed()),
