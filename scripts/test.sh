@@ -42,6 +42,7 @@ stage "install" scripts/install.sh || finish
 stage "build" scripts/build.sh
 ((failed)) && finish
 stage "format" format_check
+stage "clang-tidy" scripts/tidy.sh
 stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
 stage "exported models" .venv/bin/python test/integration/zoo.py ${zoo:+--zoo "$zoo"}
