@@ -14,7 +14,7 @@ std::string Size(double bytes) {
   int unit = 0;
   for (; bytes >= 1024 && unit < 4; ++unit)
     bytes /= 1024;
-  return absl::StrFormat(unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  return absl::StrFormat("%.*f %s", unit ? 1 : 0, bytes, units[unit]);
 }
 
 void Put(const std::string &text) { std::fwrite(text.data(), 1, text.size(), stderr); }
