@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds everything and runs all tests, stage by stage, with the time of each.
 #   --zoo DIR, --traces DIR   also run over exported models and routing traces kept elsewhere
-#   --full                    the whole cross of the byte-equality axes instead of a covering array
+#   --full                    the whole cross of the byte-equality axes (half an hour on 2 cores) after the covering array
 #   --fuzz-seconds N          per fuzz target (default 60)
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -44,6 +44,8 @@ stage "build" scripts/build.sh
 stage "format" format_check
 stage "clang-tidy" scripts/tidy.sh
 stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
+[ -z "$full" ] || stage "equal bytes, the whole cross" .venv/bin/python test/integration/equal_bytes/run.py build/tools/janus-compile/janus-compile \
+  build/test/integration/equal_bytes/janus-equal-bytes models/scribe models/gpt_oss_tiny -- --full
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
 stage "exported models" .venv/bin/python test/integration/zoo.py ${zoo:+--zoo "$zoo"}
 stage "routing traces" build/test/unit/scheduler/scheduler-traces ${traces:+--traces "$traces"}

@@ -21,7 +21,7 @@ public:
   }
   /// In [0, bound), bound > 0.
   uint64_t Below(uint64_t bound) { return Next() % bound; }
-  void Shuffle(std::vector<int> &values) {
+  template <typename T> void Shuffle(std::vector<T> &values) {
     for (std::size_t i = values.size(); i > 1; --i)
       std::swap(values[i - 1], values[Below(i)]);
   }

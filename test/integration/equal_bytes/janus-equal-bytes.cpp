@@ -27,7 +27,7 @@ those of one attention and one expert instance, and these with the digests. A se
 
   --seed N           of the covering array and of what the axes leave open (default 1)
   --full             every row of the cross of the axes instead of an array that covers all triples of values
-  --part I/N         the rows I, I + N, I + 2N, ... (from 0)
+  --part I/N         the rows I, I + N, I + 2N, ... (from 0), of the cross in an order drawn from the seed
   --write-digests    writes the digests into MODEL_DIR/digests.json instead of comparing them; no rows are run
   --help             this text
 
@@ -105,6 +105,7 @@ absl::Status CheckModel(const Arguments &arguments, const Arguments::Model &mode
   std::vector<Row> rows;
   if (arguments.full) {
     rows = Cross(axes.sizes(), [&](const Row &row) { return axes.InCross(row); });
+    Generator(arguments.seed).Shuffle(rows); // each part is a sample of all
     std::printf("%s: %zu rows, the whole cross\n", check.name().c_str(), rows.size());
   } else {
     rows = CoverTriples(axes.sizes(), allowed, arguments.seed);
