@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/CommandLine.h"
 #if JANUS_HAS_MOE_DIALECT
 #include "dialects/moe/IR/MoEOps.h"
 #endif
@@ -48,6 +49,12 @@ void janus::registerAllDialects(mlir::DialectRegistry &registry) {
 #if JANUS_HAS_DIST_DIALECT
   registry.insert<dist::JanusDialect>();
 #endif
+}
+
+void janus::hideLibraryOptions() {
+  for (auto &option : llvm::cl::getRegisteredOptions())
+    if (option.second->getOptionHiddenFlag() == llvm::cl::NotHidden && !option.first.starts_with("help"))
+      option.second->setHiddenFlag(llvm::cl::Hidden);
 }
 
 void janus::registerAllPasses() {

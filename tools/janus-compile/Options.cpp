@@ -123,14 +123,19 @@ and expert instances, and packed weights. External weight files are found beside
   --target-cpu=LIST          x86-64-v3,x86-64-v4 (default), or native
   --contract=auto|tensor     auto: a language model where recovery succeeds, else a tensor program;
                              tensor: named tensors in, named tensors out, as the file declares
-  --tokenizer=bytes          a token is a byte; recorded in the artifact
-  --explain                  prints what was decided: meshes, transfers, memory
-  --topology=FILE            with --explain: messages and bytes for this topology
+  --tokenizer=bytes          a token is a byte; recorded in the artifact, so that janus-run takes and prints text
+  --explain                  prints the plan: what was recovered, where each operation runs and why, transfers, memory;
+                             and on stderr a remark for each decision
+  --topology=FILE            with --explain: predicted messages, bytes, times and memory for this topology
+                             (docs/topology.md)
   --from=STAGE --to=STAGE    the part of the pipeline to run; --from takes a dump as input, --to prints IR
                              (to -o FILE if given)
   --dump-stages-to=DIR       writes the IR after every stage to DIR/STAGE.mlir
   --model-dir=DIR            where the files with weights are; default: the folder of the input
   --help                     this text
+
+Example
+  janus-compile models/scribe/model.onnx -o scribe.janus --tokenizer=bytes --explain
 
 Stages, and what holds after each:
 )";

@@ -5,6 +5,7 @@
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
 
 int main(int argc, char **argv) {
+  janus::hideLibraryOptions();
   mlir::DialectRegistry registry;
   janus::registerAllDialects(registry);
   return failed(mlir::MlirLspServerMain(argc, argv, registry));

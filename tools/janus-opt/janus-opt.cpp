@@ -31,6 +31,7 @@ std::unique_ptr<llvm::MemoryBuffer> openInput(llvm::StringRef model, llvm::Strin
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  janus::hideLibraryOptions();
   // Taken out before LLVM's options are parsed, so that no option is global.
   std::string model;
   int kept = 0;
@@ -46,7 +47,15 @@ int main(int argc, char **argv) {
   janus::registerAllDialects(registry);
   janus::registerAllPasses();
   auto [input, output] = mlir::registerAndParseCLIOptions(
-      argc, argv, "Janus optimiser: passes of every stage\n  --import-onnx=FILE  read an ONNX model in place of MLIR\n",
+      argc, argv,
+      "runs passes of any stage, in the order given, over MLIR text from a file or from stdin, and prints the "
+      "result\n\n"
+      "  janus-opt model.mlir --janus-partition=gate-side=auto --janus-communicate   whole stages\n"
+      "  janus-opt dumps/recover.mlir --janus-drop-unused-weights                    one pass, on a dump of "
+      "janus-compile\n"
+      "  janus-opt --import-onnx=FILE --janus-import                                 an ONNX model in place of MLIR\n\n"
+      "Passes and stages are the options --janus-...; what each does: `ninja -C build janus-docs`, "
+      "build/docs/passes-*.md.\n",
       registry);
   auto buffer = openInput(model, input);
   if (!buffer)
