@@ -1,4 +1,5 @@
 #include "janus/Communication/Explain.h"
+#include "runtime/base/Json.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -151,7 +152,7 @@ std::string explain(mlir::ModuleOp module, const ExplainOptions &options) {
   std::string result;
   llvm::raw_string_ostream out(result);
   if (options.json)
-    out << report.dump(1, ' ') << "\n";
+    out << JsonText(report, 1) << "\n";
   else
     Writer(out).write(report);
   return result;

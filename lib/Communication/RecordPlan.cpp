@@ -1,5 +1,6 @@
 #include "janus/Communication/Explain.h"
 #include "janus/Communication/Passes.h"
+#include "runtime/base/Json.h"
 
 #include "mlir/IR/Builders.h"
 
@@ -15,7 +16,7 @@ struct RecordPlan : impl::RecordPlanPassBase<RecordPlan> {
 
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    module->setAttr(kPlanAttr, StringAttr::get(&getContext(), explainJson(module, {}).dump()));
+    module->setAttr(kPlanAttr, StringAttr::get(&getContext(), JsonText(explainJson(module, {}))));
   }
 };
 } // namespace

@@ -4,6 +4,7 @@
 
 #include "dialects/janus/IR/JanusOps.h"
 #include "dialects/moe/IR/MoEOps.h"
+#include "runtime/base/Json.h"
 
 using namespace mlir;
 
@@ -222,9 +223,9 @@ struct BuildPrograms : impl::BuildProgramsPassBase<BuildPrograms> {
       program.describe(model, transfers);
     }
     module->setAttr(kWeights, weights.describe(&getContext()));
-    module->setAttr(kPrograms, builder.getStringAttr(programs.dump()));
-    module->setAttr(kModel, builder.getStringAttr(model.dump()));
-    module->setAttr(kTransfers, builder.getStringAttr(transfers.dump()));
+    module->setAttr(kPrograms, builder.getStringAttr(JsonText(programs)));
+    module->setAttr(kModel, builder.getStringAttr(JsonText(model)));
+    module->setAttr(kTransfers, builder.getStringAttr(JsonText(transfers)));
     for (func::FuncOp step : steps)
       step.erase();
   }

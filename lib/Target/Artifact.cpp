@@ -4,6 +4,7 @@
 #include "lib/Target/RoleCode.h"
 #include "lib/Target/WeightFile.h"
 #include "runtime/artifact/Seal.h"
+#include "runtime/base/Json.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -141,7 +142,7 @@ absl::Status writeContents(mlir::ModuleOp module, const std::string &directory, 
         {{"file", "plan.json"}, {"bytes", bytes}, {"header", bytes}, {"xxh3", hashBytes(options.plan.data(), bytes)}});
   }
   manifest["files"] = std::move(files);
-  return writeBytes(directory + "/manifest.json", SealManifest(manifest.dump(1) + "\n"));
+  return writeBytes(directory + "/manifest.json", SealManifest(JsonText(manifest, 1) + "\n"));
 }
 
 /// Moves the finished directory to its place; an older artifact there is replaced.

@@ -4,6 +4,7 @@
 #include "janus/Import/ImportOnnx.h"
 #include "janus/Pipelines/Register.h"
 #include "janus/Target/Artifact.h"
+#include "runtime/base/Json.h"
 #include "tools/janus-compile/Options.h"
 #include "tools/janus-compile/Report.h"
 
@@ -150,7 +151,7 @@ absl::Status run(const CompileOptions &options) {
   artifact.modelHash = *hash;
   artifact.targets = options.targets;
   artifact.tokenizer = options.tokenizer;
-  artifact.plan = explainJson(*module, {}).dump(1) + "\n";
+  artifact.plan = JsonText(explainJson(*module, {}), 1) + "\n";
   artifact.progress = [&](const std::string &what) { progress.show(absl::StrCat("writing ", what)); };
   return writeArtifact(*module, options.output, artifact);
 }

@@ -23,6 +23,49 @@ void define(Producers &producers, const std::string &name, long producer, const 
                                                 "' is defined more than once; names must be unique"));
 }
 
+/// Whether `text` is UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool isUtf8(const std::string &text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0u; };
+    const unsigned lead = byte(i++);
+    if (lead < 0x80)
+      continue;
+    const int more = lead >= 0xC2 && lead <= 0xDF   ? 1
+                     : lead >= 0xE0 && lead <= 0xEF ? 2
+                     : lead >= 0xF0 && lead <= 0xF4 ? 3
+                                                    : 0;
+    const unsigned low = lead == 0xE0   ? 0xA0
+                         : lead == 0xF0 ? 0x90
+                                        : 0x80,
+                   high = lead == 0xED   ? 0x9F
+                          : lead == 0xF4 ? 0x8F
+                                         : 0xBF;
+    if (!more || byte(i) < low || byte(i) > high)
+      return false;
+    for (int k = 0; k < more; ++k, ++i)
+      if ((byte(i) & 0xC0) != 0x80)
+        return false;
+  }
+  return true;
+}
+
+/// Names of tensors and dimensions go into the artifact's JSON.
+void checkNames(const Model &model, Diagnostics &diagnostics) {
+  auto check = [&](const std::string &name, const char *what) {
+    if (!isUtf8(name))
+      diagnostics.error(Code::Graph,
+                        absl::StrCat(what, " '", absl::CHexEscape(name), "' is not UTF-8, as ONNX wants it"));
+  };
+  for (const Tensor &tensor : model.initializers)
+    check(tensor.name, "the name of initializer");
+  for (const auto *values : {&model.inputs, &model.outputs})
+    for (const ValueInfo &value : *values) {
+      check(value.name, "the name of input or output");
+      for (const Dim &dim : value.dims)
+        check(dim.symbol, "the dimension");
+    }
+}
+
 Producers defineAll(const Model &model, Diagnostics &diagnostics) {
   Producers producers;
   for (const Tensor &tensor : model.initializers)
@@ -38,6 +81,7 @@ Producers defineAll(const Model &model, Diagnostics &diagnostics) {
 } // namespace
 
 void checkAndSort(Model &model, Diagnostics &diagnostics) {
+  checkNames(model, diagnostics);
   Producers producers = defineAll(model, diagnostics);
   std::vector<size_t> missing(model.nodes.size());
   std::vector<std::vector<size_t>> users(model.nodes.size());

@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/base/Json.h"
 #include "runtime/program/Program.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
@@ -395,8 +396,7 @@ private:
     std::string text;
     llvm::raw_string_ostream(text) << llvm::json::Value(std::move(tensor));
     module_->setAttr(kTensor, builder_.getStringAttr(text));
-    module_->setAttr(kPrograms,
-                     builder_.getStringAttr(nlohmann::json{{"tensor", {{"tensor", ToJson(program)}}}}.dump()));
+    module_->setAttr(kPrograms, builder_.getStringAttr(JsonText({{"tensor", {{"tensor", ToJson(program)}}}})));
     module_->setAttr(kModel, builder_.getStringAttr("{}"));
     module_->setAttr(kTransfers, builder_.getStringAttr("[]"));
     describeWeights();

@@ -187,6 +187,25 @@ TEST(Reader, NodesAreSortedAndCyclesNamed) {
   EXPECT_THAT(errorsOf(model), HasSubstr("node 'self' (ai.onnx.Abs, opset 22): lies on, or behind, a cycle"));
 }
 
+/// Well-formed and ill-formed sequences of table 3-7 of the Unicode standard.
+TEST(Reader, NamesThatAreNotUtf8AreRefused) {
+  auto named = [](const std::string &name) {
+    auto model = emptyModel();
+    auto *input = model.mutable_graph()->add_input();
+    input->set_name(name);
+    input->mutable_type()->mutable_tensor_type()->set_elem_type(P::FLOAT);
+    addNode(model, "Identity", {name}, {"y"});
+    return model;
+  };
+  for (const char *good : {"weight", "\u00e9", "\ud55c\uae00", "\U0001F600", "\U0010FFFF", "\uD7FF", "\u0800"}) {
+    Diagnostics diagnostics;
+    EXPECT_TRUE(read(named(good), diagnostics).has_value()) << good << diagnostics.str();
+  }
+  for (const char *bad : {"\xff", "a\x80", "\xc0\xaf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
+                          "\xf4\x90\x80\x80", "\xe2\x82", "\xc3", "\xf0\x9f\x98\x41"})
+    EXPECT_THAT(errorsOf(named(bad)), HasSubstr("is not UTF-8"));
+}
+
 TEST(Reader, InitializersThatAreAlsoInputsAreNoInputs) {
   auto model = emptyModel();
   *model.mutable_graph()->add_input() = model.graph().input(0);
