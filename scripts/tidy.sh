@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 build=${JANUS_BUILD_DIR:-build}
 [ -f "$build/compile_commands.json" ] || { echo "tidy.sh: found no $build/compile_commands.json; run scripts/build.sh first" >&2; exit 2; }
 
-# The commands without GCC's precompiled header, which clang cannot read: its source is included in its place.
+# The commands without GCC's precompiled header, which clang cannot read: its source is included in its place. Without
+# -Werror, which would make warnings of clang about the system's headers errors; .clang-tidy says what is one.
 mkdir -p "$build/tidy"
 python3 - "$build" "$@" <<'PYTHON' >"$build/tidy/files"
 import json, os, re, sys
@@ -20,7 +21,7 @@ for entry in json.load(open(f"{build}/compile_commands.json")):
     name = os.path.relpath(entry["file"], root)
     if name.startswith(("..", build)):
         continue
-    entry["command"] = re.sub(r"-include \S*/cmake_pch\.hxx", f"-include {root}/cmake/MLIRHeaders.h", entry["command"]).replace("-Winvalid-pch", "")
+    entry["command"] = re.sub(r"-include \S*/cmake_pch\.hxx", f"-include {root}/cmake/MLIRHeaders.h", entry["command"]).replace("-Winvalid-pch", "").replace("-Werror ", "")
     commands.append((name, entry))
 json.dump([entry for _, entry in commands], open(f"{build}/tidy/compile_commands.json", "w"))
 names = sorted({name for name, _ in commands})

@@ -117,8 +117,10 @@ def main() -> int:
             scratch = Path(temporary)
             try:
                 if arguments.contract != "tensor":
-                    run(janus_compile, folder / "model.onnx", "-o", scratch / "lm.janus", "--tokenizer=bytes")
-                    check_language(report, folder.name, janus_run, scratch / "lm.janus", safetensors.load(folder / "golden.safetensors"), folder, scratch)
+                    golden = safetensors.load(folder / "golden.safetensors")
+                    tokenizer = ["--tokenizer=bytes"] if "validation.bits_per_byte" in golden else []
+                    run(janus_compile, folder / "model.onnx", "-o", scratch / "lm.janus", *tokenizer)
+                    check_language(report, folder.name, janus_run, scratch / "lm.janus", golden, folder, scratch)
                 if arguments.contract != "language":
                     run(janus_compile, folder / "model.onnx", "-o", scratch / "tensor.janus", "--contract=tensor")
                     check_tensor(report, folder.name, janus_run, scratch / "tensor.janus", safetensors.load(folder / "tensor.safetensors"), scratch)

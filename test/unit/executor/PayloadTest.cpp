@@ -16,7 +16,8 @@ constexpr int64_t kColumns = 3, kSlots = 8, kStepRows = 20, kK = 2;
 
 std::vector<char> Message(const std::vector<RoutedPair> &pairs, int64_t rows) {
   std::vector<char> bytes(pairs.size() * sizeof(RoutedPair) + rows * kColumns * 4);
-  std::memcpy(bytes.data(), pairs.data(), pairs.size() * sizeof(RoutedPair));
+  if (!pairs.empty())
+    std::memcpy(bytes.data(), pairs.data(), pairs.size() * sizeof(RoutedPair));
   for (int64_t i = 0; i < rows * kColumns; ++i) {
     const float value = static_cast<float>(i);
     std::memcpy(bytes.data() + pairs.size() * sizeof(RoutedPair) + i * 4, &value, 4);
