@@ -131,8 +131,8 @@ def main() -> int:
         first_s, reading_s = first_token(tools / "janus-run/janus-run", artifact)
         before, start, own_before = cpu_times(), time.time(), os.times()
         for index in range(a.rounds):
-            figures["janus"].append(janus(bench, artifact, "--threads", THREADS))
             figures["llama"].append(llama(a.llama, a.gguf))
+            figures["janus"].append(janus(bench, artifact, "--threads", THREADS))
             figures["split"].append(janus(bench, artifact, "--threads", THREADS, "--attention", 2, "--experts", 4, "--prefill", 0))
             other = multiprocessing.Process(target=spin, daemon=True)
             other.start()
