@@ -16,7 +16,11 @@ void *operator new(std::size_t size) {
 }
 // A sanitizer's own would be freed by the operators below.
 void *operator new(std::size_t size, const std::nothrow_t &) noexcept { return operator new(size); }
+void *operator new[](std::size_t size) { return operator new(size); }
+void *operator new[](std::size_t size, const std::nothrow_t &) noexcept { return operator new(size); }
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+void operator delete[](void *memory) noexcept { std::free(memory); }
+void operator delete[](void *memory, std::size_t) noexcept { std::free(memory); }
 
 int64_t janus::CountAllocations() { return allocations.load(std::memory_order_relaxed); }

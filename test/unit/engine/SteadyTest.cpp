@@ -1,36 +1,8 @@
 // A steady step of the whole engine allocates nothing: planning, messages, instances, sampling, events.
+#include "test/unit/base/CountAllocations.h"
 #include "test/unit/engine/HandRuntime.h"
 
 #include "gtest/gtest.h"
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::atomic<bool> counting{false};
-std::atomic<int64_t> allocations{0};
-
-void *Allocate(size_t size) {
-  if (counting.load(std::memory_order_relaxed))
-    allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void *memory = std::malloc(size ? size : 1))
-    return memory;
-  throw std::bad_alloc();
-}
-
-} // namespace
-
-void *operator new(size_t size) { return Allocate(size); }
-void *operator new[](size_t size) { return Allocate(size); }
-// A sanitizer's own would be freed by the operators below.
-void *operator new(size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
-void *operator new[](size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete[](void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void *memory, size_t) noexcept { std::free(memory); }
 
 namespace janus::hand {
 namespace {
@@ -54,21 +26,18 @@ TEST(Steady, AStepOfTheEngineAllocatesNothing) {
   }
   int64_t tokens = 0;
   auto steps = [&](int count) {
-    counting = true;
+    const int64_t before = CountAllocations();
     for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(*runtime->Step());
+      EXPECT_TRUE(*runtime->Step());
       for (RequestId id : ids)
         for (TokenEvent event; runtime->Next(id, event);)
           ++tokens;
     }
-    counting = false;
+    return CountAllocations() - before;
   };
-  steps(20);
-  EXPECT_GT(allocations.load(), 0) << "first steps allocate: the count works";
-  allocations = 0;
+  EXPECT_GT(steps(20), 0) << "first steps allocate: the count works";
   tokens = 0;
-  steps(40);
-  EXPECT_EQ(allocations.load(), 0);
+  EXPECT_EQ(steps(40), 0);
   EXPECT_EQ(tokens, 4 * 40);
 }
 

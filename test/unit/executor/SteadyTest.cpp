@@ -1,41 +1,15 @@
 // A steady step allocates nothing and wakes no thread.
+#include "test/unit/base/CountAllocations.h"
 #include "test/unit/executor/Deployment.h"
 
 #include "gtest/gtest.h"
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
-namespace {
-
-std::atomic<bool> counting{false};
-std::atomic<int64_t> allocations{0};
-
-void *Allocate(size_t size) {
-  if (counting.load(std::memory_order_relaxed))
-    allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void *memory = std::malloc(size ? size : 1))
-    return memory;
-  throw std::bad_alloc();
-}
-
-} // namespace
-
-void *operator new(size_t size) { return Allocate(size); }
-void *operator new[](size_t size) { return Allocate(size); }
-// A sanitizer's own would be freed by the operators below.
-void *operator new(size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
-void *operator new[](size_t size, const std::nothrow_t &) noexcept { return Allocate(size); }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete[](void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void *memory, size_t) noexcept { std::free(memory); }
-
 namespace janus::hand {
 namespace {
 
-void Decode(Deployment &deployment, int steps, int32_t &position) {
+/// Allocations of the instances in `steps` steps.
+int64_t Decode(Deployment &deployment, int steps, int32_t &position) {
+  int64_t allocations = 0;
   for (int i = 0; i < steps; ++i, ++position) {
     StepDescriptor step;
     step.step = deployment.next_step++;
@@ -54,13 +28,14 @@ void Decode(Deployment &deployment, int steps, int32_t &position) {
       sequences[s % deployment.options.m].push_back(sequence);
     }
     deployment.Begin(step, sequences);
-    counting = true;
+    const int64_t before = CountAllocations();
     while (deployment.executor.Poll())
       continue;
-    counting = false;
+    allocations += CountAllocations() - before;
     for (const auto &[from, result] : deployment.Await(step.step, std::min(3, deployment.options.m)))
       EXPECT_EQ(result.error_code, 0);
   }
+  return allocations;
 }
 
 TEST(Steady, NoAllocation) {
@@ -72,11 +47,8 @@ TEST(Steady, NoAllocation) {
       Deployment deployment(options);
       ASSERT_TRUE(deployment.Create([](Address) { return true; }).ok());
       int32_t position = 0;
-      Decode(deployment, 20, position);
-      EXPECT_GT(allocations.load(), 0) << "first messages are allocated: the count works";
-      allocations = 0;
-      Decode(deployment, 40, position);
-      EXPECT_EQ(allocations.load(), 0) << options.str();
+      EXPECT_GT(Decode(deployment, 20, position), 0) << "first messages are allocated: the count works";
+      EXPECT_EQ(Decode(deployment, 40, position), 0) << options.str();
     }
 }
 
