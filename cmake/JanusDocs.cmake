@@ -1,4 +1,4 @@
-# `ninja janus-docs`: the reference of every dialect and pass, generated from the .td files into build/docs.
+# The reference of every dialect and pass, generated from the .td files into build/docs (`ninja janus-docs` alone makes it).
 set(JANUS_DOCS_DIR ${CMAKE_BINARY_DIR}/docs)
 set(JANUS_DOCS)
 
@@ -23,4 +23,4 @@ foreach(stage Import Recover Partition Communication Schedule Lowering Target)
     janus_doc(passes-${lower} include/janus/${stage}/Passes.td -gen-pass-doc)
   endif()
 endforeach()
-add_custom_target(janus-docs DEPENDS ${JANUS_DOCS})
+add_custom_target(janus-docs ALL DEPENDS ${JANUS_DOCS})
