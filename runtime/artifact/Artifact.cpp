@@ -296,7 +296,7 @@ absl::StatusOr<WeightView> Artifact::Tensor(const std::string &name) {
   return Map(**entry, (*entry)->whole);
 }
 
-absl::StatusOr<WeightView> Artifact::Expert(const std::string &name, int64_t expert) {
+absl::StatusOr<const WeightEntry *> Artifact::FindExpert(const std::string &name, int64_t expert) const {
   absl::StatusOr<const WeightEntry *> entry = Find(name);
   if (!entry.ok())
     return entry.status();
@@ -304,7 +304,25 @@ absl::StatusOr<WeightView> Artifact::Expert(const std::string &name, int64_t exp
   if (expert < 0 || expert >= count)
     return absl::InvalidArgumentError(
         absl::StrCat(directory_, ": weight '", name, "' has ", count, " experts, asked for expert ", expert));
+  return entry;
+}
+
+absl::StatusOr<WeightView> Artifact::Expert(const std::string &name, int64_t expert) {
+  absl::StatusOr<const WeightEntry *> entry = FindExpert(name, expert);
+  if (!entry.ok())
+    return entry.status();
   return Map(**entry, (*entry)->experts[expert]);
+}
+
+absl::StatusOr<UncheckedWeight> Artifact::Unchecked(const std::string &name, int64_t expert) {
+  absl::StatusOr<const WeightEntry *> entry = FindExpert(name, expert);
+  if (!entry.ok())
+    return entry.status();
+  absl::StatusOr<File *> file = MapFile((*entry)->file);
+  if (!file.ok())
+    return file.status();
+  const WeightRange &range = (*entry)->experts[expert];
+  return UncheckedWeight{(*file)->data + range.offset, range.bytes, range.hash};
 }
 
 } // namespace janus

@@ -97,6 +97,7 @@ public:
   absl::StatusOr<int64_t> Bytes(const std::string &name, int64_t expert) override;
   absl::StatusOr<WeightView> Tensor(const std::string &name) override;
   absl::StatusOr<WeightView> Expert(const std::string &name, int64_t expert) override;
+  absl::StatusOr<UncheckedWeight> Unchecked(const std::string &name, int64_t expert) override;
 
 private:
   struct File;
@@ -105,6 +106,7 @@ private:
   absl::Status CheckProgramHash(const std::string &role, const abi::Program &program, const std::string &path) const;
   absl::StatusOr<File *> MapFile(const std::string &name);
   absl::StatusOr<const WeightEntry *> Find(const std::string &name) const;
+  absl::StatusOr<const WeightEntry *> FindExpert(const std::string &name, int64_t expert) const;
   absl::StatusOr<WeightView> Map(const WeightEntry &entry, const WeightRange &range);
 
   std::string directory_;

@@ -160,18 +160,21 @@ absl::Status Instance::State::CheckProgram() {
   return absl::OkStatus();
 }
 
-absl::Status Instance::State::BindTable(const std::string &name, int64_t layer, std::vector<const void *> &table) {
-  table.assign(slots, nullptr);
-  for (int64_t slot = 0; slot < slots; ++slot) {
-    const int64_t expert = config.placement->expert(layer, id, slot);
-    if (expert < 0)
-      continue;
-    absl::StatusOr<WeightView> view = config.weights->Expert(name, expert);
-    if (!view.ok())
-      return view.status();
-    table[slot] = view->data;
-    memory.slots += view->bytes;
-  }
+absl::Status Instance::State::DeclareSlots() {
+  for (const Instruction &step : config.program->steps)
+    for (const std::string &name : step.weights) {
+      absl::StatusOr<int64_t> experts = config.weights->Experts(name);
+      if (!experts.ok())
+        return experts.status();
+      if (*experts == 0)
+        continue;
+      if (attention() || step.layer < 0 || step.layer >= static_cast<int64_t>(config.model->moe_layers.size()) ||
+          config.model->moe_layers[step.layer].experts != *experts)
+        return Mismatch(absl::StrCat("weight ", name), absl::StrCat(*experts, " experts in layer ", step.layer),
+                        "as many as the layer has, on an expert instance", "compile the model again");
+      if (absl::Status status = store->Declare(step.layer, name, *experts); !status.ok())
+        return status;
+    }
   return absl::OkStatus();
 }
 
@@ -179,23 +182,17 @@ absl::Status Instance::State::BindWeight(const std::string &name, int64_t layer,
   absl::StatusOr<int64_t> experts = config.weights->Experts(name);
   if (!experts.ok())
     return experts.status();
-  if (*experts == 0) {
-    absl::StatusOr<WeightView> view = config.weights->Tensor(name);
-    if (!view.ok())
-      return view.status();
-    call.weights.push_back(view->data);
-    if (mapped.insert(name).second)
-      memory.weights += view->bytes;
+  if (*experts > 0) {
+    call.weights.push_back(store->Table(layer, name));
     return absl::OkStatus();
   }
-  if (attention() || layer < 0 || layer >= static_cast<int64_t>(config.model->moe_layers.size()) ||
-      config.model->moe_layers[layer].experts != *experts)
-    return Mismatch(absl::StrCat("weight ", name), absl::StrCat(*experts, " experts in layer ", layer),
-                    "as many as the layer has, on an expert instance", "compile the model again");
-  call.by_slot.emplace_back();
-  absl::Status status = BindTable(name, layer, call.by_slot.back());
-  call.weights.push_back(call.by_slot.back().data());
-  return status;
+  absl::StatusOr<WeightView> view = config.weights->Tensor(name);
+  if (!view.ok())
+    return view.status();
+  call.weights.push_back(view->data);
+  if (mapped.insert(name).second)
+    memory.weights += view->bytes;
+  return absl::OkStatus();
 }
 
 absl::Status Instance::State::BindCall(const Instruction &step, BoundCall &call) {
@@ -207,7 +204,6 @@ absl::Status Instance::State::BindCall(const Instruction &step, BoundCall &call)
                     "code and manifest are not of one artifact");
   for (int64_t value : step.operands)
     call.operands.push_back(values[value].as());
-  call.by_slot.reserve(step.weights.size());
   for (const std::string &name : step.weights)
     if (absl::Status status = BindWeight(name, step.layer, call); !status.ok())
       return status;
@@ -224,6 +220,7 @@ absl::Status Instance::State::Prepare() {
   if (absl::Status status = CheckConfig(); !status.ok())
     return status;
   scheduler.Bind(*config.placement);
+  store.emplace(config.weights, slots, config.slots.own, config.slots.spare);
   for (int32_t group = 0; group < static_cast<int32_t>(routes.attention.size()); ++group)
     node_order.push_back(group);
   across_order = node_order;
@@ -245,6 +242,11 @@ absl::Status Instance::State::Bind() {
   // Two phases of a step and the start of the next one, from every peer.
   mail.emplace(*config.endpoint, 64 + 8 * static_cast<size_t>(m + n), stats);
   Allocate();
+  if (absl::Status status = DeclareSlots(); !status.ok())
+    return status;
+  if (absl::Status status = store->Fill([this](int64_t layer, int64_t slot) { return Hosted(layer, slot); });
+      !status.ok())
+    return status;
   calls.resize(config.program->steps.size());
   for (size_t i = 0; i < calls.size(); ++i)
     if (config.program->steps[i].op == Op::kCall)
@@ -274,6 +276,10 @@ bool Instance::stopped() const { return state->stopped; }
 void Instance::Expire(int64_t waited_ms) { state->Expire(waited_ms); }
 std::string Instance::Awaits() const { return state->Awaits(); }
 const InstanceStats &Instance::stats() const { return state->stats; }
-InstanceMemory Instance::memory() const { return state->memory; }
+InstanceMemory Instance::memory() const {
+  InstanceMemory memory = state->memory;
+  memory.slots = state->store->bytes();
+  return memory;
+}
 
 } // namespace janus

@@ -60,6 +60,12 @@ struct InstanceLimits {
   int64_t pages = 0;     // KV pages of an attention instance
 };
 
+/// Whose memory an expert instance's slots are (SlotStore.h).
+struct SlotOptions {
+  bool own = false;  // the instance's; else they refer to the mapped artifact
+  int64_t spare = 0; // blocks for loads, when owned
+};
+
 /// Everything an instance is made of. Pointers are borrowed and outlive it.
 struct InstanceConfig {
   Role role = Role::kAttention;
@@ -74,6 +80,7 @@ struct InstanceConfig {
   const Placement *placement = nullptr;
   Endpoint *endpoint = nullptr; // this instance's own
   InstanceLimits limits;
+  SlotOptions slots;         // expert instances
   Sampler sampler;           // attention instances
   RoutingRecorder recorder;  // optional
   bool count_tokens = false; // fill LayerStats::tokens

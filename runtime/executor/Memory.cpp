@@ -115,34 +115,34 @@ absl::StatusOr<InstanceMemory> Instance::Plan(const InstanceConfig &config) {
     memory.kv = Buffer::Rounded(sizes.pages) + sizes.page_entries * 4;
   if (!config.weights)
     return memory;
-  std::set<std::string> counted;
-  for (const Instruction &step : config.program->steps)
-    for (const std::string &name : step.weights)
-      if (absl::Status status = state.PlanWeight(name, step.layer, counted, memory); !status.ok())
-        return status;
+  if (absl::Status status = state.DeclareSlots(); !status.ok())
+    return status;
+  absl::StatusOr<int64_t> tensors = state.PlanTensors();
+  absl::StatusOr<int64_t> slots =
+      state.store->Plan([&](int64_t layer, int64_t slot) { return state.Hosted(layer, slot); });
+  if (!tensors.ok() || !slots.ok())
+    return tensors.ok() ? slots.status() : tensors.status();
+  memory.weights = *tensors;
+  memory.slots = *slots;
   return memory;
 }
 
-absl::Status Instance::State::PlanWeight(const std::string &name, int64_t layer, std::set<std::string> &counted,
-                                         InstanceMemory &plan) const {
-  absl::StatusOr<int64_t> experts = config.weights->Experts(name);
-  if (!experts.ok())
-    return experts.status();
-  const bool by_expert = *experts > 0;
-  if (!by_expert && !counted.insert(name).second)
-    return absl::OkStatus();
-  if (by_expert && (attention() || layer < 0 || layer >= config.placement->layers()))
-    return absl::OkStatus(); // binding refuses it
-  for (int64_t slot = 0; slot < (by_expert ? slots : 1); ++slot) {
-    const int64_t expert = by_expert ? config.placement->expert(layer, id, slot) : 0;
-    if (expert < 0)
-      continue;
-    absl::StatusOr<int64_t> bytes = config.weights->Bytes(name, expert);
-    if (!bytes.ok())
-      return bytes.status();
-    (by_expert ? plan.slots : plan.weights) += *bytes;
-  }
-  return absl::OkStatus();
+absl::StatusOr<int64_t> Instance::State::PlanTensors() const {
+  std::set<std::string> counted;
+  int64_t total = 0;
+  for (const Instruction &step : config.program->steps)
+    for (const std::string &name : step.weights) {
+      absl::StatusOr<int64_t> experts = config.weights->Experts(name);
+      if (!experts.ok())
+        return experts.status();
+      if (*experts > 0 || !counted.insert(name).second)
+        continue;
+      absl::StatusOr<int64_t> bytes = config.weights->Bytes(name, 0);
+      if (!bytes.ok())
+        return bytes.status();
+      total += *bytes;
+    }
+  return total;
 }
 
 void Instance::State::Allocate() {

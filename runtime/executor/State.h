@@ -14,39 +14,20 @@
 
 #include "runtime/base/WorkerPool.h"
 #include "runtime/executor/Assignments.h"
+#include "runtime/executor/Buffer.h"
 #include "runtime/executor/Instance.h"
 #include "runtime/executor/Mailbox.h"
 #include "runtime/executor/Payload.h"
 #include "runtime/executor/Routes.h"
 #include "runtime/executor/Scheduling.h"
+#include "runtime/executor/SlotStore.h"
 #include "runtime/executor/Task.h"
 
 #include <atomic>
 #include <optional>
 #include <set>
-#include <sys/mman.h>
 
 namespace janus {
-
-/// Zeroed bytes of their own pages.
-class Buffer {
-public:
-  enum class Touch { kNow, kOnUse }; // when the system provides the pages
-  Buffer() = default;
-  explicit Buffer(int64_t bytes, Touch touch = Touch::kNow);
-  template <typename T = char> T *as() const { return static_cast<T *>(data.get()); }
-  int64_t bytes() const { return size; }
-  /// Bytes that a buffer of `bytes` takes.
-  static int64_t Rounded(int64_t bytes);
-
-private:
-  struct Unmap {
-    void operator()(void *p) const { munmap(p, bytes); }
-    size_t bytes;
-  };
-  std::unique_ptr<void, Unmap> data;
-  int64_t size = 0;
-};
 
 /// What an instance is going to allocate: bytes of buffers and of `pages`,
 /// elements of the others.
@@ -62,7 +43,6 @@ struct BoundCall {
   const abi::Fragment *fragment = nullptr;
   std::vector<void *> operands;
   std::vector<const void *> weights;
-  std::vector<std::vector<const void *>> by_slot; // tables that `weights` points to
 };
 
 /// What a suspended step waits for.
@@ -85,11 +65,11 @@ struct Instance::State {
   absl::Status CheckConfig();
   absl::Status CheckProgram();
   absl::Status BindCall(const Instruction &step, BoundCall &call);
-  absl::Status BindTable(const std::string &name, int64_t layer, std::vector<const void *> &table);
+  absl::Status DeclareSlots();
   absl::Status BindWeight(const std::string &name, int64_t layer, BoundCall &call);
   MemorySizes Sizes() const;
-  absl::Status PlanWeight(const std::string &name, int64_t layer, std::set<std::string> &counted,
-                          InstanceMemory &plan) const;
+  absl::StatusOr<int64_t> PlanTensors() const;
+  int32_t Hosted(int64_t layer, int64_t slot) const { return config.placement->expert(layer, id, slot); }
   void Allocate();
   void AllocateKv(const MemorySizes &sizes);
 
@@ -179,7 +159,8 @@ struct Instance::State {
   Buffer staging; // EGate, leaders: rows of the node
   int64_t ids_value = -1, positions_value = -1, wanted_value = -1, logits_value = -1;
   InstanceMemory memory;
-  std::set<std::string> mapped; // tensors counted in it
+  std::set<std::string> mapped;             // tensors counted in it
+  std::optional<executor::SlotStore> store; // expert instances
   // attention: KV pages and sequence slots
   Buffer pool_pages;
   std::vector<abi::KvView> views; // by cache

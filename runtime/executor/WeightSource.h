@@ -20,8 +20,15 @@ struct WeightView {
   int64_t bytes = 0;
 };
 
+/// The same, not read yet, with the XXH3-64 that whoever copies it compares.
+struct UncheckedWeight {
+  const void *data = nullptr;
+  int64_t bytes = 0;
+  uint64_t hash = 0;
+};
+
 /// Weights by name, in the layouts the artifact names (docs/artifact.md).
-/// Called only while an instance is planned or created, from the creating thread. An
+/// Called by the thread that plans, creates and advances instances. An
 /// instance asks for what it hosts and nothing else, so a source may map,
 /// and verify checksums, on demand.
 class WeightSource {
@@ -37,6 +44,8 @@ public:
   virtual absl::StatusOr<WeightView> Tensor(const std::string &name) = 0;
   /// One expert of a weight that is addressable by expert.
   virtual absl::StatusOr<WeightView> Expert(const std::string &name, int64_t expert) = 0;
+  /// The same for a copy in small pieces: reads none of its bytes.
+  virtual absl::StatusOr<UncheckedWeight> Unchecked(const std::string &name, int64_t expert) = 0;
 };
 
 } // namespace janus

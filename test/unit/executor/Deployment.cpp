@@ -50,7 +50,7 @@ std::unique_ptr<Placement> MakePlacement(const Options &options) {
 
 std::string Options::str() const {
   return absl::StrCat("m=", m, " n=", n, " nodes=", nodes, " scheme=", scheme,
-                      side == GateSide::kExpert ? " egate" : " agate", replicas ? " replicas" : "",
+                      side == GateSide::kExpert ? " egate" : " agate", replicas ? " replicas" : "", own ? " own" : "",
                       " threads=", threads, " mail=", static_cast<int>(mail), " seed=", seed, " chunk=", chunk);
 }
 
@@ -98,6 +98,7 @@ InstanceConfig Deployment::Config(Address address) {
   config.topology = &topology;
   config.placement = placement.get();
   config.limits = TestLimits();
+  config.slots = {options.own, options.own ? placement->shape().slots : 0};
   config.sampler = sampler ? sampler : Greedy;
   config.recorder = recorder;
   return config;

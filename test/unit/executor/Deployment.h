@@ -27,6 +27,7 @@ struct Options {
   int scheme = 0; // direct, case1, case2
   GateSide side = GateSide::kExpert;
   bool replicas = false; // 50 % more slots than needed, placed at random
+  bool own = false;      // slots
   int threads = 1;
   enum class Mail { kInproc, kStrict, kShm } mail = Mail::kInproc;
   uint64_t seed = 1;

@@ -77,6 +77,7 @@ TEST(Executor, SameBitsOnEveryDeployment) {
             options.m = m, options.n = n, options.nodes = nodes, options.scheme = scheme, options.side = side;
             options.replicas = replicas;
             options.seed = seed;
+            options.own = seed % 4 == 0;
             options.threads = seed % 16 == 0 ? 2 : 1;
             options.chunk = seed % 3 == 0 ? 7 : seed % 3 == 1 ? 64 : 4;
             options.mail = seed % 5 < 2 ? Options::Mail::kStrict : Options::Mail::kInproc;

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <random>
+#include <xxhash.h>
 
 namespace janus::hand {
 namespace {
@@ -143,8 +144,20 @@ absl::StatusOr<WeightView> PackedWeights::Expert(const std::string &name, int64_
   if (!packed.ok())
     return packed.status();
   asked[name].push_back(expert);
-  return WeightView{(*packed)->data.get() + expert * (*packed)->each,
-                    (*packed)->each * static_cast<int64_t>(sizeof(float))};
+  return View(**packed, expert);
+}
+
+absl::StatusOr<UncheckedWeight> PackedWeights::Unchecked(const std::string &name, int64_t expert) {
+  absl::StatusOr<const Packed *> packed = Find(name, true);
+  if (!packed.ok())
+    return packed.status();
+  asked[name].push_back(expert);
+  const WeightView view = View(**packed, expert);
+  return UncheckedWeight{view.data, view.bytes, XXH3_64bits(view.data, view.bytes)};
+}
+
+WeightView PackedWeights::View(const Packed &packed, int64_t expert) const {
+  return {packed.data.get() + expert * packed.each, packed.each * static_cast<int64_t>(sizeof(float))};
 }
 
 ModelDesc Model(GateSide side) {

@@ -38,6 +38,7 @@ public:
   absl::StatusOr<int64_t> Bytes(const std::string &name, int64_t expert) override;
   absl::StatusOr<WeightView> Tensor(const std::string &name) override;
   absl::StatusOr<WeightView> Expert(const std::string &name, int64_t expert) override;
+  absl::StatusOr<UncheckedWeight> Unchecked(const std::string &name, int64_t expert) override;
   /// Experts asked for so far, by weight name.
   std::map<std::string, std::vector<int64_t>> asked;
 
@@ -47,6 +48,7 @@ private:
     int64_t each = 0; // floats per expert or of the tensor
     std::shared_ptr<float[]> data;
   };
+  WeightView View(const Packed &packed, int64_t expert) const;
   absl::StatusOr<const Packed *> Find(const std::string &name, bool by_expert);
   std::map<std::string, Packed> all;
 };

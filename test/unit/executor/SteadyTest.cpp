@@ -53,9 +53,10 @@ TEST(Steady, NoAllocation) {
 }
 
 TEST(Steady, MemoryIsWhatWasPlanned) {
-  for (GateSide side : {GateSide::kExpert, GateSide::kAttention}) {
+  for (const auto &[side, own] :
+       {std::pair(GateSide::kExpert, false), {GateSide::kAttention, false}, {GateSide::kExpert, true}}) {
     Options options;
-    options.m = 2, options.n = 3, options.side = side;
+    options.m = 2, options.n = 3, options.side = side, options.own = own;
     Deployment deployment(options);
     ASSERT_TRUE(deployment.Create([](Address) { return true; }).ok());
     for (int i = 0; i < 5; ++i) {
@@ -65,6 +66,8 @@ TEST(Steady, MemoryIsWhatWasPlanned) {
       const InstanceMemory measured = deployment.executor.instances()[i]->memory();
       EXPECT_EQ(planned->buffers, measured.buffers);
       EXPECT_EQ(planned->kv, measured.kv);
+      EXPECT_EQ(planned->weights, measured.weights);
+      EXPECT_EQ(planned->slots, measured.slots);
       EXPECT_GT(i < 2 ? measured.weights : measured.slots, 0);
       EXPECT_EQ(i < 2 ? measured.slots : measured.kv, 0);
     }
