@@ -1,7 +1,10 @@
 #include "runtime/placement/Placement.h"
 
 #include "runtime/base/Json.h"
+#include "runtime/base/Random.h"
+#include "runtime/placement/Policies.h"
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -11,59 +14,22 @@
 namespace janus {
 namespace {
 
-using Slots = std::vector<std::vector<std::vector<int32_t>>>;
 using nlohmann::json;
 
-/// splitmix64: the same numbers everywhere.
-class Generator {
-public:
-  explicit Generator(uint64_t seed) : state_(seed) {}
-  uint64_t Next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  /// Fisher-Yates.
-  void Shuffle(std::vector<int32_t> &values) {
-    for (size_t i = values.size(); i > 1; --i)
-      std::swap(values[i - 1], values[Next() % i]);
-  }
-
-private:
-  uint64_t state_;
-};
-
-/// Experts in the order `order`, dealt out in equal blocks; then replicas into what is free, each of the next expert in
-/// the order to the instance with most free slots that does not hold it.
-Slots Deal(const PlacementShape &shape, const std::vector<std::vector<int32_t>> &orders) {
-  Slots slots(shape.experts.size(), std::vector<std::vector<int32_t>>(shape.instances));
-  for (size_t layer = 0; layer < slots.size(); ++layer) {
-    const std::vector<int32_t> &order = orders[layer];
-    const int64_t experts = shape.experts[layer];
-    for (int64_t i = 0; i < experts; ++i)
-      slots[layer][i * shape.instances / experts].push_back(order[i]);
-    if (experts == 0)
-      continue;
-    for (int64_t i = 0, misses = 0; misses < experts; ++i) {
-      const int32_t expert = order[i % experts];
-      std::vector<int32_t> *best = nullptr;
-      for (auto &held : slots[layer])
-        if (static_cast<int64_t>(held.size()) < shape.slots &&
-            std::find(held.begin(), held.end(), expert) == held.end() && (!best || held.size() < best->size()))
-          best = &held;
-      misses = best ? 0 : misses + 1;
-      if (best)
-        best->push_back(expert);
-    }
+/// Every layer's experts in an order of its own.
+std::vector<LayerSlots> InOrder(const PlacementShape &shape, absl::FunctionRef<void(std::vector<int32_t> &)> reorder) {
+  std::vector<LayerSlots> slots;
+  for (int64_t experts : shape.experts) {
+    std::vector<int32_t> order(experts);
+    std::iota(order.begin(), order.end(), 0);
+    reorder(order);
+    Layout layout({experts, std::vector<int64_t>(shape.instances, shape.slots), {}});
+    PlaceInOrder(layout, order);
+    LayerSlots &layer = slots.emplace_back();
+    for (int64_t g = 0; g < shape.instances; ++g)
+      layer.emplace_back(layout.held(g).begin(), layout.held(g).end());
   }
   return slots;
-}
-
-std::vector<int32_t> Ids(int64_t count) {
-  std::vector<int32_t> ids(count);
-  std::iota(ids.begin(), ids.end(), 0);
-  return ids;
 }
 
 } // namespace
@@ -88,7 +54,7 @@ int64_t MinimumSlots(absl::Span<const int64_t> experts, int64_t instances) {
   return instances > 0 ? (most + instances - 1) / instances : most;
 }
 
-absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, Slots slots, uint32_t epoch) {
+absl::StatusOr<Placement> Placement::Make(const PlacementShape &shape, std::vector<LayerSlots> slots, uint32_t epoch) {
   if (absl::Status status = shape.Check(); !status.ok())
     return status;
   if (slots.size() != shape.experts.size())
@@ -146,22 +112,14 @@ scheduler::ReplicaTableView Placement::table(int64_t layer) const {
 absl::StatusOr<Placement> Placement::Even(const PlacementShape &shape) {
   if (absl::Status status = shape.Check(); !status.ok())
     return status;
-  std::vector<std::vector<int32_t>> orders;
-  for (int64_t experts : shape.experts)
-    orders.push_back(Ids(experts));
-  return Make(shape, Deal(shape, orders));
+  return Make(shape, InOrder(shape, [](std::vector<int32_t> &) {}));
 }
 
 absl::StatusOr<Placement> Placement::Random(const PlacementShape &shape, uint64_t seed) {
   if (absl::Status status = shape.Check(); !status.ok())
     return status;
-  Generator generator(seed);
-  std::vector<std::vector<int32_t>> orders;
-  for (int64_t experts : shape.experts) {
-    orders.push_back(Ids(experts));
-    generator.Shuffle(orders.back());
-  }
-  return Make(shape, Deal(shape, orders));
+  janus::Random random(seed);
+  return Make(shape, InOrder(shape, [&](std::vector<int32_t> &order) { random.Shuffle(order); }));
 }
 
 absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::string_view text) {
@@ -180,7 +138,7 @@ absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::
   const json layers = document.value("layers", json());
   if (!layers.is_array())
     return bad("'layers' is no array");
-  Slots slots;
+  std::vector<LayerSlots> slots;
   for (const json &layer : layers) {
     if (!layer.is_array())
       return bad("layer ", slots.size(), " is no array of instances");

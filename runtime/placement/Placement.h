@@ -13,6 +13,9 @@
 
 namespace janus {
 
+/// One layer of a placement: [instance][slot], an expert or -1.
+using LayerSlots = std::vector<std::vector<int32_t>>;
+
 /// Sizes that a placement must fit.
 struct PlacementShape {
   std::vector<int64_t> experts; // by layer; 0: the layer has no experts
@@ -32,8 +35,7 @@ public:
   /// slots[layer][instance]: expert ids, -1 for an empty slot, at most
   /// shape.slots of them. InvalidArgument names the layer, instance and expert
   /// that do not fit.
-  static absl::StatusOr<Placement> Make(const PlacementShape &shape,
-                                        std::vector<std::vector<std::vector<int32_t>>> slots, uint32_t epoch = 0);
+  static absl::StatusOr<Placement> Make(const PlacementShape &shape, std::vector<LayerSlots> slots, uint32_t epoch = 0);
 
   /// Expert e of E on instance floor(e * n / E) of n: contiguous blocks; then spare
   /// slots are filled with replicas in id order, each on the instance with most

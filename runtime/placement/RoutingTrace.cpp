@@ -6,7 +6,6 @@
 #include "nlohmann/json.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -130,20 +129,6 @@ private:
 };
 
 } // namespace
-
-void ActivationWindow::Begin() {
-  at_ = (at_ + 1) % kSteps;
-  steps_ = std::min(steps_ + 1, kSteps);
-  for (int64_t e = 0; e < experts_; ++e)
-    active_[e * kWords + at_ / 64] &= ~(uint64_t{1} << at_ % 64);
-}
-
-int64_t ActivationWindow::Both(int64_t expert, int64_t other) const {
-  int64_t both = 0;
-  for (int64_t word = 0; word < kWords; ++word)
-    both += std::popcount(active_[expert * kWords + word] & active_[other * kWords + word]);
-  return both;
-}
 
 absl::StatusOr<std::vector<ActivationWindow>> ReadRoutingTrace(const std::string &directory) {
   absl::StatusOr<std::vector<LayerMeta>> layers = ReadMeta(directory + "/meta.json");

@@ -7,8 +7,6 @@
 
 namespace janus {
 
-using LayerSlots = std::vector<std::vector<int32_t>>; // by instance, without empty slots
-
 inline LayerSlots SlotsOf(const Placement &placement, int64_t layer) {
   LayerSlots slots(placement.shape().instances);
   for (int64_t g = 0; g < placement.shape().instances; ++g)
