@@ -7,7 +7,7 @@
 #ifndef JANUS_TEST_CONFORMANCE_TRANSPORT_SUPPORT_H
 #define JANUS_TEST_CONFORMANCE_TRANSPORT_SUPPORT_H
 
-#include "runtime/transport/Transport.h"
+#include "runtime/transport/Failing.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -35,6 +35,12 @@ inline std::vector<TransportKind> TransportKinds() {
   for (uint64_t seed : {1, 2, 3, 17, 1000})
     kinds.push_back({absl::StrCat("strict_seed_", seed),
                      [seed](const TransportOptions &o) { return MakeStrictTransport(o, seed); }});
+  kinds.push_back({"failing", [](const TransportOptions &o) { // but not yet
+                     FaultPlan plan;
+                     plan.faults = {{.instance = {EndpointKind::kAttention, 0}, .step = UINT64_MAX},
+                                    {.instance = {EndpointKind::kExpert, 0}, .step = UINT64_MAX}};
+                     return MakeFailingTransport(MakeInprocTransport(o), plan);
+                   }});
   kinds.push_back({"shm", [](const TransportOptions &o) { return MakeShmTransport(o); }});
   return kinds;
 }
