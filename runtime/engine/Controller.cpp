@@ -74,7 +74,13 @@ absl::Status Controller::Gather(std::vector<StepResult> &results) {
     while (missing > 0 && endpoint_->Poll(message)) {
       progress = true;
       const Address source = message.name.source;
-      const bool current = message.name.step == descriptor_.step && message.name.phase == Phase::kResult;
+      if (message.name.phase != Phase::kResult) {
+        if (listener_)
+          listener_(message);
+        endpoint_->Release(message);
+        continue;
+      }
+      const bool current = message.name.step == descriptor_.step;
       absl::Status status = current ? Decode(message.bytes, result_) : absl::OkStatus();
       endpoint_->Release(message);
       if (!current)

@@ -29,6 +29,12 @@ public:
   /// Tells every instance to stop.
   void Shutdown();
 
+  /// Names the epoch of the steps to come; every instance is ready for it.
+  void set_epoch(uint32_t epoch) { descriptor_.epoch = epoch; }
+  /// Gets every message that is no StepResult, while a step is awaited.
+  void set_listener(std::function<void(const Incoming &)> listener) { listener_ = std::move(listener); }
+  Endpoint &endpoint() { return *endpoint_; }
+
   int64_t steps() const { return static_cast<int64_t>(step_); }
   const TransportCounters &counters() const { return endpoint_->counters(); }
 
@@ -39,6 +45,7 @@ private:
   std::unique_ptr<Endpoint> endpoint_;
   int attention_, experts_;
   std::function<bool()> drive_;
+  std::function<void(const Incoming &)> listener_;
   int64_t deadline_ms_;
   uint64_t step_ = 0;
   // Of the current step, kept for their memory.

@@ -116,6 +116,7 @@ bool Instance::State::Advance(WorkerPool &workers) {
   bool any = false;
   while (!stopped) {
     mail->Pump();
+    any |= CarryOutOrders();
     TakeControl();
     if (has_next) {
       Start();

@@ -219,7 +219,8 @@ absl::Status Instance::State::Prepare() {
   slots = config.placement->shape().slots;
   if (absl::Status status = CheckConfig(); !status.ok())
     return status;
-  scheduler.Bind(*config.placement);
+  placement = *config.placement;
+  scheduler.Bind(*placement);
   store.emplace(config.weights, slots, config.slots.own, config.slots.spare);
   for (int32_t group = 0; group < static_cast<int32_t>(routes.attention.size()); ++group)
     node_order.push_back(group);

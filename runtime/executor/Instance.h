@@ -77,8 +77,8 @@ struct InstanceConfig {
   const abi::KernelTable *kernels = nullptr;
   WeightSource *weights = nullptr;
   const Topology *topology = nullptr;
-  const Placement *placement = nullptr;
-  Endpoint *endpoint = nullptr; // this instance's own
+  const Placement *placement = nullptr; // of the first epoch; copied
+  Endpoint *endpoint = nullptr;         // this instance's own
   InstanceLimits limits;
   SlotOptions slots;         // expert instances
   Sampler sampler;           // attention instances

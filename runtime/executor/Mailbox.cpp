@@ -7,7 +7,14 @@
 namespace janus::executor {
 namespace {
 
-constexpr size_t kMaxControl = 16;
+constexpr size_t kMaxControl = 16, kMaxOrders = 256;
+
+bool IsOrder(Phase phase) { return phase == Phase::kLoad || phase == Phase::kEpoch || phase == Phase::kWeights; }
+bool FromController(Phase phase) { return phase == Phase::kStep || phase == Phase::kLoad || phase == Phase::kEpoch; }
+/// What instances send to the controller.
+bool ToController(Phase phase) {
+  return phase == Phase::kResult || phase == Phase::kActivity || phase == Phase::kLoaded || phase == Phase::kReady;
+}
 
 Key KeyOf(const MessageName &name) { return {name.layer, name.phase, name.source, name.part}; }
 
@@ -29,6 +36,7 @@ Mailbox::Mailbox(Endpoint &endpoint, size_t capacity, InstanceStats &stats)
     : endpoint(endpoint), capacity(capacity), stats(stats) {
   kept.reserve(capacity);
   control.reserve(kMaxControl);
+  last_orders.resize(kMaxOrders);
   taken.reserve(capacity);
 }
 
@@ -63,7 +71,7 @@ void Mailbox::Close() {
 }
 
 Mailbox::Fate Mailbox::Judge(const MessageName &name) const {
-  if (name.phase == Phase::kResult || (name.phase == Phase::kStep) != (name.source.kind == EndpointKind::kController))
+  if (ToController(name.phase) || FromController(name.phase) != (name.source.kind == EndpointKind::kController))
     return Fate::kUnexpected;
   if (any && (name.step < step || (name.step == step && !open)))
     return Fate::kOld;
@@ -87,13 +95,33 @@ Mailbox::Fate Mailbox::Judge(const MessageName &name) const {
   return kept.size() < capacity ? Fate::kKeep : Fate::kUnexpected;
 }
 
+Mailbox::Fate Mailbox::JudgeOrder(const MessageName &name) {
+  if (FromController(name.phase) != (name.source.kind == EndpointKind::kController))
+    return Fate::kUnexpected;
+  if (std::find(last_orders.begin(), last_orders.end(), name) != last_orders.end())
+    return Fate::kDuplicate;
+  if (orders.size() >= kMaxOrders)
+    return Fate::kUnexpected;
+  last_orders[next_order++ % kMaxOrders] = name;
+  return Fate::kKeep;
+}
+
+const Received *Mailbox::NextOrder(uint32_t present) {
+  while (!orders.empty() && orders.front().name().epoch <= present) {
+    ++stats.dropped_old;
+    PopOrder();
+  }
+  return orders.empty() ? nullptr : &orders.front();
+}
+
 void Mailbox::Pump() {
   Incoming incoming;
   while (endpoint.Poll(incoming)) {
     Received message(&endpoint, incoming);
-    switch (Judge(incoming.name)) {
+    const bool order = IsOrder(incoming.name.phase);
+    switch (order ? JudgeOrder(incoming.name) : Judge(incoming.name)) {
     case Fate::kKeep:
-      (incoming.name.phase == Phase::kStep ? control : kept).push_back(std::move(message));
+      (order ? orders : incoming.name.phase == Phase::kStep ? control : kept).push_back(std::move(message));
       break;
     case Fate::kOld:
       ++stats.dropped_old;
@@ -137,6 +165,10 @@ bool Mailbox::Take(const Key &key, Received &message) {
 }
 
 bool Mailbox::Reserve(Address to, const Key &key, int64_t bytes, char *&room) {
+  return Reserve(to, {epoch, step, 0, 0, static_cast<int32_t>(key.layer), key.phase, self(), key.part}, bytes, room);
+}
+
+bool Mailbox::Reserve(Address to, const MessageName &name, int64_t bytes, char *&room) {
   absl::StatusOr<SendBuffer> buffer = endpoint.Acquire(to, static_cast<size_t>(bytes));
   if (!buffer.ok()) {
     if (absl::IsUnavailable(buffer.status()) && endpoint.PeerStatus(to).ok())
@@ -146,7 +178,7 @@ bool Mailbox::Reserve(Address to, const Key &key, int64_t bytes, char *&room) {
   }
   error = absl::OkStatus();
   reserved = *std::move(buffer);
-  reserved_name = {epoch, step, 0, 0, static_cast<int32_t>(key.layer), key.phase, self(), key.part};
+  reserved_name = name;
   room = reserved.bytes.data();
   return true;
 }

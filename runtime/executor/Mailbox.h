@@ -7,6 +7,9 @@
 // asks for its phases in ascending order of (layer, phase), so everything
 // before the current phase is old, and only the names taken in it are listed.
 //
+// Orders (Orders.h) are of no step. They are numbered; the last numbers are
+// kept to tell doubles.
+//
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_RUNTIME_EXECUTOR_MAILBOX_H
 #define JANUS_RUNTIME_EXECUTOR_MAILBOX_H
@@ -76,6 +79,10 @@ public:
   void Pump();
   /// The next step message of the controller, with the step it names.
   bool TakeControl(Received &message, uint64_t &step);
+  /// The order to be carried out next; valid until PopOrder. Orders of epochs up
+  /// to `present` are dropped.
+  const Received *NextOrder(uint32_t present);
+  void PopOrder() { orders.erase(orders.begin()); }
   /// Tells which phase the step is in.
   void Expect(const Key &key);
   /// The message of this name of the open step, if it is there.
@@ -84,8 +91,12 @@ public:
   /// Memory for a message, to be filled and posted at once. False: no credit
   /// now. True with an error in status(): the message cannot be sent at all.
   bool Reserve(Address to, const Key &key, int64_t bytes, char *&room);
+  /// The same for a message that is of no step.
+  bool Reserve(Address to, const MessageName &name, int64_t bytes, char *&room);
   /// Posts what was reserved last.
   void Post();
+  /// Gives it back instead.
+  void Cancel() { endpoint.Cancel(reserved); }
   const absl::Status &status() const { return error; }
 
   Address self() const { return endpoint.self(); }
@@ -95,6 +106,7 @@ public:
 private:
   enum class Fate { kKeep, kOld, kDuplicate, kUnexpected };
   Fate Judge(const MessageName &name) const;
+  Fate JudgeOrder(const MessageName &name);
   bool Before(const Key &a, const Key &b) const;
   bool Current(const MessageName &name) const;
 
@@ -102,7 +114,9 @@ private:
   size_t capacity;
   InstanceStats &stats;
   std::vector<Received> kept;
-  std::vector<Received> control;
+  std::vector<Received> control, orders;
+  std::vector<MessageName> last_orders; // a ring
+  size_t next_order = 0;
   std::vector<Key> taken; // in the current phase
   Key current;
   uint32_t epoch = 0;

@@ -112,6 +112,8 @@ absl::Status Instance::State::OpenSequence(const StepSequence &sequence, int64_t
 Task Instance::State::Step() {
   absl::Status status = std::exchange(error, absl::OkStatus());
   if (status.ok())
+    status = SwitchTo(descriptor.epoch);
+  if (status.ok())
     status = OpenStep();
   if (status.ok()) {
     Task play = Play();

@@ -21,6 +21,7 @@ struct SlotStore::Loading {
   };
   int64_t layer = 0, slot = 0;
   int32_t expert = -1;
+  uint32_t epoch = 0;
   char *block = nullptr;              // owned
   std::vector<const void *> mapped;   // [parts], mapped
   std::vector<UncheckedWeight> parts; // what the artifact says
@@ -159,6 +160,12 @@ void SlotStore::Cancel(int64_t layer, int64_t slot) {
   std::erase_if(loads, [&](const auto &other) { return other.get() == loading; });
 }
 
+void SlotStore::CancelUpTo(uint32_t epoch) {
+  for (size_t i = loads.size(); i-- > 0;)
+    if (loads[i]->epoch <= epoch)
+      Cancel(loads[i]->layer, loads[i]->slot);
+}
+
 absl::Status SlotStore::Fail(const Loading &loading, const absl::Status &status) {
   const absl::Status named(status.code(), absl::StrCat("expert ", loading.expert, " for slot ", loading.slot,
                                                        " of layer ", loading.layer, ": ", status.message()));
@@ -166,7 +173,7 @@ absl::Status SlotStore::Fail(const Loading &loading, const absl::Status &status)
   return named;
 }
 
-absl::Status SlotStore::Begin(int64_t layer, int64_t slot, int32_t expert) {
+absl::Status SlotStore::Begin(int64_t layer, int64_t slot, int32_t expert, uint32_t epoch) {
   if (absl::Status status = Check(layer, slot, expert); !status.ok())
     return status;
   Cancel(layer, slot);
@@ -177,7 +184,7 @@ absl::Status SlotStore::Begin(int64_t layer, int64_t slot, int32_t expert) {
                                                      expert, " of layer ", layer));
   loads.push_back(std::make_unique<Loading>());
   Loading &loading = *loads.back();
-  loading.layer = layer, loading.slot = slot, loading.expert = expert;
+  loading.layer = layer, loading.slot = slot, loading.expert = expert, loading.epoch = epoch;
   for (const Part &part : layers[layer].parts) {
     absl::StatusOr<UncheckedWeight> weight = source->Unchecked(part.name, expert);
     if (!weight.ok())
@@ -291,9 +298,13 @@ absl::Status SlotStore::Read(int64_t layer, int64_t slot, int64_t offset, absl::
                                                        " to ", end, ", expected at most ", begin));
 }
 
-int64_t SlotStore::position(int64_t layer, int64_t slot, int32_t expert) const {
+bool SlotStore::holds(int64_t layer, int64_t slot, int32_t expert) const {
+  return Check(layer, slot, expert).ok() && layers[layer].expert[slot] == expert;
+}
+
+int64_t SlotStore::position(int64_t layer, int64_t slot, int32_t expert, uint32_t epoch) const {
   const Loading *loading = Find(layer, slot);
-  return loading && loading->expert == expert ? loading->done : -1;
+  return loading && loading->expert == expert && loading->epoch == epoch ? loading->done : -1;
 }
 
 bool SlotStore::loaded(int64_t layer, int64_t slot, int32_t expert) const {

@@ -69,13 +69,16 @@ public:
   int64_t bytes() const;
   /// Expert in a slot, -1 when empty.
   int32_t expert(int64_t layer, int64_t slot) const { return layers[layer].expert[slot]; }
+  /// Whether there is such a slot and it holds the expert.
+  bool holds(int64_t layer, int64_t slot, int32_t expert) const;
   /// Bytes of an expert's stream.
   absl::StatusOr<int64_t> ExpertBytes(int64_t layer, int32_t expert) const;
 
   // --- loads, one at a time for each slot
-  /// A load that the slot had is forgotten. InvalidArgument: no such layer,
-  /// slot or expert. ResourceExhausted: no spare block.
-  absl::Status Begin(int64_t layer, int64_t slot, int32_t expert);
+  /// A load that the slot had is forgotten. `epoch` tells loads apart.
+  /// InvalidArgument: no such layer, slot or expert. ResourceExhausted: no spare
+  /// block.
+  absl::Status Begin(int64_t layer, int64_t slot, int32_t expert, uint32_t epoch = 0);
   /// Copies at most `most` bytes from the artifact; how many are left. DataLoss:
   /// a checksum differs; the load is forgotten then. Mapped slots take all at once.
   absl::StatusOr<int64_t> CopyFromSource(int64_t layer, int64_t slot, int64_t most);
@@ -86,10 +89,12 @@ public:
   /// for a peer.
   absl::Status Read(int64_t layer, int64_t slot, int64_t offset, absl::Span<char> out) const;
   /// How far the load of this expert into the slot is; -1: there is none.
-  int64_t position(int64_t layer, int64_t slot, int32_t expert) const;
-  /// Whether the load is complete and verified.
+  int64_t position(int64_t layer, int64_t slot, int32_t expert, uint32_t epoch = 0) const;
+  /// Whether a load of the expert, of any epoch, is complete and verified.
   bool loaded(int64_t layer, int64_t slot, int32_t expert) const;
   void Cancel(int64_t layer, int64_t slot);
+  /// Forgets the loads of all epochs up to this one.
+  void CancelUpTo(uint32_t epoch);
   /// The slot holds the loaded expert from now on. FailedPrecondition: the load
   /// is not complete.
   absl::Status Commit(int64_t layer, int64_t slot);
@@ -127,7 +132,7 @@ private:
   std::vector<Layer> layers;
   int64_t block_bytes = 0;
   Buffer memory;              // owned: blocks of all slots of layers with weights, then the spare ones
-  std::vector<char *> spares; // free
+  std::vector<char *> spares; // free ones
   std::vector<std::unique_ptr<Loading>> loads;
 };
 

@@ -17,11 +17,13 @@
 #include "runtime/executor/Buffer.h"
 #include "runtime/executor/Instance.h"
 #include "runtime/executor/Mailbox.h"
+#include "runtime/executor/Orders.h"
 #include "runtime/executor/Payload.h"
 #include "runtime/executor/Routes.h"
 #include "runtime/executor/Scheduling.h"
 #include "runtime/executor/SlotStore.h"
 #include "runtime/executor/Task.h"
+#include "runtime/placement/Placement.h"
 
 #include <atomic>
 #include <optional>
@@ -69,9 +71,26 @@ struct Instance::State {
   absl::Status BindWeight(const std::string &name, int64_t layer, BoundCall &call);
   MemorySizes Sizes() const;
   absl::StatusOr<int64_t> PlanTensors() const;
-  int32_t Hosted(int64_t layer, int64_t slot) const { return config.placement->expert(layer, id, slot); }
+  int32_t Hosted(int64_t layer, int64_t slot) const { return placement->expert(layer, id, slot); }
   void Allocate();
   void AllocateKv(const MemorySizes &sizes);
+
+  // CarryOut.cpp: orders, and the epochs they prepare
+  struct NextEpoch;
+  bool CarryOutOrders();
+  bool CarryOutLoad(const executor::Received &order);
+  absl::StatusOr<bool> IsNextPiece(const LoadReport &load, uint32_t epoch, int64_t offset);
+  bool SendPiece(const LoadOrder &order, const MessageName &name);
+  void TakePiece(const executor::Received &message);
+  void TakeEpoch(const executor::Received &message);
+  absl::Status AddPart(const EpochPart &part, uint32_t epoch);
+  absl::Status Complete(NextEpoch &next);
+  void Answer(const MessageName &order, Phase phase, std::vector<char> bytes);
+  void ReportLoad(const MessageName &order, LoadReport report, const absl::StatusOr<int64_t> &left);
+  bool PostAnswer();
+  /// What makes `epoch` of the present one takes effect: between two attempts.
+  /// FailedPrecondition: it was not announced, or is not ready.
+  absl::Status SwitchTo(uint32_t epoch);
 
   // Advance.cpp: waiting and resuming
   bool Advance(WorkerPool &pool);
@@ -161,6 +180,7 @@ struct Instance::State {
   InstanceMemory memory;
   std::set<std::string> mapped;             // tensors counted in it
   std::optional<executor::SlotStore> store; // expert instances
+  std::optional<Placement> placement;       // of the present epoch
   // attention: KV pages and sequence slots
   Buffer pool_pages;
   std::vector<abi::KvView> views; // by cache
@@ -170,6 +190,18 @@ struct Instance::State {
   std::vector<int32_t> page_counts, lengths; // [sequences] pages; rows seen so far
   std::vector<uint64_t> used_in;             // [sequences] last step + 1 that had rows of it
   std::vector<int32_t> row_sequence;         // [rows]
+
+  // --- of the next epochs
+  struct NextEpoch {
+    uint32_t epoch = 0;
+    int32_t parts = 0, arrived = 0;
+    std::map<int64_t, LayerSlots> changed;
+    std::vector<int32_t> dead;
+    std::optional<Placement> placement; // when all parts are here and everything it needs is loaded
+  };
+  std::vector<NextEpoch> upcoming; // announced, ascending; each follows the one before it
+  std::vector<char> answer;        // to the controller, that waits for room
+  MessageName answer_name;
 
   // --- of the step in progress
   StepDescriptor descriptor, next; // `next` arrived and is not yet started

@@ -28,6 +28,7 @@ struct InstanceStats {
   int64_t steps = 0;
   int64_t failed_steps = 0;
   int64_t abandoned_steps = 0; // superseded by a later descriptor
+  int64_t epochs = 0;          // switches
   /// Messages that were recognised by name and dropped.
   int64_t dropped_duplicate = 0, dropped_old = 0, dropped_unexpected = 0;
 };

@@ -1,85 +1,20 @@
 #include "runtime/executor/Step.h"
 
+#include "runtime/executor/Wire.h"
+
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 
 #include <cmath>
-#include <cstring>
-#include <type_traits>
 
 namespace janus {
 namespace {
 
+using executor::Reader;
+using executor::Writer;
+
 constexpr uint32_t kDescriptorMagic = 0x3144534a; // "JSD1"
 constexpr uint32_t kResultMagic = 0x3152534a;     // "JSR1"
 constexpr uint8_t kSequenceFlags = 7;             // opens, sample, return_logits
-
-/// Counts bytes when it has none to write to.
-class Writer {
-public:
-  explicit Writer(char *bytes) : bytes(bytes) {}
-  template <typename T> void Put(T value) { Copy(&value, sizeof(T)); }
-  template <typename T> void PutAll(const std::vector<T> &values) {
-    Put(static_cast<uint32_t>(values.size()));
-    Copy(values.data(), values.size() * sizeof(T));
-  }
-  int64_t size = 0;
-
-private:
-  void Copy(const void *data, size_t count) {
-    if (bytes && count)
-      std::memcpy(bytes + size, data, count);
-    size += static_cast<int64_t>(count);
-  }
-  char *bytes;
-};
-
-class Reader {
-public:
-  Reader(absl::Span<const char> bytes, absl::string_view what) : bytes(bytes), what(what) {}
-  template <typename T> T Get() {
-    static_assert(std::is_trivially_copyable_v<T>);
-    T value{};
-    if (Need(sizeof(T)))
-      std::memcpy(&value, bytes.data() + at, sizeof(T)), at += sizeof(T);
-    return value;
-  }
-  template <typename T> void GetAll(std::vector<T> &out) {
-    uint32_t count = Get<uint32_t>();
-    if (!Need(uint64_t{count} * sizeof(T)))
-      return out.clear();
-    out.resize(count);
-    if (count)
-      std::memcpy(out.data(), bytes.data() + at, count * sizeof(T));
-    at += count * sizeof(T);
-  }
-  /// The number of elements that follow, each of at least `least` bytes.
-  uint32_t Count(size_t least) {
-    uint32_t count = Get<uint32_t>();
-    return Need(uint64_t{count} * least) ? count : 0;
-  }
-  void Expect(bool condition, absl::string_view field, int64_t found, absl::string_view expected) {
-    if (status.ok() && !condition)
-      status = absl::InvalidArgumentError(absl::StrCat(what, ".", field, ": found ", found, ", expected ", expected));
-  }
-  absl::Status Finish() {
-    Expect(at == bytes.size(), "size", static_cast<int64_t>(bytes.size()), absl::StrCat(at, " bytes"));
-    return status;
-  }
-  bool ok() const { return status.ok(); }
-
-private:
-  bool Need(uint64_t count) {
-    if (status.ok() && count > bytes.size() - at)
-      status = absl::InvalidArgumentError(absl::StrCat(what, ": found ", bytes.size(), " bytes, expected at least ",
-                                                       at + count, "; the message is cut off"));
-    return status.ok();
-  }
-  absl::Span<const char> bytes;
-  absl::string_view what;
-  size_t at = 0;
-  absl::Status status;
-};
 
 void Write(Writer &writer, const StepDescriptor &step) {
   writer.Put(kDescriptorMagic);

@@ -7,6 +7,7 @@
 #include "runtime/scheduler/Aebs.h"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,11 @@ class Placement {
 public:
   /// slots[layer][instance]: expert ids, -1 for an empty slot, at most
   /// shape.slots of them. InvalidArgument names the layer, instance and expert
-  /// that do not fit.
-  static absl::StatusOr<Placement> Make(const PlacementShape &shape, std::vector<LayerSlots> slots, uint32_t epoch = 0);
+  /// that do not fit. Nothing lies on `dead` instances, though their slots are
+  /// kept: in tables their replicas have instance -1, and an expert may then have
+  /// no other.
+  static absl::StatusOr<Placement> Make(const PlacementShape &shape, std::vector<LayerSlots> slots, uint32_t epoch = 0,
+                                        std::vector<int32_t> dead = {});
 
   /// Expert e of E on instance floor(e * n / E) of n: contiguous blocks; then spare
   /// slots are filled with replicas in id order, each on the instance with most
@@ -58,6 +62,13 @@ public:
   int32_t expert(int64_t layer, int64_t instance, int64_t slot) const {
     return layers_[layer].slots[instance * shape_.slots + slot];
   }
+  /// The slots of a layer.
+  LayerSlots layer(int64_t layer) const;
+  /// This placement with other slots in some layers, as Make takes them.
+  absl::StatusOr<Placement> With(const std::map<int64_t, LayerSlots> &changed, uint32_t epoch,
+                                 std::vector<int32_t> dead) const;
+  /// Dead instances, ascending.
+  absl::Span<const int32_t> dead() const { return dead_; }
   /// Hosts of each expert of a layer; valid while the placement lives.
   scheduler::ReplicaTableView table(int64_t layer) const;
 
@@ -65,9 +76,14 @@ private:
   struct Layer {
     std::vector<int32_t> slots;                 // [instances * slots]
     std::vector<int32_t> begin, instance, slot; // ReplicaTableView
+    std::vector<int32_t> host;                  // [replicas] instance, dead or not
   };
+  absl::Status SetLayer(int64_t index, const LayerSlots &slots);
+  absl::Status SetDead(std::vector<int32_t> dead);
+
   PlacementShape shape_;
   uint32_t epoch_ = 0;
+  std::vector<int32_t> dead_;
   std::vector<Layer> layers_;
 };
 

@@ -18,9 +18,9 @@ std::string Describe(Address address) {
 }
 
 const char *Name(Phase phase) {
-  static constexpr const char *kNames[kPhaseCount] = {"step",   "result",        "exchange",    "direct",
-                                                      "gather", "node",          "relay",       "fanout",
-                                                      "return", "return-gather", "return-node", "scatter"};
+  static constexpr const char *kNames[kPhaseCount] = {
+      "step",          "result",      "exchange", "direct",   "gather", "node",    "relay",  "fanout", "return",
+      "return-gather", "return-node", "scatter",  "activity", "load",   "weights", "loaded", "epoch",  "ready"};
   return static_cast<int>(phase) < kPhaseCount ? kNames[static_cast<int>(phase)] : "unknown";
 }
 

@@ -34,7 +34,8 @@ struct Address {
 std::string Describe(Address address); // "attention 1"
 
 /// What a message is for. kDirect .. kScatter carry a step's activations and
-/// results, kExchange expert ids, kStep and kResult the step itself.
+/// results, kExchange expert ids, kStep and kResult the step itself, the others
+/// what docs/online.md says.
 enum class Phase : uint8_t {
   kStep,
   kResult,
@@ -47,9 +48,15 @@ enum class Phase : uint8_t {
   kReturn,
   kReturnGather,
   kReturnNode,
-  kScatter
+  kScatter,
+  kActivity,
+  kLoad,
+  kWeights,
+  kLoaded,
+  kEpoch,
+  kReady
 };
-inline constexpr int kPhaseCount = 12;
+inline constexpr int kPhaseCount = 18;
 const char *Name(Phase phase);
 
 /// Names a message: late, doubled or foreign ones are recognised by it.

@@ -23,7 +23,7 @@ TransportOptions MailOptions(const Options &options, const ModelDesc &model) {
   mail.experts = options.n;
   mail.attention_nodes = SpreadNodes(options.m, options.nodes, true);
   mail.expert_nodes = SpreadNodes(options.n, options.nodes, false);
-  mail.max_message_bytes = MaxMessageBytes(model, TestLimits(), options.m);
+  mail.max_message_bytes = MaxMessageBytes(model, TestLimits(), options.m); // above those of any order here
   return mail;
 }
 
@@ -142,6 +142,9 @@ void Deployment::Pump() {
 }
 
 void Deployment::Begin(StepDescriptor step, const std::vector<std::vector<StepSequence>> &sequences) {
+  if (before_step)
+    before_step();
+  step.epoch = epoch;
   step.rows.assign(options.m, 0);
   for (int i = 0; i < options.m; ++i)
     for (const StepSequence &sequence : sequences[i])
@@ -163,6 +166,12 @@ std::vector<std::pair<Address, StepResult>> Deployment::Await(uint64_t step, siz
     Pump();
     Incoming message;
     while (controller->Poll(message)) {
+      if (message.name.phase != Phase::kResult) {
+        if (other_message)
+          other_message(message);
+        controller->Release(message);
+        continue;
+      }
       absl::StatusOr<StepResult> result = DecodeStepResult(message.bytes);
       const bool known = std::any_of(results.begin(), results.end(),
                                      [&](const auto &other) { return other.first == message.name.source; });

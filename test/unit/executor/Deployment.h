@@ -88,6 +88,9 @@ public:
   RoutingRecorder recorder;
   uint64_t next_step = 1;
   std::map<uint64_t, std::vector<int64_t>> rows_of_step; // by attention instance, of each step begun
+  uint32_t epoch = 0;                                    // of the steps to come
+  std::function<void()> before_step;                     // in Begin
+  std::function<void(const Incoming &)> other_message;   // that is no result, in Await
   /// Called when a poll made no progress; default: nothing.
   std::function<void()> idle;
 };

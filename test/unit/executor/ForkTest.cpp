@@ -1,45 +1,13 @@
 // One process per instance, over shared memory: the same bytes as one process.
-#include "test/unit/executor/Deployment.h"
+#include "test/unit/executor/Forked.h"
 
 #include "gmock/gmock.h"
-#include "gtest/gtest.h"
 
 #include <csignal>
 #include <cstring>
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace janus::hand {
 namespace {
-
-/// A process for each instance.
-std::vector<pid_t> Fork(Deployment &deployment) {
-  deployment.idle = [] { sched_yield(); };
-  std::vector<pid_t> children;
-  const Options &options = deployment.options;
-  for (int i = 0; i < options.m + options.n; ++i) {
-    const Address address =
-        i < options.m ? Address{EndpointKind::kAttention, i} : Address{EndpointKind::kExpert, i - options.m};
-    const pid_t child = fork();
-    if (child == 0) {
-      if (!deployment.Create([&](Address other) { return other == address; }).ok())
-        _exit(2);
-      deployment.executor.Run();
-      _exit(0);
-    }
-    children.push_back(child);
-  }
-  return children;
-}
-
-void ExpectExits(const std::vector<pid_t> &children) {
-  for (pid_t child : children) {
-    int status = -1;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  }
-}
 
 std::vector<Outcome> PlayForked(Options options) {
   options.mail = Options::Mail::kShm;

@@ -1,0 +1,84 @@
+//===- EpochChange.h - a transition by messages -----------------*- C++ -*-===//
+//
+// The controller's side of runtime/executor/Orders.h: orders the loads of a
+// transition piece by piece, and when all are confirmed announces the epoch to
+// every live instance. When all of them are ready the caller names the epoch in
+// the next step's descriptor. Nothing here waits: steps go on meanwhile.
+//
+//   change.Begin(transition, present, alive);
+//   before each step:  change.Advance(budget, largest);
+//   for each message of phase kLoaded or kReady:  change.Receive(message);
+//   once ready():      descriptor.epoch = change.epoch(), and after a step that
+//                      succeeded with it  change.End();
+//
+// Who cannot go on without the loads, for an expert that lived on a dead
+// instance only, calls Advance with no bounds and polls until ready().
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RUNTIME_ENGINE_EPOCHCHANGE_H
+#define JANUS_RUNTIME_ENGINE_EPOCHCHANGE_H
+
+#include "runtime/placement/Transition.h"
+#include "runtime/transport/Transport.h"
+
+#include <optional>
+#include <vector>
+
+namespace janus {
+
+class EpochChange {
+public:
+  /// `endpoint` is the controller's.
+  explicit EpochChange(Endpoint &endpoint) : endpoint_(&endpoint) {}
+
+  /// `transition` follows `present`, whose epoch is below that of its placement;
+  /// epochs never come twice, also when a change failed. `alive`: the instances
+  /// that take part. One that was under way is given up.
+  void Begin(Transition transition, const Placement &present, std::vector<Address> alive);
+  /// Posts orders of at most `budget` bytes, in pieces of at most `largest`, and
+  /// announcements, as far as there is credit. Once a step.
+  void Advance(int64_t budget, int64_t largest);
+  /// Takes in a message of phase kLoaded or kReady; others are ignored.
+  void Receive(const Incoming &message);
+  /// It took effect, or is not wanted any more.
+  void End() { transition_.reset(); }
+
+  bool active() const { return transition_.has_value(); }
+  /// Every instance is ready.
+  bool ready() const { return active() && status_.ok() && announced_ && waiting_for_.empty(); }
+  uint32_t epoch() const { return transition_ ? transition_->next().epoch() : 0; }
+  const Transition &transition() const { return *transition_; }
+  /// Why it cannot be completed: what an instance reported, DeadlineExceeded
+  /// after kPatience calls of Advance without news.
+  const absl::Status &status() const { return status_; }
+  /// Bytes confirmed, over all changes.
+  int64_t loaded_bytes() const { return loaded_bytes_; }
+
+private:
+  static constexpr int kPatience = 1024;
+  bool Post(Address to, Phase phase, int32_t layer, const std::vector<char> &bytes);
+  bool PostPiece(const Transition::Piece &piece);
+  void Announce();
+  std::string Awaited() const;
+
+  Endpoint *endpoint_;
+  std::optional<Transition> transition_;
+  uint32_t base_ = 0;
+  std::vector<Address> alive_, waiting_for_; // those that have not said ready
+  struct Announcement {
+    Address to;
+    int32_t layer;
+    std::vector<char> bytes;
+  };
+  std::vector<Announcement> announcements_; // that wait for credit, last first
+  std::vector<int64_t> changed_;            // layers
+  bool announced_ = false;
+  int quiet_ = 0; // calls of Advance since there was news
+  uint64_t orders_ = 0;
+  int64_t loaded_bytes_ = 0;
+  absl::Status status_;
+};
+
+} // namespace janus
+
+#endif // JANUS_RUNTIME_ENGINE_EPOCHCHANGE_H
