@@ -61,8 +61,7 @@ struct ActivationStatistics {
 
 /// Counts the steps of a window. With a half-life (in steps, above 0) a step
 /// counts 2^(-age / half_life), the newest having age 0: an exponential window,
-/// computed when it is needed instead of in every step. O(steps * D^2), D the
-/// active experts of a step.
+/// computed when it is needed instead of in every step.
 ActivationStatistics Count(const ActivationWindow &window, double half_life = 0);
 
 } // namespace janus

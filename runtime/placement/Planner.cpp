@@ -1,14 +1,17 @@
 #include "runtime/placement/Planner.h"
 
 #include "runtime/base/Random.h"
+#include "runtime/placement/CheckProblem.h"
 #include "runtime/placement/Policies.h"
 #include "runtime/placement/Replay.h"
+#include "runtime/placement/Search.h"
 
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <numeric>
 #include <thread>
 
@@ -20,73 +23,6 @@ constexpr std::pair<PlacementPolicy, std::string_view> kNames[] = {{PlacementPol
                                                                    {PlacementPolicy::kRandom, "random"},
                                                                    {PlacementPolicy::kEplb, "eplb"},
                                                                    {PlacementPolicy::kGreedy, "greedy"}};
-
-absl::Status Bad(auto... what) { return absl::InvalidArgumentError(absl::StrCat("placement: ", what...)); }
-
-bool Names(absl::Span<const int32_t> ids, int64_t id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
-
-/// Everything a problem can be wrong in; what is left of it is a shape.
-absl::StatusOr<LayoutShape> Check(const LayerProblem &problem) {
-  const int64_t experts = problem.experts, instances = static_cast<int64_t>(problem.slots.size());
-  if (experts < 0 || instances < 1)
-    return Bad("found ", experts, " experts on ", instances, " instances, expected 0 or more on 1 or more");
-  if (!problem.steps || problem.steps->experts() != experts)
-    return Bad("found steps of ", problem.steps ? problem.steps->experts() : 0, " experts, expected ", experts);
-  if (!problem.tokens.empty() && static_cast<int64_t>(problem.tokens.size()) != experts)
-    return Bad("found token counts of ", problem.tokens.size(), " experts, expected ", experts, " or none");
-  LayoutShape shape = {experts, problem.slots, {}};
-  for (int64_t slots : problem.slots)
-    if (slots < 0)
-      return Bad("found ", slots, " slots, expected 0 or more");
-  for (int32_t g : problem.dead) {
-    if (g < 0 || g >= instances)
-      return Bad("found dead instance ", g, ", expected 0 to ", instances - 1);
-    shape.room[g] = 0;
-  }
-  if (shape.slots() < experts)
-    return absl::ResourceExhaustedError(absl::StrCat("placement: ", shape.live(), " live instances have ",
-                                                     shape.slots(), " slots, expected at least ", experts,
-                                                     ", one an expert; give more slots or instances"));
-  for (const Pin &pin : problem.pins) {
-    if (pin.expert < 0 || pin.expert >= experts || pin.instance < 0 || pin.instance >= instances)
-      return Bad("found expert ", pin.expert, " pinned to instance ", pin.instance, ", expected experts 0 to ",
-                 experts - 1, " and instances 0 to ", instances - 1);
-    const std::pair<int32_t, int32_t> pinned = {pin.expert, pin.instance};
-    if (!Names(problem.dead, pin.instance) &&
-        std::find(shape.pinned.begin(), shape.pinned.end(), pinned) == shape.pinned.end())
-      shape.pinned.push_back(pinned);
-  }
-  std::vector<int64_t> pinned(instances), pinned_replicas(experts);
-  for (const auto &[expert, instance] : shape.pinned) {
-    ++pinned_replicas[expert];
-    if (++pinned[instance] > problem.slots[instance])
-      return Bad("instance ", instance, " has ", problem.slots[instance],
-                 " slots, expected at least one for each expert pinned to it");
-  }
-  const int64_t extra = std::accumulate(pinned_replicas.begin(), pinned_replicas.end(), int64_t{0},
-                                        [](int64_t sum, int64_t r) { return sum + std::max<int64_t>(r - 1, 0); });
-  if (shape.slots() - extra < experts)
-    return absl::ResourceExhaustedError(absl::StrCat("placement: pins hold ", extra, " of ", shape.slots(),
-                                                     " slots with further replicas, and ", experts,
-                                                     " experts need one each; pin fewer"));
-  if (!problem.current.empty() && static_cast<int64_t>(problem.current.size()) != instances)
-    return Bad("found a current placement on ", problem.current.size(), " instances, expected ", instances);
-  for (size_t g = 0; g < problem.current.size(); ++g) {
-    std::vector<bool> seen(experts);
-    for (int32_t e : problem.current[g]) {
-      if (e < -1 || e >= experts)
-        return Bad("the current placement has expert ", e, " on instance ", g, ", expected -1 to ", experts - 1);
-      if (e >= 0 && seen[e])
-        return Bad("the current placement has expert ", e, " twice on instance ", g);
-      if (e >= 0)
-        seen[e] = true;
-    }
-  }
-  if (problem.move_price < 0 || (problem.move_price > 0 && !(problem.horizon > 0)))
-    return Bad("found a price of ", problem.move_price, " a move over a horizon of ", problem.horizon,
-               " steps, expected a price of 0 or more and a horizon above 0");
-  return shape;
-}
 
 /// [instance][slot]: what stays keeps its slot, the rest fills the free slots in id order.
 LayerSlots Slots(const Layout &layout, const LayerProblem &problem) {
@@ -111,23 +47,38 @@ LayerSlots Slots(const Layout &layout, const LayerProblem &problem) {
   return slots;
 }
 
-double MeanLargestLoad(const LayerProblem &problem, const LayerSlots &slots) {
-  Replayer replayer(problem.experts, slots, problem.dead);
-  double sum = 0;
-  for (int64_t s = 0; s < problem.steps->steps(); ++s)
-    sum += replayer.Schedule(problem.steps->step(s)).a_max;
-  return problem.steps->steps() ? sum / static_cast<double>(problem.steps->steps()) : 0;
+LayerSlots Slots(const Layout &layout) {
+  LayerSlots slots;
+  for (int64_t g = 0; g < layout.instances(); ++g)
+    slots.emplace_back(layout.held(g).begin(), layout.held(g).end());
+  return slots;
 }
 
-double MeanLimit(const LayerProblem &problem, int64_t live) {
+double MeanLargestLoad(const ActivationWindow &steps, const LayerSlots &slots) {
+  Replayer replayer(steps.experts(), slots);
   double sum = 0;
-  for (int64_t s = 0; s < problem.steps->steps(); ++s) {
+  for (int64_t s = 0; s < steps.steps(); ++s)
+    sum += replayer.Schedule(steps.step(s)).a_max;
+  return steps.steps() ? sum / static_cast<double>(steps.steps()) : 0;
+}
+
+double MeanLimit(const ActivationWindow &steps, int64_t live) {
+  double sum = 0;
+  for (int64_t s = 0; s < steps.steps(); ++s) {
     int64_t active = 0;
-    for (uint64_t word : problem.steps->step(s))
+    for (uint64_t word : steps.step(s))
       active += std::popcount(word);
     sum += static_cast<double>(StepLimit(active, live));
   }
-  return problem.steps->steps() ? sum / static_cast<double>(problem.steps->steps()) : 0;
+  return steps.steps() ? sum / static_cast<double>(steps.steps()) : 0;
+}
+
+int64_t Moves(const Layout &layout, const LayerSlots &current) {
+  int64_t moves = 0;
+  for (int64_t g = 0; g < layout.instances(); ++g)
+    for (int32_t e : layout.held(g))
+      moves += std::find(current[g].begin(), current[g].end(), e) == current[g].end();
+  return moves;
 }
 
 absl::Status PlaceEplb(Layout &layout, absl::Span<const double> load, const PlannerOptions &options) {
@@ -145,7 +96,8 @@ absl::Status PlaceEplb(Layout &layout, absl::Span<const double> load, const Plan
     return absl::FailedPreconditionError("placement: eplb: found pinned experts, which it cannot place; use another "
                                          "policy");
   if (options.groups < 1 || options.nodes < 1)
-    return Bad("eplb: found ", options.groups, " groups and ", options.nodes, " nodes, expected at least 1 of each");
+    return absl::InvalidArgumentError(absl::StrCat("placement: eplb: found ", options.groups, " groups and ",
+                                                   options.nodes, " nodes, expected at least 1 of each"));
   if (live.empty())
     return absl::OkStatus();
   const auto placed = Eplb(load, static_cast<int64_t>(live.size()), shape.room[live[0]], options.groups, options.nodes);
@@ -155,6 +107,40 @@ absl::Status PlaceEplb(Layout &layout, absl::Span<const double> load, const Plan
         layout.Add(live[i], e);
   FillSpare(layout, load);
   return absl::OkStatus();
+}
+
+/// Searches from where the layout is. False: nothing gains more than it costs, and the layout is as it was.
+bool Improve(Layout &layout, const LayerProblem &problem, const PlannerOptions &options, LayerPlan &plan) {
+  SearchOptions search;
+  search.seed = options.seed;
+  search.work = options.work;
+  if (!problem.current.empty()) {
+    search.current.resize(layout.instances() * layout.experts());
+    for (int64_t g = 0; g < layout.instances(); ++g)
+      for (int32_t e : problem.current[g])
+        if (e >= 0)
+          search.current[g * layout.experts() + e] = 1;
+    search.max_moves = problem.max_moves;
+    search.price = problem.move_price > 0 ? problem.move_price / problem.horizon : 0;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  auto cut = [&] {
+    return (options.stop && options.stop->load(std::memory_order_relaxed)) ||
+           absl::FromChrono(std::chrono::steady_clock::now() - begin) > options.time_bound;
+  };
+  const Layout before = layout;
+  const SearchResult result = Search(layout, *problem.steps, search, cut);
+  plan.work = result.work;
+  plan.cut = result.cut;
+  if (search.price == 0)
+    return true;
+  const ActivationWindow &steps = problem.check ? *problem.check : *problem.steps;
+  const double gain = MeanLargestLoad(steps, Slots(before)) - MeanLargestLoad(steps, Slots(layout));
+  const int64_t moves = Moves(layout, problem.current) - Moves(before, problem.current);
+  if (gain > search.price * static_cast<double>(moves))
+    return true;
+  layout = before;
+  return false;
 }
 
 } // namespace
@@ -170,11 +156,12 @@ absl::StatusOr<PlacementPolicy> ParsePolicy(std::string_view name) {
   for (const auto &[value, known] : kNames)
     if (known == name)
       return value;
-  return Bad("found policy '", std::string(name), "', expected search, contiguous, random, eplb or greedy");
+  return absl::InvalidArgumentError(absl::StrCat("placement: found policy '", std::string(name),
+                                                 "', expected search, contiguous, random, eplb or greedy"));
 }
 
 absl::StatusOr<LayerPlan> PlanLayer(const LayerProblem &problem, const PlannerOptions &options) {
-  absl::StatusOr<LayoutShape> shape = Check(problem);
+  absl::StatusOr<LayoutShape> shape = CheckProblem(problem);
   if (!shape.ok())
     return shape.status();
   Layout layout(*shape);
@@ -186,6 +173,7 @@ absl::StatusOr<LayerPlan> PlanLayer(const LayerProblem &problem, const PlannerOp
   std::vector<int32_t> order(problem.experts);
   std::iota(order.begin(), order.end(), 0);
 
+  LayerPlan plan;
   switch (options.policy) {
   case PlacementPolicy::kRandom:
     Random(options.seed).Shuffle(order);
@@ -201,19 +189,24 @@ absl::StatusOr<LayerPlan> PlanLayer(const LayerProblem &problem, const PlannerOp
       return status;
     break;
   case PlacementPolicy::kSearch:
-    PlaceGreedily(layout, frequency, statistics);
+    if (!problem.current.empty() && (problem.move_price > 0 || problem.max_moves < INT64_MAX)) {
+      PlaceCurrent(layout, problem.current, frequency);
+    } else {
+      PlaceGreedily(layout, frequency, statistics);
+    }
+    plan.kept = !Improve(layout, problem, options, plan);
     break;
   }
 
-  LayerPlan plan;
+  const ActivationWindow &steps = problem.check ? *problem.check : *problem.steps;
   plan.slots = Slots(layout, problem);
-  plan.a_max = MeanLargestLoad(problem, plan.slots);
-  plan.limit = MeanLimit(problem, shape->live());
+  plan.a_max = MeanLargestLoad(steps, plan.slots);
+  plan.limit = MeanLimit(steps, shape->live());
   if (!problem.current.empty()) {
-    plan.current_a_max = MeanLargestLoad(problem, problem.current);
-    for (int64_t g = 0; g < layout.instances(); ++g)
-      for (int32_t e : layout.held(g))
-        plan.moves += !Names(problem.current[g], e);
+    Layout current(*shape);
+    PlaceCurrent(current, problem.current, frequency);
+    plan.current_a_max = MeanLargestLoad(steps, Slots(current));
+    plan.moves = Moves(layout, problem.current);
   }
   return plan;
 }

@@ -46,23 +46,25 @@ struct LayerProblem {
   std::vector<int64_t> slots;              // by instance; they may differ, and be 0
   std::vector<int32_t> dead;               // instances that can hold nothing
   std::vector<Pin> pins;                   // those to dead instances are ignored
-  const ActivationWindow *steps = nullptr; // of these experts, in batches as large as those served; not owned
+  const ActivationWindow *steps = nullptr; // of these experts, in batches as large as those served; a few thousand are
+                                           // best (RowWindow draws them). Not owned
   std::vector<double> tokens;              // by expert: rows that chose it (kEplb, kGreedy); empty: active steps
 
-  // Minimal movement: leave empty to plan from nothing.
+  // Minimal movement, for kSearch: leave empty to plan from nothing.
   LayerSlots current;    // by instance: the experts it holds now
-  double move_price = 0; // of one expert loaded into a slot, in steps * experts read: a load that delays one step by as
-                         // much as reading one expert costs 1
+  double move_price = 0; // of one replica loaded into a slot, in experts read by one step: 1 when it delays the steps
+                         // together by as much as an instance takes to read one expert more
   double horizon = 0;    // steps that the plan is expected to serve; above 0 where move_price is
-  int64_t max_moves = INT64_MAX;
+  int64_t max_moves = INT64_MAX;           // besides those that an expert on no live instance makes necessary
+  const ActivationWindow *check = nullptr; // steps by which a_max and the gain are judged; null: `steps`. Not owned
 };
 
 struct PlannerOptions {
   PlacementPolicy policy = PlacementPolicy::kSearch;
   uint64_t seed = 0;
-  /// Bound of the search in units of work (about 10 ns each), so that the same
+  /// Bound of the search in steps looked at (about 10 ns each), so that the same
   /// problem and seed have the same plan on every machine; 0: no search.
-  int64_t work = 50'000'000;
+  int64_t work = 20'000'000;
   /// A cap in seconds, for a machine that is slower than thought. A plan that it
   /// cut short is sound and says so; how good it is depends on the machine.
   absl::Duration time_bound = absl::InfiniteDuration();
@@ -76,15 +78,18 @@ struct LayerPlan {
   /// [instance][slot]: an expert or -1. As long as the problem's slots. Experts
   /// that stay keep the slot that `current` has them in.
   LayerSlots slots;
-  double a_max = 0;         // mean over the problem's steps, each scheduled exactly
+  double a_max = 0;         // mean over the steps (`check` where given), each scheduled exactly
   double limit = 0;         // mean of ceil(D / live instances), which no placement beats
-  double current_a_max = 0; // of `current` over the same steps, without what dead instances hold; 0 without current
-  int64_t moves = 0;        // (expert, instance) that are new; 0 without current
-  int64_t work = 0;         // units used
+  double current_a_max = 0; // of `current`, with experts on no live instance put somewhere; 0 without current
+  int64_t moves = 0;        // replicas that `current` does not have there; 0 without current
+  int64_t work = 0;         // steps looked at
   bool cut = false;         // the time bound or `stop` ended the search
+  bool kept = false;        // nothing would gain more than its moves cost: `current`, with what had to be put somewhere
 };
 
-/// Plans one layer. InvalidArgument: sizes that do not match, ids out of range,
+/// Plans one layer. With a price, a plan is proposed only where
+///   (current_a_max - a_max) * horizon > move_price * moves.
+/// InvalidArgument: sizes that do not match, ids out of range,
 /// an expert twice on an instance, pins beyond an instance's slots.
 /// ResourceExhausted: the live instances have fewer slots than there are experts.
 /// FailedPrecondition: the policy does not define such a problem (kEplb with

@@ -25,6 +25,11 @@ void PlaceInOrder(Layout &layout, absl::Span<const int32_t> order);
 /// Replicas by load, each to where it meets least.
 void PlaceGreedily(Layout &layout, absl::Span<const double> load, const ActivationStatistics &statistics);
 
+/// What `current` ([instance][slot]) holds, as far as it fits beside the pins;
+/// experts that are on no instance then go where there is room, or take the slot
+/// of the replica that is missed least.
+void PlaceCurrent(Layout &layout, const std::vector<std::vector<int32_t>> &current, absl::Span<const double> load);
+
 /// EPLB over `instances` of `slots` each: [instance][slot]. Hierarchical where
 /// nodes divide both groups and instances and groups divide experts, else global.
 std::vector<std::vector<int32_t>> Eplb(absl::Span<const double> load, int64_t instances, int64_t slots, int64_t groups,
