@@ -79,9 +79,10 @@ MemorySizes Instance::State::Sizes() const {
         sizes.workspace = std::max(sizes.workspace, config.code->fragments[i].workspace(most));
   sizes.row_owner = limits.step_rows;
   sizes.seen = attention() ? limits.rows * k : 0;
+  const bool routed = config.gate_side == GateSide::kAttention;
+  sizes.choices = attention() == routed ? limits.step_rows * k : 0; // who schedules
   if (!attention())
     return sizes;
-  const bool routed = config.gate_side == GateSide::kAttention;
   const executor::NodeGroup &group = routes.attention[routes.attention_group[id]];
   const int64_t together =
       std::min<int64_t>(static_cast<int64_t>(group.members.size()) * limits.rows, limits.step_rows);
@@ -97,7 +98,8 @@ int64_t MemorySizes::buffers() const {
   int64_t bytes = Buffer::Rounded(workspace) + Buffer::Rounded(staging);
   for (int64_t value : values)
     bytes += Buffer::Rounded(value);
-  return bytes + (row_owner + all_ids) * 4 + seen + pairs * static_cast<int64_t>(sizeof(executor::RoutedPair));
+  return bytes + (row_owner + all_ids) * 4 + executor::Scheduler::Bytes(choices) + seen +
+         pairs * static_cast<int64_t>(sizeof(executor::RoutedPair));
 }
 
 absl::StatusOr<InstanceMemory> PlanMemory(const InstanceConfig &config) { return Instance::Plan(config); }
@@ -155,6 +157,8 @@ void Instance::State::Allocate() {
   workspace = Buffer(sizes.workspace);
   staging = Buffer(sizes.staging);
   memory.buffers += workspace.bytes() + staging.bytes();
+  scheduler.Reserve(sizes.choices);
+  memory.buffers += executor::Scheduler::Bytes(sizes.choices);
   memory.buffers += Fill(row_owner, sizes.row_owner) + Fill(all_ids, sizes.all_ids) + Fill(seen, sizes.seen) +
                     Fill(pairs, sizes.pairs);
   const int64_t k = MaxK(*config.model);

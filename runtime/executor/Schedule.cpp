@@ -29,12 +29,13 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
   if (attention())
     return absl::OkStatus();
   const float *weights = values[step.operands[1]].as<float>();
+  const int64_t first = id * slots; // physical slots of this instance
   assignment->Begin(step_rows, step.k);
   for (int64_t row = 0; row < step_rows; ++row)
     for (int64_t rank = 0; rank < step.k; ++rank) {
       const int32_t slot = scheduler.slot(ids[row * step.k + rank]);
-      if (slot / slots == id)
-        assignment->Add(row, rank, static_cast<int32_t>(slot % slots), static_cast<int32_t>(row),
+      if (slot >= first && slot < first + slots)
+        assignment->Add(row, rank, static_cast<int32_t>(slot - first), static_cast<int32_t>(row),
                         weights[row * step.k + rank]);
     }
   symbols[abi::kPairs] = assignment->Build().pairs;

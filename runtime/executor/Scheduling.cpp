@@ -1,38 +1,47 @@
 #include "runtime/executor/Scheduling.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include <algorithm>
 
 namespace janus::executor {
 
-void Scheduler::Bind(const Placement &bound) {
-  placement = &bound;
+void Scheduler::Bind(const Placement &placement) {
+  const PlacementShape &shape = placement.shape();
   int64_t experts = 0;
-  for (int64_t count : bound.shape().experts)
-    experts = std::max(experts, count);
-  chosen.resize(experts);
-  slots.resize(experts);
-  workspace.resize(scheduler::AebsWorkspace(experts, bound.shape().instances));
+  std::vector<uint8_t> live(shape.instances, 1);
+  for (int32_t instance : placement.dead())
+    live[instance] = 0;
+  tables.resize(placement.layers());
+  for (int64_t layer = 0; layer < placement.layers(); ++layer) {
+    experts = std::max(experts, shape.experts[layer]);
+    tables[layer].Set(placement.replicas(layer), live.data());
+  }
+  kernel.Reserve(experts, shape.instances);
 }
 
+void Scheduler::Reserve(int64_t count) { choices.resize(count); }
+
 absl::Status Scheduler::Run(int64_t layer, const int32_t *ids, int64_t count) {
-  const scheduler::ReplicaTableView table = placement->table(layer);
-  for (int64_t i = 0; i < count; ++i)
-    if (ids[i] < 0 || ids[i] >= table.experts)
-      return absl::DataLossError(
-          absl::StrCat("choice ", i, ": found expert ", ids[i], ", expected an expert below ", table.experts));
-  scheduler::SerialBlock block;
-  scheduler::Aebs(block, ids, count, table, chosen.data(), workspace.data(), &result);
-  const int64_t per_instance = placement->shape().slots;
-  for (int32_t expert = 0; expert < table.experts; ++expert) {
-    const int32_t replica = chosen[expert];
-    if (replica == scheduler::kNoReplica)
-      return absl::FailedPreconditionError(
-          absl::StrCat("expert ", expert, " is activated but has no live replica; load it on another instance"));
-    slots[expert] =
-        replica < 0 ? -1 : static_cast<int32_t>(table.instance[replica] * per_instance) + table.slot[replica];
+  const scheduler::ReplicaTableView table = tables[layer].view();
+  const auto experts = static_cast<uint32_t>(table.experts);
+  bool known = true;
+  for (int64_t i = 0; i < count; ++i) {
+    known &= static_cast<uint32_t>(ids[i]) < experts;
+    choices[i] = static_cast<uint16_t>(ids[i]);
   }
+  if (!known) {
+    const auto *bad = std::find_if(ids, ids + count, [&](int32_t id) { return static_cast<uint32_t>(id) >= experts; });
+    return absl::DataLossError(
+        absl::StrCat("choice ", bad - ids, ": found expert ", *bad, ", expected an expert below ", table.experts));
+  }
+  const int32_t lost = kernel.Run(table, {choices.data(), count}).missing;
+  if (lost > 0)
+    return absl::FailedPreconditionError(absl::StrCat("activated experts without a live replica: found ", lost, " (",
+                                                      absl::StrJoin(missing().first(std::min(lost, 8)), ", "),
+                                                      lost > 8 ? ", ..." : "",
+                                                      "), expected none; load them on another instance"));
   return absl::OkStatus();
 }
 

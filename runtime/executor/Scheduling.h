@@ -3,33 +3,45 @@
 #define JANUS_RUNTIME_EXECUTOR_SCHEDULING_H
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "runtime/placement/Placement.h"
+#include "runtime/scheduler/SerialScheduler.h"
 
 #include <cstdint>
 #include <vector>
 
 namespace janus::executor {
 
-/// AEBS over the placement's replica table. All memory is allocated by Bind.
+/// AEBS over the placement's replicas. Only Bind and Reserve allocate.
 class Scheduler {
 public:
+  /// Takes the placement's replicas on live instances; `placement` is not kept.
   void Bind(const Placement &placement);
-  /// Chooses for the ids [count] of a layer. DataLoss: an id is no expert.
-  /// FailedPrecondition: an activated expert has no live replica.
+  /// Room for the choices of a step: rows * k at most.
+  void Reserve(int64_t choices);
+  /// Bytes that Reserve takes.
+  static int64_t Bytes(int64_t choices) { return choices * static_cast<int64_t>(sizeof(uint16_t)); }
+
+  /// Chooses for the ids [rows * k] of a layer. DataLoss: an id is no expert.
+  /// FailedPrecondition: activated experts have no live replica; missing() says
+  /// which, the others are scheduled.
   absl::Status Run(int64_t layer, const int32_t *ids, int64_t count);
   /// Where the pairs of an activated expert go: instance * slots per instance
-  /// + slot; as the last Run chose.
-  int32_t slot(int64_t expert) const { return slots[expert]; }
-  /// The same as an array over the layer's experts; -1: not activated.
-  const int32_t *slot_of_expert() const { return slots.data(); }
-  int64_t a_max() const { return result.a_max; }
-  int64_t distinct() const { return result.activated; }
-  int64_t bytes() const { return static_cast<int64_t>((chosen.size() + slots.size() + workspace.size()) * 4); }
+  /// + slot; as the last Run chose. Negative: not activated, or missing.
+  int32_t slot(int64_t expert) const { return kernel.lookup()[expert]; }
+  /// The same as an array over the layer's experts.
+  const int32_t *slot_of_expert() const { return kernel.lookup(); }
+  int64_t a_max() const { return kernel.result().a_max; }
+  int64_t distinct() const { return kernel.result().activated; }
+  /// Activated experts without a live replica, ascending.
+  absl::Span<const uint16_t> missing() const {
+    return {kernel.missing(), static_cast<size_t>(kernel.result().missing)};
+  }
 
 private:
-  const Placement *placement = nullptr;
-  std::vector<int32_t> chosen, slots, workspace;
-  scheduler::AebsResult result;
+  std::vector<scheduler::ReplicaTable> tables; // by layer
+  std::vector<uint16_t> choices;               // [rows * k]
+  scheduler::SerialScheduler kernel;
 };
 
 } // namespace janus::executor

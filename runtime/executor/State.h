@@ -36,7 +36,7 @@ namespace janus {
 struct MemorySizes {
   std::vector<int64_t> values;
   int64_t workspace = 0, staging = 0, pages = 0;
-  int64_t row_owner = 0, all_ids = 0, seen = 0, pairs = 0, page_entries = 0;
+  int64_t row_owner = 0, all_ids = 0, choices = 0, seen = 0, pairs = 0, page_entries = 0;
   int64_t buffers() const;
 };
 

@@ -38,12 +38,17 @@ absl::Status PlacementShape::Check() const {
   if (instances < 1)
     return absl::InvalidArgumentError(
         absl::StrCat("placement: found ", instances, " expert instances, expected at least 1"));
+  const int64_t most = experts.empty() ? 0 : *std::max_element(experts.begin(), experts.end());
+  if (most > scheduler::kMaxExperts || instances > scheduler::kMaxInstances || slots > INT32_MAX / instances)
+    return absl::InvalidArgumentError(absl::StrCat("placement: found ", most, " experts a layer on ", instances,
+                                                   " instances with ", slots, " slots, expected at most ",
+                                                   scheduler::kMaxExperts, " on ", scheduler::kMaxInstances, " with ",
+                                                   INT32_MAX, " slots together"));
   const int64_t needed = MinimumSlots(experts, instances);
   if (slots < needed)
-    return absl::InvalidArgumentError(
-        absl::StrCat("placement: ", instances, " instances with ", slots, " slots cannot hold ",
-                     *std::max_element(experts.begin(), experts.end()), " experts a layer; expected --slots ", needed,
-                     " or more, or more expert instances"));
+    return absl::InvalidArgumentError(absl::StrCat("placement: ", instances, " instances with ", slots,
+                                                   " slots cannot hold ", most, " experts a layer; expected --slots ",
+                                                   needed, " or more, or more expert instances"));
   return absl::OkStatus();
 }
 
@@ -118,7 +123,7 @@ absl::Status Placement::SetLayer(int64_t index, const LayerSlots &slots) {
       return bad("expert ", e, " is on no instance; every expert needs a slot");
     for (auto [instance, slot] : hosts[e]) {
       layer.host.push_back(instance);
-      layer.slot.push_back(slot);
+      layer.slot.push_back(static_cast<int32_t>(instance * shape_.slots) + slot);
     }
     layer.begin.push_back(static_cast<int32_t>(layer.host.size()));
   }
@@ -147,7 +152,7 @@ LayerSlots Placement::layer(int64_t layer) const {
   return slots;
 }
 
-scheduler::ReplicaTableView Placement::table(int64_t layer) const {
+scheduler::ReplicaList Placement::replicas(int64_t layer) const {
   const Layer &l = layers_[layer];
   return {static_cast<int32_t>(shape_.experts[layer]), static_cast<int32_t>(shape_.instances), l.begin.data(),
           l.instance.data(), l.slot.data()};

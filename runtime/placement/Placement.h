@@ -4,7 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "runtime/scheduler/Aebs.h"
+#include "runtime/scheduler/ReplicaTable.h"
 
 #include <cstdint>
 #include <map>
@@ -69,13 +69,15 @@ public:
                                  std::vector<int32_t> dead) const;
   /// Dead instances, ascending.
   absl::Span<const int32_t> dead() const { return dead_; }
-  /// Hosts of each expert of a layer; valid while the placement lives.
-  scheduler::ReplicaTableView table(int64_t layer) const;
+  /// Replicas of each expert of a layer, those on dead instances marked; physical
+  /// slot instance * shape().slots + slot of the instance. Valid while the
+  /// placement lives.
+  scheduler::ReplicaList replicas(int64_t layer) const;
 
 private:
   struct Layer {
     std::vector<int32_t> slots;                 // [instances * slots]
-    std::vector<int32_t> begin, instance, slot; // ReplicaTableView
+    std::vector<int32_t> begin, instance, slot; // ReplicaList
     std::vector<int32_t> host;                  // [replicas] instance, dead or not
   };
   absl::Status SetLayer(int64_t index, const LayerSlots &slots);

@@ -12,11 +12,11 @@ bool Dead(const Placement &placement, int64_t instance) {
 
 /// The peer that holds the expert of `move` and has least to send, if there is one.
 void ChooseSource(const Placement &present, const Placement &next, std::vector<int64_t> &sends, Move &move) {
-  const scheduler::ReplicaTableView table = present.table(move.layer);
+  const scheduler::ReplicaList table = present.replicas(move.layer);
   for (int32_t r = table.begin[move.expert]; r < table.begin[move.expert + 1]; ++r) {
     const int32_t host = table.instance[r];
     if (host >= 0 && host != move.to && !Dead(next, host) && (move.from < 0 || sends[host] < sends[move.from]))
-      move.from = host, move.from_slot = table.slot[r];
+      move.from = host, move.from_slot = static_cast<int32_t>(table.slot[r] % present.shape().slots);
   }
   if (move.from >= 0)
     sends[move.from] += move.bytes;

@@ -2,6 +2,7 @@
 // window, and that it helps.
 #include "runtime/placement/Planner.h"
 #include "runtime/placement/RoutingTrace.h"
+#include "runtime/scheduler/SerialScheduler.h"
 #include "test/unit/placement/Support.h"
 
 #include "gmock/gmock.h"
@@ -128,15 +129,15 @@ TEST(FromTrace, AnyWindowAndShape) {
 }
 
 double MeanLargestLoad(const Placement &placement, const std::vector<Step> &steps) {
-  const scheduler::ReplicaTableView table = placement.table(0);
-  std::vector<int32_t> chosen(table.experts), workspace(scheduler::AebsWorkspace(table.experts, table.instances));
+  scheduler::ReplicaTable replicas;
+  replicas.Set(placement.replicas(0));
+  const scheduler::ReplicaTableView table = replicas.view();
+  scheduler::SerialScheduler scheduler;
+  scheduler.Reserve(table.experts, table.instances);
   double sum = 0;
   for (const Step &step : steps) {
-    scheduler::SerialBlock block;
-    scheduler::AebsResult result;
-    scheduler::Aebs(block, step.data(), static_cast<int64_t>(step.size()), table, chosen.data(), workspace.data(),
-                    &result);
-    sum += result.a_max;
+    const std::vector<uint16_t> ids(step.begin(), step.end());
+    sum += scheduler.Run(table, {ids.data(), static_cast<int64_t>(ids.size())}).a_max;
   }
   return sum / static_cast<double>(steps.size());
 }

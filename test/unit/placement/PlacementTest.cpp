@@ -43,7 +43,7 @@ void ExpectSound(const Placement &placement) {
         EXPECT_TRUE(hosts[e].insert(g).second) << Name(shape) << ": expert " << e << " twice on " << g;
       }
     }
-    const scheduler::ReplicaTableView table = placement.table(l);
+    const scheduler::ReplicaList table = placement.replicas(l);
     ASSERT_EQ(table.experts, shape.experts[l]);
     ASSERT_EQ(table.instances, shape.instances);
     for (int32_t e = 0; e < table.experts; ++e) {
@@ -51,7 +51,7 @@ void ExpectSound(const Placement &placement) {
       const std::vector<int32_t> listed(table.instance + table.begin[e], table.instance + table.begin[e + 1]);
       EXPECT_EQ(listed, std::vector<int32_t>(hosts[e].begin(), hosts[e].end())) << "ascending by instance";
       for (int32_t r = table.begin[e]; r < table.begin[e + 1]; ++r)
-        EXPECT_EQ(placement.expert(l, table.instance[r], table.slot[r]), e);
+        EXPECT_EQ(placement.expert(l, table.instance[r], table.slot[r] - table.instance[r] * shape.slots), e);
     }
   }
 }

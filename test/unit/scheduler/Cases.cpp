@@ -4,84 +4,138 @@
 #include <numeric>
 
 namespace janus::scheduler {
+namespace {
 
-Table::Table(const Case &input) : begin(1, 0) {
-  for (const auto &hosts : input.hosts) {
-    for (int32_t host : hosts) {
-      instance.push_back(host);
-      slot.push_back(static_cast<int32_t>(slot.size()));
-    }
-    begin.push_back(static_cast<int32_t>(instance.size()));
-  }
-  view = {static_cast<int32_t>(input.hosts.size()), input.instances, begin.data(), instance.data(), slot.data()};
+constexpr size_t kGuards = 16;
+constexpr int kGuard = 0x5a;
+
+template <typename T> void Fill(std::vector<T> &values, int64_t size) {
+  values.assign(size + kGuards, static_cast<T>(kGuard));
+}
+template <typename T> bool Guarded(const std::vector<T> &values) {
+  return std::all_of(values.end() - kGuards, values.end(), [](T value) { return value == kGuard; });
+}
+template <typename T> std::vector<T> Unguarded(const std::vector<T> &values) {
+  return {values.begin(), values.end() - kGuards};
+}
+
+} // namespace
+
+Choices Case::choices() const {
+  return {ids.data(), static_cast<int64_t>(ids.size()) / k, k, row_mask.empty() ? nullptr : row_mask.data()};
 }
 
 std::vector<bool> Case::Activated() const {
   std::vector<bool> activated(hosts.size());
-  for (int32_t id : ids)
-    if (id >= 0 && id < static_cast<int64_t>(hosts.size()))
-      activated[id] = true;
+  for (size_t i = 0; i < ids.size(); ++i)
+    if (ids[i] < hosts.size() && (row_mask.empty() || row_mask[i / k]))
+      activated[ids[i]] = true;
   return activated;
 }
 
 std::vector<std::vector<int32_t>> Case::ActivatedHosts() const {
-  std::vector<std::vector<int32_t>> live;
+  std::vector<std::vector<int32_t>> result;
   const std::vector<bool> activated = Activated();
   for (size_t e = 0; e < hosts.size(); ++e)
     if (activated[e]) {
-      live.emplace_back();
+      result.emplace_back();
       for (int32_t host : hosts[e])
-        if (host >= 0)
-          live.back().push_back(host);
-      if (live.back().empty())
-        live.pop_back();
+        if (Live(host))
+          result.back().push_back(host);
+      if (result.back().empty())
+        result.pop_back();
     }
-  return live;
+  return result;
 }
 
-Outcome Schedule(const Case &input, bool repair) {
-  const Table table(input);
-  constexpr int32_t kGuard = 0x5a5a5a5a;
-  const int64_t size = AebsWorkspace(table.view.experts, table.view.instances);
-  std::vector<int32_t> workspace(size + 16, kGuard);
+int32_t SlotOf(const Case &input, int32_t expert, int32_t instance) {
+  return instance * static_cast<int32_t>(input.hosts.size()) + expert;
+}
+
+bool operator==(const Outcome &a, const Outcome &b) {
+  return a.result.a_max == b.result.a_max && a.result.activated == b.result.activated &&
+         a.result.missing == b.result.missing && a.hosts == b.hosts && a.missing == b.missing && a.slots == b.slots;
+}
+
+Job::Job(const Case &input, Rule rule) : input(input) {
+  std::vector<int32_t> begin = {0}, instance, slot;
+  for (size_t e = 0; e < input.hosts.size(); ++e) {
+    for (int32_t host : input.hosts[e]) {
+      instance.push_back(host);
+      slot.push_back(SlotOf(input, static_cast<int32_t>(e), host));
+    }
+    begin.push_back(static_cast<int32_t>(instance.size()));
+  }
+  const auto experts = static_cast<int32_t>(input.hosts.size());
+  table.Set({experts, input.instances, begin.data(), instance.data(), slot.data()},
+            input.live.empty() ? nullptr : input.live.data(), rule);
+  Fill(marks, MarksBytes(experts));
+  Fill(chosen, experts);
+  Fill(missing, experts);
+  Fill(workspace, MatchWorkspace(experts, input.instances));
+  Fill(lookup, LookupSize(experts));
+  Fill(slots, static_cast<int64_t>(input.ids.size()));
+}
+
+Outcome Job::Take() const {
   Outcome outcome;
-  outcome.chosen.assign(input.hosts.size(), 77777);
-  SerialBlock block;
-  Aebs(block, input.ids.data(), static_cast<int64_t>(input.ids.size()), table.view, outcome.chosen.data(),
-       workspace.data(), &outcome.result, repair);
-  if (std::any_of(workspace.begin() + size, workspace.end(), [](int32_t value) { return value != kGuard; }))
-    outcome.result.a_max = -1; // wrote beyond its workspace: no outcome is right
+  outcome.result = result;
+  const ReplicaTableView view = table.view();
+  for (int32_t choice : Unguarded(chosen))
+    outcome.hosts.push_back(choice < 0 ? choice : choice < view.replicas ? view.instance[choice] : INT32_MAX);
+  outcome.missing.assign(missing.begin(), missing.begin() + result.missing);
+  outcome.slots = Unguarded(slots);
+  if (!Guarded(marks) || !Guarded(chosen) || !Guarded(missing) || !Guarded(workspace) || !Guarded(lookup) ||
+      !Guarded(slots))
+    outcome.result.a_max = -1;
   return outcome;
 }
 
+Outcome Solve(const Case &input, Rule rule) {
+  Job job(input, rule);
+  SerialBlock block;
+  job.Run(block);
+  return job.Take();
+}
+
 std::string Trouble(const Case &input, const Outcome &outcome) {
-  const Table table(input);
   const std::vector<bool> activated = input.Activated();
   std::vector<int32_t> load(input.instances);
-  int32_t count = 0, missing = 0;
+  std::vector<uint16_t> missing;
   for (size_t e = 0; e < input.hosts.size(); ++e) {
     const std::string name = "expert " + std::to_string(e);
-    const int32_t choice = outcome.chosen[e];
-    const bool alive = std::any_of(input.hosts[e].begin(), input.hosts[e].end(), [](int32_t g) { return g >= 0; });
-    if (!activated[e] || !alive) {
-      if (choice != (activated[e] ? kNoReplica : kIdle))
-        return name + " is " + (activated[e] ? "without a replica" : "idle") + " and was given " +
-               std::to_string(choice);
-      count += activated[e], missing += activated[e];
-      continue;
+    const int32_t host = outcome.hosts[e];
+    const auto &hosts = input.hosts[e];
+    if (!activated[e]) {
+      if (host != kIdle)
+        return name + " is idle and was given " + std::to_string(host);
+    } else if (std::none_of(hosts.begin(), hosts.end(), [&](int32_t g) { return input.Live(g); })) {
+      missing.push_back(static_cast<uint16_t>(e));
+      if (host != kNoReplica)
+        return name + " is without a replica and was given " + std::to_string(host);
+    } else if (!input.Live(host) || std::find(hosts.begin(), hosts.end(), host) == hosts.end()) {
+      return name + " was given to " + std::to_string(host) + ", which has no live replica of it";
+    } else {
+      ++load[host];
     }
-    ++count;
-    if (choice < table.begin[e] || choice >= table.begin[e + 1])
-      return name + " was given replica " + std::to_string(choice) + " of another";
-    if (table.instance[choice] < 0)
-      return name + " was given a dead replica";
-    ++load[table.instance[choice]];
   }
   const int32_t most = load.empty() ? 0 : *std::max_element(load.begin(), load.end());
   if (outcome.result.a_max != most)
     return "a_max is " + std::to_string(outcome.result.a_max) + " but the busiest instance has " + std::to_string(most);
-  if (outcome.result.activated != count || outcome.result.missing != missing)
-    return "activated and missing are counted wrongly";
+  if (outcome.result.activated != std::count(activated.begin(), activated.end(), true))
+    return "activated is " + std::to_string(outcome.result.activated);
+  if (outcome.missing != missing || outcome.result.missing != static_cast<int32_t>(missing.size()))
+    return "the missing experts are wrong";
+  for (size_t i = 0; i < input.ids.size(); ++i) {
+    const uint16_t id = input.ids[i];
+    const bool counts = id < input.hosts.size() && (input.row_mask.empty() || input.row_mask[i / input.k]);
+    const int32_t expected = !counts                 ? kIdle
+                             : outcome.hosts[id] < 0 ? outcome.hosts[id]
+                                                     : SlotOf(input, id, outcome.hosts[id]);
+    if (outcome.slots[i] != expected)
+      return "choice " + std::to_string(i) + " went to slot " + std::to_string(outcome.slots[i]) + " instead of " +
+             std::to_string(expected);
+  }
   return "";
 }
 
@@ -89,10 +143,11 @@ Case RandomCase(std::mt19937_64 &random, int max_experts, int max_instances) {
   const auto below = [&](int end) { return static_cast<int>(random() % end); };
   Case result;
   result.instances = 1 + below(max_instances);
-  const int experts = 1 + below(max_experts), style = below(5);
+  const int experts = 1 + below(max_experts), style = below(6);
   std::vector<int32_t> instances(result.instances);
   std::iota(instances.begin(), instances.end(), 0);
-  // Styles: one replica for most, two for all, up to all instances, crowded on few instances, some of them dead.
+  // Styles: one replica for most, two for all, up to four, crowded on few instances, some replicas dead, some
+  // instances dead.
   const int most = style == 0 ? 1 + (below(4) == 0) : style == 1 ? 2 : result.instances;
   const int crowd = style == 3 ? 1 + below(result.instances) : result.instances;
   for (int e = 0; e < experts; ++e) {
@@ -106,10 +161,18 @@ Case RandomCase(std::mt19937_64 &random, int max_experts, int max_instances) {
     result.hosts.push_back(hosts);
     std::sort(instances.begin(), instances.end());
   }
-  const int k = 1 + below(std::min(experts, 8)), rows = below(2) ? below(8) : below(80);
+  if (style == 5)
+    for (int g = 0; g < result.instances; ++g)
+      result.live.push_back(below(4) != 0);
+  result.k = 1 + below(std::min(experts, 8));
+  const int rows = below(2) ? below(8) : below(80);
   const int favoured = 1 + below(experts);
-  for (int i = 0; i < rows * k; ++i)
-    result.ids.push_back(below(16) == 0 ? (below(2) ? -1 : experts + below(3)) : below(below(3) ? experts : favoured));
+  for (int64_t i = 0; i < rows * result.k; ++i)
+    result.ids.push_back(static_cast<uint16_t>(below(16) == 0 ? (below(2) ? kNoExpert : experts + below(3))
+                                                              : below(below(3) ? experts : favoured)));
+  if (below(3) == 0)
+    for (int row = 0; row < rows; ++row)
+      result.row_mask.push_back(static_cast<uint8_t>(below(3) ? 1 + below(255) : 0));
   return result;
 }
 

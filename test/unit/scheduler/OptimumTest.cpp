@@ -23,7 +23,7 @@ TEST(Optimum, TenThousandRandomCases) {
   int64_t greedy_worse = 0;
   for (int i = 0; i < 10000; ++i) {
     const Case input = RandomCase(random, i % 10 ? 48 : 160, i % 10 ? 12 : 32);
-    const Outcome outcome = Schedule(input), greedy = Schedule(input, false);
+    const Outcome outcome = Solve(input), greedy = Solve(input, Rule::kJanusGreedy);
     ASSERT_EQ(Trouble(input, outcome), "") << "case " << i << " of seed " << kSeed;
     ASSERT_EQ(Trouble(input, greedy), "") << "case " << i << " of seed " << kSeed;
     ASSERT_EQ(outcome.result.a_max, ExactOptimum(input.ActivatedHosts(), input.instances))
@@ -52,8 +52,8 @@ TEST(Optimum, LargeSteps) {
         input.hosts.push_back(hosts);
       }
       for (int i = 0; i < rows * 6; ++i)
-        input.ids.push_back(static_cast<int32_t>(random() % 160 * (random() % 160) / 160)); // skewed to low ids
-      const Outcome outcome = Schedule(input);
+        input.ids.push_back(static_cast<uint16_t>(random() % 160 * (random() % 160) / 160)); // skewed to low ids
+      const Outcome outcome = Solve(input);
       ASSERT_EQ(Trouble(input, outcome), "");
       EXPECT_EQ(outcome.result.a_max, ExactOptimum(input.ActivatedHosts(), instances)) << rows << " rows";
     }

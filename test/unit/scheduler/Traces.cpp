@@ -25,7 +25,7 @@ struct Sums {
 Case Hosts(const Placement &placement, int64_t instances, int lost) {
   Case result;
   result.instances = static_cast<int32_t>(instances);
-  const ReplicaTableView table = placement.table(0);
+  const ReplicaList table = placement.replicas(0);
   for (int32_t e = 0; e < table.experts; ++e) {
     result.hosts.emplace_back();
     for (int32_t r = table.begin[e]; r < table.begin[e + 1]; ++r)
@@ -35,7 +35,7 @@ Case Hosts(const Placement &placement, int64_t instances, int lost) {
 }
 
 void Check(const Case &input, const std::string &what, Sums &sums) {
-  const Outcome outcome = Schedule(input), greedy = Schedule(input, false);
+  const Outcome outcome = Solve(input), greedy = Solve(input, Rule::kJanusGreedy);
   const auto hosts = input.ActivatedHosts();
   const int optimum = ExactOptimum(hosts, input.instances);
   const std::string trouble = Trouble(input, outcome);
