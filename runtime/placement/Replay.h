@@ -4,6 +4,7 @@
 
 #include "runtime/placement/ActivationWindow.h"
 #include "runtime/placement/Placement.h"
+#include "runtime/scheduler/SerialScheduler.h"
 
 #include "absl/types/span.h"
 
@@ -32,9 +33,9 @@ public:
   absl::Span<const int32_t> load() const { return load_; }
 
 private:
-  int64_t experts_, instances_;
-  std::vector<int32_t> begin_, instance_, slot_; // the scheduler's replica table
-  std::vector<int32_t> ids_, chosen_, workspace_, load_;
+  scheduler::ReplicaTable exact_, greedy_;
+  scheduler::SerialScheduler scheduler_;
+  std::vector<int32_t> load_;
 };
 
 /// ceil(D / instances): no placement serves a step in less.
