@@ -25,6 +25,9 @@ void Scheduler::Reserve(int64_t count) { choices.resize(count); }
 
 absl::Status Scheduler::Run(int64_t layer, const int32_t *ids, int64_t count) {
   const scheduler::ReplicaTableView table = tables[layer].view();
+  if (count > static_cast<int64_t>(choices.size()))
+    return absl::InternalError(
+        absl::StrCat("found ", count, " choices, expected at most the reserved ", choices.size()));
   const auto experts = static_cast<uint32_t>(table.experts);
   bool known = true;
   for (int64_t i = 0; i < count; ++i) {
@@ -37,11 +40,13 @@ absl::Status Scheduler::Run(int64_t layer, const int32_t *ids, int64_t count) {
         absl::StrCat("choice ", bad - ids, ": found expert ", *bad, ", expected an expert below ", table.experts));
   }
   const int32_t lost = kernel.Run(table, {choices.data(), count}).missing;
-  if (lost > 0)
-    return absl::FailedPreconditionError(absl::StrCat("activated experts without a live replica: found ", lost, " (",
-                                                      absl::StrJoin(missing().first(std::min(lost, 8)), ", "),
-                                                      lost > 8 ? ", ..." : "",
-                                                      "), expected none; load them on another instance"));
+  if (lost == 1)
+    return absl::FailedPreconditionError(
+        absl::StrCat("expert ", missing()[0], " is activated but has no live replica; load it on another instance"));
+  if (lost > 1)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "experts ", absl::StrJoin(missing().first(std::min(lost, 8)), ", "), lost > 8 ? ", ..." : "",
+        " are activated but have no live replica (", lost, " of ", distinct(), "); load them on other instances"));
   return absl::OkStatus();
 }
 

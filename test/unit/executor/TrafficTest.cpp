@@ -45,6 +45,7 @@ void CountersEqualPrediction(const Options &options) {
   Counts predicted{};
   executor::Scheduler scheduler;
   scheduler.Bind(*deployment.placement);
+  scheduler.Reserve(1024);
   const bool routed = options.side == GateSide::kAttention;
   int64_t recorded = 0;
   deployment.recorder = [&](const LayerRouting &of) {
