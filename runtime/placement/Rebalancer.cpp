@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <utility>
 
@@ -17,42 +18,30 @@ namespace {
 
 constexpr int64_t kSmallestBudget = 4096; // bytes a step: a move ends some time
 constexpr int64_t kStepsAnEpoch = 8;      // of copying, of which a transition joins layers
-constexpr int64_t kHeldOut = 4;           // every so manieth step is kept from the search, to measure gains with
 
 int64_t Live(const Placement &placement) {
   return placement.shape().instances - static_cast<int64_t>(placement.dead().size());
 }
 
-void Copy(absl::Span<const uint64_t> from, ActivationWindow &to) {
-  to.Begin();
-  for (int64_t e = 0; e < to.experts(); ++e)
-    if (from[e / 64] >> e % 64 & 1)
-      to.Activate(e);
-}
-
-double MeanAMax(const ActivationWindow &steps, const LayerSlots &slots, absl::Span<const int32_t> dead) {
-  Replayer replayer(steps.experts(), slots, dead);
-  int64_t sum = 0;
-  for (int64_t s = 0; s < steps.steps(); ++s)
-    sum += replayer.Schedule(steps.step(s)).a_max;
-  return steps.steps() ? static_cast<double>(sum) / static_cast<double>(steps.steps()) : 0;
-}
-
-/// The last `count` steps of a layer, most to search with and the others to measure with; few ones are for both.
-struct Split {
-  Split(const ActivationWindow &window, int64_t count)
-      : search(window.experts(), window.capacity()), measure(window.experts(), window.capacity()) {
-    const bool few = count < 4 * kHeldOut;
-    for (int64_t s = std::max<int64_t>(window.steps() - count, 0); s < window.steps(); ++s) {
-      const bool held = s % kHeldOut == kHeldOut - 1;
-      if (few || !held)
-        Copy(window.step(s), search);
-      if (few || held)
-        Copy(window.step(s), measure);
-    }
+/// The last `count` steps.
+ActivationWindow Last(const ActivationWindow &window, int64_t count) {
+  ActivationWindow last(window.experts(), window.capacity());
+  for (int64_t s = std::max<int64_t>(window.steps() - count, 0); s < window.steps(); ++s) {
+    last.Begin();
+    for (int64_t e = 0; e < last.experts(); ++e)
+      if (window.Active(s, e))
+        last.Activate(e);
   }
-  ActivationWindow search, measure;
-};
+  return last;
+}
+
+/// The last `count` rows.
+RowWindow Last(const RowWindow &window, int64_t count) {
+  RowWindow last(window.experts(), window.k(), window.capacity());
+  for (int64_t age = std::min(count, window.rows()); age-- > 0;)
+    last.Add(window.row(age));
+  return last;
+}
 
 absl::Status SetNumber(const std::string &text, double low, double &value) {
   if (!absl::SimpleAtod(text, &value) || !(value >= low && value <= 1e15))
@@ -100,43 +89,39 @@ PlanResult MakePlan(const PlanRequest &request) {
   PlanResult result;
   const RebalanceOptions &options = request.options;
   const Placement &present = request.present;
-  const absl::Span<const int32_t> dead = present.dead();
   for (int64_t layer = 0; layer < present.layers(); ++layer) {
     const ActivityCounters &counters = request.counters[layer];
-    if (counters.window().steps() == 0)
+    if (counters.window().steps() == 0 || counters.row_window().rows() == 0)
       continue;
-    const Split split(counters.window(), request.steps);
+    const uint64_t seed = options.seed + static_cast<uint64_t>(request.number * present.layers() + layer);
+    const auto batch = std::max<int64_t>(1, std::llround(counters.rows()));
+    const ActivationWindow drawn =
+        Last(counters.row_window(), batch * request.steps).Draw(batch, options.batches, seed);
+    const ActivationWindow seen = Last(counters.window(), request.steps);
     LayerProblem problem;
     problem.experts = present.shape().experts[layer];
     problem.slots.assign(present.shape().instances, present.shape().slots);
-    problem.dead.assign(dead.begin(), dead.end());
-    problem.steps = &split.search;
-    for (int64_t e = 0; e < problem.experts; ++e)
-      problem.tokens.push_back(counters.tokens(e));
+    problem.dead.assign(present.dead().begin(), present.dead().end());
+    problem.steps = &drawn;
+    problem.check = &seen;
     problem.current = present.layer(layer);
     problem.move_price = options.copy_price;
     problem.horizon = options.horizon;
     PlannerOptions planner;
-    planner.seed = options.seed + static_cast<uint64_t>(request.number * present.layers() + layer);
+    planner.seed = seed;
     planner.work = options.work;
     absl::StatusOr<LayerPlan> plan = PlanLayer(problem, planner);
     if (!plan.ok()) {
       result.status = absl::Status(plan.status().code(), absl::StrCat("layer ", layer, ": ", plan.status().message()));
       return result;
     }
-    if (plan->moves == 0)
+    const double gain = plan->current_a_max - plan->a_max;
+    result.declined += plan->kept;
+    if (plan->moves == 0 || gain <= 0)
       continue;
-    const double gain = MeanAMax(split.measure, problem.current, dead) - MeanAMax(split.measure, plan->slots, dead);
-    const double cost = options.copy_price * static_cast<double>(plan->moves);
-    if (gain > 0 && gain * options.horizon > cost) {
-      result.gain += gain * options.horizon;
-      result.cost += cost;
-      result.layers.push_back({layer, std::move(plan->slots), plan->moves, gain});
-    } else {
-      result.declined_gain += gain * options.horizon;
-      result.declined_cost += cost;
-      ++result.declined;
-    }
+    result.gain += gain * options.horizon;
+    result.cost += options.copy_price * static_cast<double>(plan->moves);
+    result.layers.push_back({layer, std::move(plan->slots), plan->moves, gain});
   }
   std::stable_sort(result.layers.begin(), result.layers.end(), [](const auto &a, const auto &b) {
     return a.gain * static_cast<double>(b.moves) > b.gain * static_cast<double>(a.moves);
@@ -144,18 +129,19 @@ PlanResult MakePlan(const PlanRequest &request) {
   return result;
 }
 
-Rebalancer::Rebalancer(RebalanceOptions options, Placement present, std::vector<int64_t> expert_bytes, int64_t spare)
+Rebalancer::Rebalancer(RebalanceOptions options, Placement present, absl::Span<const int64_t> k,
+                       std::vector<int64_t> expert_bytes, int64_t spare)
     : options_(options), present_(std::move(present)), expert_bytes_(std::move(expert_bytes)), spare_(spare) {
-  for (int64_t experts : present_.shape().experts)
-    counters_.emplace_back(experts, options_.window, options_.half_life);
+  for (int64_t layer = 0; layer < present_.layers(); ++layer)
+    counters_.emplace_back(present_.shape().experts[layer], std::max<int64_t>(k[layer], 1), options_.window,
+                           options_.rows, options_.half_life);
   stats_.layer_moves.resize(counters_.size());
   stats_.layer_bytes.resize(counters_.size());
 }
 
 void Rebalancer::Observe(const LayerActivity &activity) {
-  const auto distinct = static_cast<int64_t>(activity.experts.size());
-  counters_[activity.layer].Add(activity, StepLimit(distinct, Live(present_)));
-  step_bytes_ += distinct * expert_bytes_[activity.layer];
+  counters_[activity.layer].Add(activity, StepLimit(activity.distinct, Live(present_)));
+  step_bytes_ += activity.distinct * expert_bytes_[activity.layer];
 }
 
 void Rebalancer::EndStep() {
@@ -205,16 +191,15 @@ void Rebalancer::SetPlan(PlanResult result) {
   stats_.declined_layers += result.declined;
   stats_.gain += result.gain;
   stats_.cost += result.cost;
-  const std::string declined =
-      absl::StrFormat("%d layers not moved: gain %.0f expert reads in %.0f steps, cost %.0f", result.declined,
-                      result.declined_gain, options_.horizon, result.declined_cost);
   if (!result.status.ok())
     stats_.last = absl::StrCat("no plan: ", result.status.message());
   else if (result.layers.empty())
-    stats_.last = result.declined ? absl::StrCat("not applied; ", declined) : "not applied; nothing better was found";
+    stats_.last =
+        absl::StrFormat("not applied: nothing gains more in %.0f steps than its moves cost", options_.horizon);
   else
-    stats_.last = absl::StrFormat("applied to %d layers: gain %.0f expert reads in %.0f steps, cost %.0f; %s",
-                                  result.layers.size(), result.gain, options_.horizon, result.cost, declined);
+    stats_.last = absl::StrFormat("applied to %d layers, gain %.0f expert reads in %.0f steps, cost %.0f; in %d layers "
+                                  "nothing gains more than its moves cost",
+                                  result.layers.size(), result.gain, options_.horizon, result.cost, result.declined);
   stats_.applied += !result.layers.empty();
   const int64_t full = fresh_since_ + options_.window; // once more when the window is all of this traffic
   plan_at_ = steps_ < full ? full : -1;

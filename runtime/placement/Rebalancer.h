@@ -35,11 +35,13 @@ struct RebalanceOptions {
   Mode mode = Mode::kOff;
   int64_t every = 0; // kEvery: steps from one plan to the next
 
-  int64_t window = 256;     // steps that a plan looks at
+  int64_t window = 256;     // steps that a plan is judged by
+  int64_t rows = 4096;      // rows that it is fitted to, in batches drawn from them
+  int64_t batches = 1000;   // drawn
   double half_life = 32;    // of the means that trigger one, in steps
   int64_t look = 16;        // kAuto: steps between looks at the trigger
-  double drift = 0.03;      // kAuto: a_max over its limit has grown by this share
-  int64_t refit = 2048;     // kAuto: steps after which growth is not needed
+  double drift = 0.03;      // kAuto: a_max over its limit has grown by this share: plan
+  int64_t refit = 2048;     // kAuto: steps after which a plan is made even so
   double horizon = 2048;    // steps that a plan is expected to serve (kEvery: `every`, if that is less)
   double copy_price = 4;    // copying an expert delays a step as much as reading so many
   double share = 1.0 / 40;  // of the expert bytes that a step reads, those that moves may copy in it
@@ -49,7 +51,7 @@ struct RebalanceOptions {
   uint64_t seed = 0;
 };
 
-/// "off", "auto", "every=N". InvalidArgument otherwise.
+/// "off", "auto", "every=N" and what docs/online.md lists. InvalidArgument otherwise.
 absl::StatusOr<RebalanceOptions> ParseRebalance(const std::string &text);
 
 /// What a plan is made of.
@@ -57,7 +59,7 @@ struct PlanRequest {
   RebalanceOptions options;
   Placement present;
   std::vector<ActivityCounters> counters; // by layer
-  int64_t steps = 0;                      // last ones of the window that count
+  int64_t steps = 0;                      // last ones that count
   int64_t number = 0;                     // of the plan
 };
 struct PlanResult {
@@ -65,13 +67,12 @@ struct PlanResult {
     int64_t layer = 0;
     LayerSlots slots;
     int64_t moves = 0;
-    double gain = 0; // a_max a step, on steps that the search has not seen
+    double gain = 0; // a_max a step
   };
   std::vector<Layer> layers; // those that gain more than they cost, the best gain a move first
-  // Of `layers`, and of those whose change gains less than it costs: experts not read over the horizon, and what the
-  // copies delay steps by, in experts read.
-  double gain = 0, cost = 0, declined_gain = 0, declined_cost = 0;
-  int64_t declined = 0; // layers
+  // Of `layers`: experts not read over the horizon, and what the copies delay steps by, in experts read.
+  double gain = 0, cost = 0;
+  int64_t declined = 0; // layers in which nothing would gain more than it costs
   absl::Status status;  // why there is no plan
 };
 /// Plans every layer. Deterministic; allocates.
@@ -80,7 +81,7 @@ PlanResult MakePlan(const PlanRequest &request);
 /// What has been decided and done so far.
 struct RebalanceStats {
   int64_t plans = 0, applied = 0; // made; with at least one layer that was worth its moves
-  int64_t declined_layers = 0;    // planned changes that gain less than they cost
+  int64_t declined_layers = 0;    // in which a plan found nothing that gains more than it costs
   int64_t failed = 0;             // transitions that could not be completed
   int64_t epochs = 0, moves = 0, bytes = 0;
   std::vector<int64_t> layer_moves, layer_bytes;
@@ -90,9 +91,11 @@ struct RebalanceStats {
 
 class Rebalancer {
 public:
-  /// expert_bytes[layer]: of one expert. `spare`: blocks for loads that each
-  /// instance has; a transition needs no more, unless one layer alone does.
-  Rebalancer(RebalanceOptions options, Placement present, std::vector<int64_t> expert_bytes, int64_t spare);
+  /// k[layer] experts a row; expert_bytes[layer]: of one expert. `spare`: blocks
+  /// for loads that each instance has; a transition needs no more, unless one
+  /// layer alone does.
+  Rebalancer(RebalanceOptions options, Placement present, absl::Span<const int64_t> k,
+             std::vector<int64_t> expert_bytes, int64_t spare);
 
   void Observe(const LayerActivity &activity);
   void EndStep();

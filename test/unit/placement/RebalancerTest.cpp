@@ -17,52 +17,61 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int64_t kLayers = 3, kExperts = 24, kInstances = 4, kSlots = 8, kExpertBytes = 1000;
+constexpr int64_t kRows = 8, kTopK = 2, kLayers = 3, kExperts = 24, kInstances = 4, kSlots = 8, kExpertBytes = 1000;
 
 PlacementShape Shape() { return {std::vector<int64_t>(kLayers, kExperts), kInstances, kSlots}; }
 RebalanceOptions Parse(const std::string &text) {
   absl::StatusOr<RebalanceOptions> options = ParseRebalance(text);
   EXPECT_TRUE(options.ok()) << options.status();
+  options->work = 20000; // of small layers
+  options->batches = 200;
   return options.ok() ? *options : RebalanceOptions();
 }
 
-/// Experts [hot, hot + 8) are active in most steps, others seldom. `hot` is where they lie next to each other, so that
-/// contiguous blocks are the worst placement.
+/// Rows of two choices, mostly among experts [hot, hot + 8), which lie next to each other, so that contiguous blocks
+/// are the worst placement.
 class Traffic {
 public:
   std::vector<uint16_t> Step(int64_t hot) {
-    std::vector<uint16_t> active;
-    for (int64_t e = 0; e < kExperts; ++e)
-      if (random_.Next() % 100 < ((e - hot + kExperts) % kExperts < 8 ? 85 : 5))
-        active.push_back(static_cast<uint16_t>(e));
-    return active;
+    std::vector<uint16_t> ids;
+    for (int64_t row = 0; row < kRows; ++row) {
+      ids.push_back(Choice(hot));
+      do
+        ids.resize(2 * row + 1), ids.push_back(Choice(hot));
+      while (ids[2 * row] == ids[2 * row + 1]);
+    }
+    return ids;
   }
 
 private:
+  uint16_t Choice(int64_t hot) {
+    return static_cast<uint16_t>(random_.Below(100) < 85 ? (hot + random_.Below(8)) % kExperts
+                                                         : random_.Below(kExperts));
+  }
   Random random_{5};
 };
 
 /// A replay: loads are instantaneous, as far as the budget goes, and epochs take effect at the next step.
 struct ReplayRun {
   explicit ReplayRun(RebalanceOptions options)
-      : rebalancer(options, *Placement::Even(Shape()), std::vector<int64_t>(kLayers, kExpertBytes), kSlots) {}
+      : rebalancer(options, *Placement::Even(Shape()), std::vector<int64_t>(kLayers, kTopK),
+                   std::vector<int64_t>(kLayers, kExpertBytes), kSlots) {}
 
   /// Mean a_max over its limit.
   double Steps(int64_t count, int64_t hot) {
     double a_max = 0, limit = 0;
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t layer = 0; layer < kLayers; ++layer) {
-        const std::vector<uint16_t> active = traffic.Step(hot);
-        const std::vector<uint32_t> rows(active.size(), 2);
+        const std::vector<uint16_t> ids = traffic.Step(hot);
         std::vector<uint64_t> bits(1);
-        for (uint16_t e : active)
+        for (uint16_t e : ids)
           bits[0] |= uint64_t{1} << e;
         Replayer replayer(kExperts, rebalancer.present().layer(layer), rebalancer.present().dead());
         const Replayer::Step step = replayer.Schedule(bits);
         EXPECT_EQ(step.missing, 0);
         a_max += step.a_max, limit += static_cast<double>(StepLimit(step.active, kInstances));
-        rebalancer.Observe({layer, active, rows, step.a_max});
-        distinct += static_cast<int64_t>(active.size());
+        rebalancer.Observe({layer, kRows, ids, step.active, step.a_max});
+        distinct += step.active;
       }
       rebalancer.EndStep();
       ++now;
@@ -203,7 +212,7 @@ TEST(Rebalancer, AFailedTransitionDropsThePlan) {
 TEST(Rebalancer, APlacementThatIsReplaced) {
   ReplayRun run(Parse("every=4,price=0"));
   for (int64_t layer = 0; layer < kLayers; ++layer)
-    run.rebalancer.Observe({layer, {}, {}, 0});
+    run.rebalancer.Observe({layer, 0, {}, 0, 0});
   Rebalancer &rebalancer = run.rebalancer;
   for (int i = 0; i < 4; ++i)
     rebalancer.EndStep();
@@ -225,13 +234,13 @@ TEST(Rebalancer, APlacementThatIsReplaced) {
 }
 
 TEST(Rebalancer, CountingAllocatesNothing) {
-  Rebalancer rebalancer(Parse("auto"), *Placement::Even(Shape()), std::vector<int64_t>(kLayers, 1), kSlots);
-  const std::vector<uint16_t> active = {1, 5, 23};
-  const std::vector<uint32_t> rows = {1, 2, 3};
+  Rebalancer rebalancer(Parse("auto"), *Placement::Even(Shape()), std::vector<int64_t>(kLayers, kTopK),
+                        std::vector<int64_t>(kLayers, 1), kSlots);
+  const std::vector<uint16_t> ids = {1, 5, 23, 1, 5, 1};
   const int64_t before = CountAllocations();
   for (int step = 0; step < 10000; ++step) {
     for (int64_t layer = 0; layer < kLayers; ++layer)
-      rebalancer.Observe({layer, active, rows, 1});
+      rebalancer.Observe({layer, 3, ids, 3, 1});
     rebalancer.EndStep();
   }
   EXPECT_EQ(CountAllocations(), before);
@@ -239,31 +248,36 @@ TEST(Rebalancer, CountingAllocatesNothing) {
 
 /// Against the sums written out.
 TEST(ActivityCounters, AreAnExponentialWindow) {
-  ActivityCounters counters(4, 16, 8);
-  std::vector<double> tokens(4);
+  ActivityCounters counters(4, 1, 16, 24, 8);
+  std::vector<double> tokens(4), frequency(4);
   double a_max = 0, distinct = 0, weights = 0;
   constexpr int kSteps = 5000; // weights are rescaled on the way
   for (int step = 0; step < kSteps; ++step) {
     const double weight = std::exp2(-(kSteps - 1 - step) / 8.0);
-    std::vector<uint16_t> active;
-    std::vector<uint32_t> rows;
+    std::vector<uint16_t> ids;
+    int32_t active = 0;
     for (uint16_t e = 0; e < 4; ++e)
       if ((step * 7 + e * step * step) % 5 < 2 + e / 2) {
-        active.push_back(e);
-        rows.push_back(1 + (step + e) % 3);
-        tokens[e] += weight * rows.back();
+        const int rows = 1 + (step + e) % 3;
+        ids.insert(ids.end(), rows, e);
+        tokens[e] += weight * rows;
+        frequency[e] += weight;
+        ++active;
       }
     a_max += weight * (step % 4);
-    distinct += weight * static_cast<double>(active.size());
+    distinct += weight * active;
     weights += weight;
-    counters.Add({0, active, rows, step % 4}, 1);
+    counters.Add({0, static_cast<int64_t>(ids.size()), ids, active, step % 4}, 1);
   }
-  for (int64_t e = 0; e < 4; ++e)
+  for (int64_t e = 0; e < 4; ++e) {
     EXPECT_NEAR(counters.tokens(e), tokens[e] / weights, 1e-9);
+    EXPECT_NEAR(counters.frequency(e), frequency[e] / weights, 1e-9);
+  }
   EXPECT_NEAR(counters.a_max(), a_max / weights, 1e-9);
   EXPECT_NEAR(counters.distinct(), distinct / weights, 1e-9);
   EXPECT_NEAR(counters.limit(), 1, 1e-9);
   EXPECT_EQ(counters.window().steps(), 16);
+  EXPECT_EQ(counters.row_window().rows(), 24);
   EXPECT_EQ(counters.steps(), kSteps);
 }
 
