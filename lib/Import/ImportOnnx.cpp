@@ -5,8 +5,8 @@
 #include "lib/Import/Reader/Reader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/Verifier.h"
 #include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using janus::onnx::Code;
@@ -18,10 +18,23 @@ namespace {
 StringRef hintFor(const onnx::Node &node) {
   return llvm::StringSwitch<StringRef>(node.type)
       .Case("PagedAttention", "re-export with GroupQueryAttention (no paged cache)")
-      .Cases({"QMoE", "MatMulNBits", "GatherBlockQuantized", "DequantizeLinear"},
-             "quantised weights are not supported; export in float32 or float16")
-      .Cases({"MultiHeadAttention", "Attention"}, "re-export with GroupQueryAttention")
-      .Default("export with the fused MoE and GroupQueryAttention, or fold constants first");
+      .Cases({"DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear"},
+             "export weights in float, or with MatMulNBits and QMoE")
+      .Cases({"Attention", "DecoderMaskedMultiHeadAttention"}, "re-export with GroupQueryAttention")
+      .Default("docs/import.md lists what is supported");
+}
+
+using Operator = std::pair<std::optional<RegisteredOperationName>, const onnx::ShapeInterface::Concept *>;
+/// The op of an operator; null when the dialect has none. A name of com.microsoft that the standard has too is
+/// qualified.
+Operator findOperator(StringRef domain, StringRef type, MLIRContext *context) {
+  for (const char *prefix : {"onnx.", "onnx.microsoft."}) {
+    auto name = RegisteredOperationName::lookup((prefix + type).str(), context);
+    auto *shape = name ? name->getInterface<onnx::ShapeInterface>() : nullptr;
+    if (shape && shape->getOnnxDomain() == domain)
+      return {name, shape};
+  }
+  return {};
 }
 
 class Importer {
@@ -33,8 +46,7 @@ public:
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder_.getUnknownLoc());
     setModuleAttributes(*module);
     initializers_ = OpBuilder::atBlockBegin(module->getBody());
-    for (const onnx::Tensor &tensor : model_.initializers)
-      byName_[tensor.name] = &tensor;
+    byName_.push_back(tensorsOf(model_));
     OpBuilder atEnd = OpBuilder::atBlockEnd(module->getBody());
     auto function =
         func::FuncOp::create(atEnd, location("graph", 0), "main", FunctionType::get(context_, argumentTypes(), {}));
@@ -96,12 +108,33 @@ private:
     return types;
   }
 
+  using Tensors = llvm::StringMap<const onnx::Tensor *>;
+  static Tensors tensorsOf(const onnx::Graph &graph) {
+    Tensors tensors;
+    for (const onnx::Tensor &tensor : graph.initializers)
+      tensors[tensor.name] = &tensor;
+    return tensors;
+  }
+
   /// The value of a name: defined already, or an initializer, which is then brought in once.
   Value value(const std::string &name) {
     if (Value known = values_.lookup(name))
       return known;
-    auto it = byName_.find(name);
-    return it == byName_.end() ? Value() : values_[name] = initializer(*it->second, name, location(name, 0));
+    for (const Tensors &tensors : llvm::reverse(byName_))
+      if (auto it = tensors.find(name); it != tensors.end()) {
+        Value read = initializer(*it->second, name, location(name, 0));
+        define(name, read);
+        return read;
+      }
+    return {};
+  }
+
+  /// Gives a name its value; inside a graph of a node, until the end of that graph.
+  void define(StringRef name, Value value) {
+    Value &entry = values_[name];
+    if (byName_.size() > 1)
+      hidden_.emplace_back(name.str(), entry);
+    entry = value;
   }
 
   Value initializer(const onnx::Tensor &tensor, StringRef symbol, Location loc) {
@@ -112,23 +145,21 @@ private:
                                                     onnx::nameOf(tensor.type), " cannot be read"));
       return {};
     }
-    onnx::InitializerOp::create(initializers_, loc, builder_.getStringAttr(symbol), TypeAttr::get(type), data);
-    OpBuilder::InsertionGuard guard(builder_);
-    return onnx::InitializerValueOp::create(builder_, loc, type, FlatSymbolRefAttr::get(context_, symbol));
+    std::string unique = symbol.str(); // graphs inside nodes may use a name again
+    while (!symbols_.insert(unique).second)
+      unique += "." + std::to_string(symbols_.size());
+    onnx::InitializerOp::create(initializers_, loc, builder_.getStringAttr(unique), TypeAttr::get(type), data);
+    return onnx::InitializerValueOp::create(builder_, loc, type, FlatSymbolRefAttr::get(context_, unique));
   }
 
   void importNode(const onnx::Node &node) {
-    if (llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return a.kind == onnx::Attribute::Kind::Graph; }))
-      return diagnostics_.error(Code::ControlFlow, node, opset(node),
-                                "control flow is not supported; hint: export with static loops unrolled");
-    auto name = RegisteredOperationName::lookup(("onnx." + node.type), context_);
-    auto *shape = name ? name->getInterface<onnx::ShapeInterface>() : nullptr;
-    if (!shape || shape->getOnnxDomain() != node.domain) {
-      bool local = llvm::is_contained(model_.functions, node.domain + "." + node.type);
-      std::string hint = local ? "it is a model-local function; inline it before importing" : hintFor(node).str();
+    auto [name, shape] = findOperator(node.domain, node.type, context_);
+    if (!shape) {
+      std::string hint = hintFor(node).str();
       std::string spelled = node.domain.empty() ? node.type : node.domain + "." + node.type;
+      bool graphs = llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return a.graph != nullptr; });
       return diagnostics_.error(
-          Code::UnknownOperator, node, opset(node),
+          graphs ? Code::ControlFlow : Code::UnknownOperator, node, opset(node),
           absl::StrCat("operator '", absl::CHexEscape(spelled), "' is not supported by the importer; hint: ", hint));
     }
     if (node.type == "Constant" && importLargeConstant(node))
@@ -136,7 +167,7 @@ private:
     OperationState state(location(node), *name);
     SmallVector<int32_t> results;
     if (!addInputs(node, shape->getInputKinds(), state) || !addOutputs(node, shape->getOutputKinds(), state, results) ||
-        !addAttributes(node, *name, state))
+        !addAttributes(node, *name, state) || !addGraphs(node, state))
       return;
     Operation *op = builder_.create(state);
     checkAttributes(node, state, op);
@@ -145,9 +176,61 @@ private:
       if (present) {
         Value result = op->getResult(next++);
         if (position < node.outputs.size() && !node.outputs[position].empty())
-          values_[node.outputs[position]] = result;
+          define(node.outputs[position], result);
       }
     checkFeatures(op, node, opset(node), diagnostics_);
+  }
+
+  static constexpr StringLiteral kIfGraphs[] = {"then_branch", "else_branch"}, kLoopGraphs[] = {"body"};
+  static ArrayRef<StringLiteral> graphsOf(StringRef type) {
+    return type == "If" ? ArrayRef(kIfGraphs) : type == "Loop" ? ArrayRef(kLoopGraphs) : ArrayRef<StringLiteral>();
+  }
+
+  /// The graphs of a node as regions of its op, which see the values around them.
+  bool addGraphs(const onnx::Node &node, OperationState &state) {
+    for (StringLiteral name : graphsOf(node.type)) {
+      const onnx::Attribute *found = nullptr;
+      for (const onnx::Attribute &attribute : node.attributes)
+        if (attribute.name == name && attribute.graph)
+          found = &attribute;
+      if (!found) {
+        diagnostics_.error(Code::Graph, node, opset(node),
+                           absl::StrCat("expects a graph as attribute '", name.str(), "'"));
+        return false;
+      }
+      if (!addGraph(*found->graph, node, *state.addRegion()))
+        return false;
+    }
+    return true;
+  }
+
+  bool addGraph(const onnx::Graph &graph, const onnx::Node &node, Region &region) {
+    OpBuilder::InsertionGuard guard(builder_);
+    Block &block = region.emplaceBlock();
+    builder_.setInsertionPointToStart(&block);
+    size_t mark = hidden_.size();
+    byName_.push_back(tensorsOf(graph));
+    for (const onnx::Tensor &tensor : graph.initializers)
+      define(tensor.name, {});
+    for (const onnx::ValueInfo &input : graph.inputs)
+      define(input.name, block.addArgument(onnx::UnknownType::get(context_), location(node)));
+    for (const onnx::Node &inner : graph.nodes)
+      importNode(inner);
+    SmallVector<Value> outputs;
+    for (const onnx::ValueInfo &output : graph.outputs)
+      if (Value result = value(output.name))
+        outputs.push_back(result);
+      else
+        diagnostics_.error(
+            Code::Graph, node, opset(node),
+            absl::StrCat("output '", absl::CHexEscape(output.name), "' of its graph is defined nowhere"));
+    onnx::YieldOp::create(builder_, location(node), outputs);
+    byName_.pop_back();
+    while (hidden_.size() > mark) {
+      auto [name, value] = hidden_.pop_back_val();
+      values_[name] = value;
+    }
+    return !diagnostics_.hasErrors();
   }
 
   bool addInputs(const onnx::Node &node, StringRef kinds, OperationState &state) {
@@ -171,8 +254,12 @@ private:
       if (!present)
         continue;
       Value operand = value(node.inputs[i]);
-      if (!operand) // an error has been reported where it should be defined
+      if (!operand) { // an error has been reported where it should be defined, but for graphs inside nodes
+        if (!diagnostics_.hasErrors())
+          diagnostics_.error(Code::Graph, node, opset(node),
+                             absl::StrCat("input '", absl::CHexEscape(node.inputs[i]), "' is defined nowhere"));
         return false;
+      }
       state.operands.push_back(operand);
       ++segments.back();
     }
@@ -223,6 +310,8 @@ private:
   bool addAttributes(const onnx::Node &node, RegisteredOperationName name, OperationState &state) {
     bool good = true;
     for (const onnx::Attribute &a : node.attributes) {
+      if (a.graph && llvm::is_contained(graphsOf(node.type), a.name))
+        continue;
       Attribute value = attribute(a);
       bool known = llvm::any_of(name.getAttributeNames(), [&](StringAttr known) { return known.getValue() == a.name; });
       if (!known || !value || StringRef(a.name).ends_with("SegmentSizes")) {
@@ -248,7 +337,7 @@ private:
       return success();
     });
     if (!diagnostics_.hasErrors())
-      (void)mlir::verify(op, /*verifyRecursively=*/false);
+      (void)op->getName().verifyInvariants(op);
   }
 
   /// A constant node that is no small tensor is an initializer named after its output.
@@ -258,7 +347,7 @@ private:
         TensorImporter::isSmall(node.attributes[0].tensor))
       return false;
     if (Value value = initializer(node.attributes[0].tensor, node.outputs[0], location(node)))
-      values_[node.outputs[0]] = value;
+      define(node.outputs[0], value);
     return true;
   }
 
@@ -285,15 +374,20 @@ private:
   OpBuilder builder_;
   OpBuilder initializers_{builder_};
   llvm::StringMap<Value> values_;
-  llvm::StringMap<const onnx::Tensor *> byName_;
+  SmallVector<Tensors> byName_;                       // of the graph and of those around it
+  SmallVector<std::pair<std::string, Value>> hidden_; // what names meant around the graphs that are being imported
+  llvm::StringSet<> symbols_;
 };
 } // namespace
 
 OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Diagnostics &diagnostics) {
-  auto model = onnx::readModel(path.str(), diagnostics);
+  context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
+  auto native = [&](const std::string &domain, const std::string &type) {
+    return findOperator(domain, type, context).second != nullptr;
+  };
+  auto model = onnx::readModel(path.str(), diagnostics, native);
   if (!model)
     return nullptr;
-  context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics).run();
   if (module && model->unknownFields)
     emitRemark(FileLineColLoc::get(context, model->file, 0, 0))

@@ -13,15 +13,15 @@ namespace {
 using onnx::SymExpr;
 using Symbols = std::map<std::string, SymExpr>;
 
-/// Symbols that an equality settles: one symbol of the inputs against an integer.
-Symbols settle(ArrayRef<std::pair<SymExpr, SymExpr>> requirements) {
+/// Symbols of the inputs that an equality settles: one symbol against an integer.
+Symbols settle(ArrayRef<std::pair<SymExpr, SymExpr>> requirements, const std::set<std::string> &inputs) {
   Symbols settled;
-  for (const auto &[a, b] : requirements) {
-    if (a.asSymbol() && b.constant())
+  auto add = [&](const SymExpr &a, const SymExpr &b) {
+    if (a.asSymbol() && b.constant() && inputs.contains(*a.asSymbol()))
       settled.emplace(*a.asSymbol(), b);
-    else if (b.asSymbol() && a.constant())
-      settled.emplace(*b.asSymbol(), a);
-  }
+  };
+  for (const auto &[a, b] : requirements)
+    add(a, b), add(b, a);
   return settled;
 }
 
@@ -44,18 +44,7 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
         diagnostic << " (ONNX node '" << name.getName().getValue() << "')";
       return mlir::failure(); // on to the next handler
     });
-    for (Operation &op : function.getBody().front()) {
-      auto shape = dyn_cast<onnx::ShapeInterface>(op);
-      if (!shape)
-        continue;
-      bool known = llvm::all_of(op.getOperands(), [&](Value operand) { return context.dims(operand).has_value(); });
-      if (known && mlir::failed(shape.inferShape(context)))
-        failed = true;
-      else if (auto extent = context.takeNegative())
-        failed = (op.emitOpError() << "expects results with extents of at least 0, found " << *extent, true);
-      else if (!known && !failed)
-        failed = (op.emitOpError() << "has an operand without a shape", true);
-    }
+    failed = mlir::failed(onnx::inferBlock(function.getBody().front(), context));
     Operation *end = function.getBody().front().getTerminator();
     for (auto [i, value] : llvm::enumerate(end->getOperands())) {
       auto declared = function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr);
@@ -80,33 +69,85 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
 
   void collectInputs(func::FuncOp function) {
     inputSymbols_.clear();
-    for (Type type : function.getArgumentTypes())
-      if (auto dims = onnx::getDims(type))
+    for (BlockArgument argument : function.getArguments())
+      if (auto dims = onnx::getDims(argument.getType()))
         for (const SymExpr &dim : *dims)
           for (const std::string &name : dim.symbols())
             inputSymbols_.insert(name);
   }
 
-  LogicalResult run(func::FuncOp function) {
-    collectInputs(function);
+  /// Symbols replaced in the types of arguments and in what is declared of results.
+  void replace(func::FuncOp function, const Symbols &symbols) {
+    for (BlockArgument argument : function.getArguments())
+      argument.setType(substitute(argument.getType(), symbols));
+    for (unsigned i = 0; i < function.getNumResults(); ++i)
+      if (auto declared = function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr))
+        function.setResultAttr(i, onnx::kDeclaredAttr, TypeAttr::get(substitute(declared.getValue(), symbols)));
+  }
+
+  /// A symbol is bound when it is a dimension of an input by itself. For one that is only part of a dimension
+  /// (`past+S`), that dimension D gets a name, and the symbol becomes D-S; where that is no polynomial, the whole
+  /// dimension becomes D.
+  void bindInputs(func::FuncOp function) {
+    std::set<std::string> bound;
+    for (BlockArgument argument : function.getArguments())
+      for (const SymExpr &dim : onnx::getDims(argument.getType()).value_or(onnx::Dims()))
+        if (auto symbol = dim.asSymbol())
+          bound.insert(*symbol);
+    auto name = [&](unsigned argument, size_t i) {
+      auto text = function.getArgAttrOfType<StringAttr>(argument, onnx::kNameAttr);
+      std::string stem = (text ? text.getValue() : StringRef("input")).str() + ".dim" + std::to_string(i);
+      SymExpr symbol = SymExpr::symbol(stem);
+      while (!bound.insert(*symbol.asSymbol()).second)
+        symbol = SymExpr::symbol(stem += "_");
+      return symbol;
+    };
+    for (unsigned argument = 0; argument < function.getNumArguments(); ++argument)
+      for (size_t i = 0; i < onnx::getDims(function.getArgument(argument).getType()).value_or(onnx::Dims()).size();
+           ++i) {
+        onnx::Dims dims = *onnx::getDims(function.getArgument(argument).getType());
+        std::vector<std::string> open;
+        for (const std::string &symbol : dims[i].symbols())
+          if (!bound.contains(symbol))
+            open.push_back(symbol);
+        if (open.empty())
+          continue;
+        SymExpr whole = name(argument, i);
+        const SymExpr *solution = nullptr;
+        SymExpr rest = dims[i] - SymExpr::symbol(open[0]);
+        if (open.size() == 1 && !rest.symbols().contains(open[0]))
+          solution = &(rest = whole - rest);
+        if (solution)
+          replace(function, {{open[0], *solution}});
+        else {
+          dims[i] = whole;
+          Value value = function.getArgument(argument);
+          value.setType(onnx::getTensorType(dims, cast<RankedTensorType>(value.getType()).getElementType()));
+        }
+      }
+  }
+
+  std::unique_ptr<onnx::ShapeContext> newContext() {
     auto context = std::make_unique<onnx::ShapeContext>(&getContext());
+    for (const std::string &symbol : inputSymbols_)
+      context->reserve(symbol);
+    return context;
+  }
+
+  LogicalResult run(func::FuncOp function) {
+    bindInputs(function);
+    collectInputs(function);
+    auto context = newContext();
     if (failed(infer(function, *context)))
       return failure();
     // An extent that an operator fixes replaces its symbol, everywhere; then everything is inferred anew.
-    for (Symbols settled = settle(context->requirements()); !settled.empty();
-         settled = settle(context->requirements())) {
-      for (BlockArgument argument : function.getArguments())
-        argument.setType(substitute(argument.getType(), settled));
-      for (unsigned i = 0; i < function.getNumResults(); ++i)
-        if (auto declared = function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr))
-          function.setResultAttr(i, onnx::kDeclaredAttr, TypeAttr::get(substitute(declared.getValue(), settled)));
-      size_t before = inputSymbols_.size();
+    for (Symbols settled = settle(context->requirements(), inputSymbols_); !settled.empty();
+         settled = settle(context->requirements(), inputSymbols_)) {
+      replace(function, settled);
       collectInputs(function);
-      context = std::make_unique<onnx::ShapeContext>(&getContext());
+      context = newContext();
       if (failed(infer(function, *context)))
         return failure();
-      if (inputSymbols_.size() == before) // what is left concerns symbols that the inputs do not bind
-        break;
     }
     finish(function, *context);
     return success();

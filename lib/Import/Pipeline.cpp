@@ -11,6 +11,7 @@ namespace janus {
 void buildImportPipeline(mlir::OpPassManager &manager) {
   manager.addPass(createInlineConstants());
   manager.addPass(createFoldCasts());
+  manager.addPass(createFoldControlFlow());
   manager.addPass(createInferShapes());
   manager.addPass(createVerifyImport());
 }

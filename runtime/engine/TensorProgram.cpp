@@ -20,7 +20,8 @@ namespace {
 /// Bytes of an element; 0 for an unknown type.
 int64_t ElementBytes(const std::string &type) {
   static const std::map<std::string, int64_t> kBytes = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},
-                                                        {"u8", 1},  {"i16", 2}, {"i32", 4}, {"i64", 8},  {"bool", 1}};
+                                                        {"i16", 2}, {"i32", 4}, {"i64", 8}, {"u8", 1},   {"u16", 2},
+                                                        {"u32", 4}, {"u64", 8}, {"bool", 1}};
   auto found = kBytes.find(type);
   return found == kBytes.end() ? 0 : found->second;
 }

@@ -9,7 +9,9 @@ A line is one of (shell quoting; # starts a comment):
   input|output NAME TYPE DIM,DIM        DIM: an integer, a name, or ? ; a single - is a scalar
   init NAME TYPE DIM,DIM VALUES         VALUES: v,v,...  |  typed:v,v,...  |  @FILE:OFFSET:LENGTH (external data)
   node TYPE IN,IN -> OUT,OUT [name=NAME] [domain=DOMAIN] [ATTRIBUTE=VALUE ...]
-                                        VALUE: 1  1.5  "text"  [1,2]  ; an absent input is an empty name
+                                        VALUE: 1  1.5  "text"  [1,2]  graph:NAME  @NAME (of the function's call); an absent input is an empty name
+  graph NAME ... end                    input, output, init and node lines of a graph that a later node names
+  function DOMAIN NAME IN,IN -> OUT,OUT ATTRIBUTE,ATTRIBUTE ... end      node lines of a model-local function; - for none
   unknown N                             a field of number N that the schema does not have
 """
 import shlex
@@ -69,8 +71,15 @@ def tensor(name, kind, dims, values):
     return out + block(9, struct.pack(f"<{len(numbers)}{CODES[kind]}", *numbers))
 
 
+graphs = {}
+
+
 def attribute(name, text):
     out = block(1, name)
+    if text.startswith("@"):
+        return out + block(21, text[1:]) + number(20, 2)
+    if text.startswith("graph:"):
+        return out + block(6, graphs[text[6:]]) + number(20, 5)
     if text.startswith('"'):
         return out + block(4, text.strip('"')) + number(20, 3)
     if text.startswith("["):
@@ -92,9 +101,16 @@ def node(words):
     return out
 
 
+def function(words):
+    arrow = words.index("->")
+    out = block(10, words[0]) + block(1, words[1]) + block(9, block(1, "") + number(2, 22))
+    out += b"".join(block(4, n) for n in split(words[2])) + b"".join(block(5, n) for n in split(words[arrow + 1]))
+    return out + b"".join(block(6, n) for n in split(words[arrow + 2]))
+
+
 def main(source, target):
     model, graph, opsets = b"", block(2, "graph"), 0
-    ir = 10
+    ir, inner, body, field = 10, None, b"", 1  # what a `graph` or `function` collects, and the field of its nodes
     for line in open(source):
         words = shlex.split(line, comments=True, posix=False)
         if not words:
@@ -105,6 +121,15 @@ def main(source, target):
         elif kind == "opset":
             model += block(8, block(1, rest[0].strip('"')) + number(2, int(rest[1])))
             opsets += 1
+        elif kind in ("graph", "function"):
+            inner, body, field = (rest[0], block(2, rest[0]), 1) if kind == "graph" else (None, function(rest), 7)
+            outer, graph = graph, b""
+        elif kind == "end":
+            if inner:
+                graphs[inner] = body + graph
+            else:
+                model += block(25, body + graph)
+            graph, field = outer, 1
         elif kind == "input":
             graph += block(11, value_info(*rest))
         elif kind == "output":
@@ -112,7 +137,7 @@ def main(source, target):
         elif kind == "init":
             graph += block(5, tensor(*rest))
         elif kind == "node":
-            graph += block(1, node(rest))
+            graph += block(field, node(rest))
         elif kind == "unknown":
             model += number(int(rest[0]), 1)
         else:

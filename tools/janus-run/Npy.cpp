@@ -20,7 +20,8 @@ struct Type {
 };
 constexpr Type kTypes[] = {{"f32", "<f4", 4},  {"f64", "<f8", 8}, {"f16", "<f2", 2}, {"i8", "|i1", 1},
                            {"u8", "|u1", 1},   {"i16", "<i2", 2}, {"i32", "<i4", 4}, {"i64", "<i8", 8},
-                           {"bool", "|b1", 1}, {"bf16", "<u2", 2}}; // NumPy has no bf16: its bits
+                           {"u16", "<u2", 2},  {"u32", "<u4", 4}, {"u64", "<u8", 8}, {"bool", "|b1", 1},
+                           {"bf16", "<V2", 2}, {"bf16", "|V2", 2}}; // two bytes that NumPy does not know
 constexpr size_t kHeaderBytes = 256;
 
 /// The text after 'key': in the header's dictionary.
@@ -85,7 +86,7 @@ absl::StatusOr<NpyWriter> NpyWriter::Create(const std::string &path, const std::
                                             const std::vector<int64_t> &row_dims) {
   NpyWriter writer;
   for (const Type &known : kTypes)
-    if (type == known.name) {
+    if (type == known.name && writer.descr_.empty()) {
       writer.descr_ = known.descr;
       writer.row_bytes_ = known.bytes;
     }

@@ -12,6 +12,43 @@ FailureOr<int64_t> normalizeAxis(Operation *op, int64_t axis, int64_t rank) {
   return axis < 0 ? axis + rank : axis;
 }
 
+LogicalResult expectRank(Operation *op, ShapeContext &c, Value value, size_t rank, StringRef what) {
+  size_t found = c.dims(value)->size();
+  if (found == rank)
+    return success();
+  return op->emitOpError() << "expects " << what << " of rank " << rank << ", found rank " << found;
+}
+
+FailureOr<int64_t> listLength(Operation *op, ShapeContext &c, Value list, StringRef what) {
+  Dims dims = *c.dims(list);
+  if (dims.size() != 1 || !dims[0].constant())
+    return op->emitOpError() << "expects " << what << " of rank 1 and known extent";
+  return *dims[0].constant();
+}
+
+FailureOr<std::optional<SmallVector<int64_t>>> knownAxes(Operation *op, ShapeContext &c, Value axes, int64_t rank) {
+  auto known = c.constants(axes);
+  if (!known)
+    return std::optional<SmallVector<int64_t>>();
+  SmallVector<bool> named(rank);
+  for (int64_t &axis : *known) {
+    auto position = normalizeAxis(op, axis, rank);
+    if (failed(position))
+      return failure();
+    if (std::exchange(named[*position], true))
+      return op->emitOpError() << "names axis " << *position << " twice";
+    axis = *position;
+  }
+  return std::optional(*known);
+}
+
+Dims freshDims(ShapeContext &c, StringRef stem, int64_t rank, const std::optional<SymExpr> &bound) {
+  Dims dims;
+  for (int64_t i = 0; i < rank; ++i)
+    dims.push_back(c.fresh(stem, bound));
+  return dims;
+}
+
 SymExpr product(ArrayRef<SymExpr> dims) {
   SymExpr result(1);
   for (const SymExpr &dim : dims)
@@ -62,6 +99,10 @@ std::optional<SymExpr> evaluate(Operation *op, const SymExpr &a, const SymExpr &
     return SymExpr(*x && *y);
   if (isa<OrOp>(op) && x && y)
     return SymExpr(*x || *y);
+  if (isa<XorOp>(op) && x && y)
+    return SymExpr(!*x != !*y);
+  if (isa<SumOp>(op))
+    return a + b;
   if (isa<DivOp>(op) && !b.isConstant(0)) {
     if (x && y)
       return *y == -1 ? SymExpr(0) - a : SymExpr(*x / *y);
@@ -199,53 +240,40 @@ LogicalResult inferCast(Operation *op, ShapeContext &c) {
   return success();
 }
 
-LogicalResult inferReduce(Operation *op, ShapeContext &c) {
-  Value x = getInput(op, 0), axesInput = getInput(op, 1);
-  Dims dims = *c.dims(x);
-  SmallVector<int64_t> axes;
-  if (auto attribute = op->getAttrOfType<DenseI64ArrayAttr>("axes"))
-    axes.assign(attribute.asArrayRef().begin(), attribute.asArrayRef().end());
-  if (axesInput) {
-    auto known = c.constants(axesInput);
-    if (!known)
-      return op->emitOpError() << "expects axes known at compile time";
-    axes = *known;
-  }
-  if (axes.empty() && !op->getAttrOfType<IntegerAttr>("noop_with_empty_axes").getInt())
-    for (size_t i = 0; i < dims.size(); ++i)
-      axes.push_back(i);
-  SmallVector<bool> reduced(dims.size());
-  for (int64_t axis : axes) {
-    auto position = normalizeAxis(op, axis, dims.size());
-    if (failed(position))
-      return failure();
-    reduced[*position] = true;
-  }
-  bool keep = op->getAttrOfType<IntegerAttr>("keepdims").getInt();
-  Dims result;
-  for (size_t i = 0; i < dims.size(); ++i)
-    if (!reduced[i])
-      result.push_back(dims[i]);
-    else if (keep)
-      result.push_back(SymExpr(1));
-  c.set(op->getResult(0), c.element(x), result);
+LogicalResult inferCastLike(Operation *op, ShapeContext &c) {
+  Value x = getInput(op, 0);
+  Type element = c.element(getInput(op, 1));
+  c.set(op->getResult(0), element, *c.dims(x));
   auto values = c.values(x);
-  if (!values || dims.size() > 1 || (dims.size() == 1 && !reduced[0]) || values->empty())
-    return success();
-  SymExpr total = (*values)[0];
-  for (const SymExpr &value : llvm::drop_begin(*values)) {
-    if (isa<ReduceSumOp>(op))
-      total = total + value;
-    else if (isa<ReduceProdOp>(op))
-      total = total * value;
-    else if (isa<ReduceMaxOp>(op))
-      total = SymExpr::max(total, value);
-    else if (isa<ReduceMinOp>(op))
-      total = SymExpr::min(total, value);
-    else
-      return success();
+  if (values && (element.isInteger(64) || element.isInteger(32)))
+    c.setValues(op->getResult(0), *values);
+  return success();
+}
+
+LogicalResult inferBitCast(Operation *op, ShapeContext &c) {
+  auto cast = mlir::cast<BitCastOp>(op);
+  Type from = c.element(cast.getX()), to = getElementType(op->getContext(), cast.getTo());
+  if (!to || getStorageBits(from) != getStorageBits(to) || from.isInteger(1) != to.isInteger(1))
+    return op->emitOpError() << "expects `to` to be a type as wide as " << from << ", found "
+                             << (to ? Twine(getStorageBits(to)) + " bits" : Twine("data type ") + Twine(cast.getTo()));
+  c.set(cast.getY(), to, *c.dims(cast.getX()));
+  return success();
+}
+
+LogicalResult inferPredicate(Operation *op, ShapeContext &c) {
+  c.set(op->getResult(0), IntegerType::get(op->getContext(), 1), *c.dims(getInput(op, 0)));
+  return success();
+}
+
+LogicalResult inferDropout(Operation *op, ShapeContext &c) {
+  auto dropout = cast<DropoutOp>(op);
+  if (Value training = dropout.getTrainingMode()) {
+    auto on = c.constants(training);
+    if (!on || on->size() != 1 || (*on)[0])
+      return op->emitOpError() << "expects training_mode to be false at compile time: there is no training here";
   }
-  c.setValues(op->getResult(0), total);
+  c.set(dropout.getY(), c.element(dropout.getX()), *c.dims(dropout.getX()));
+  c.set(dropout.getMask(), IntegerType::get(op->getContext(), 1), *c.dims(dropout.getX()));
   return success();
 }
 

@@ -9,44 +9,20 @@ void copyValues(ShapeContext &c, Value from, Value to) {
   if (auto values = c.values(from))
     c.setValues(to, *values);
 }
-
-/// Axes from a constant input, counted from the front of `rank` dimensions.
-FailureOr<SmallVector<int64_t>> constantAxes(Operation *op, ShapeContext &c, Value axes, int64_t rank) {
-  auto known = c.constants(axes);
-  if (!known)
-    return op->emitOpError() << "expects axes known at compile time";
-  for (int64_t &axis : *known) {
-    auto position = normalizeAxis(op, axis, rank);
-    if (failed(position))
-      return failure();
-    axis = *position;
-  }
-  return *known;
-}
-
-/// The rank of a tensor whose values are a shape, from its extent.
-FailureOr<int64_t> shapeRank(Operation *op, ShapeContext &c, Value shape) {
-  Dims dims = *c.dims(shape);
-  if (dims.size() != 1 || !dims[0].constant())
-    return op->emitOpError() << "expects a shape input of rank 1 and known extent";
-  return *dims[0].constant();
-}
 } // namespace
 
 LogicalResult inferReshape(Operation *op, ShapeContext &c) {
   auto reshape = cast<ReshapeOp>(op);
   Dims in = *c.dims(reshape.getX());
-  auto rank = shapeRank(op, c, reshape.getShape());
+  auto rank = listLength(op, c, reshape.getShape(), "a shape");
   if (failed(rank))
     return failure();
   SymExpr total = product(in);
   Dims out;
   auto shape = c.values(reshape.getShape());
   if (!shape) { // sizes from data: new symbols, bounded by the number of elements
-    for (int64_t i = 0; i < *rank; ++i)
-      out.push_back(c.fresh("reshape", total));
-    c.set(reshape.getY(), c.element(reshape.getX()), out);
-    return c.require(op, product(out), total, "numbers of elements");
+    c.set(reshape.getY(), c.element(reshape.getX()), freshDims(c, "reshape", *rank, total));
+    return success();
   }
   int64_t open = -1;
   SymExpr known(1);
@@ -111,10 +87,19 @@ LogicalResult inferSqueeze(Operation *op, ShapeContext &c) {
   Dims in = *c.dims(x), out;
   SmallVector<int64_t> dropped;
   if (axes) {
-    auto known = constantAxes(op, c, axes, in.size());
+    auto known = knownAxes(op, c, axes, in.size());
     if (failed(known))
       return failure();
-    dropped = *known;
+    if (!*known) {
+      auto count = listLength(op, c, axes, "axes");
+      if (failed(count))
+        return failure();
+      if (*count > static_cast<int64_t>(in.size()))
+        return op->emitOpError() << "expects at most " << in.size() << " axes, found " << *count;
+      c.set(op->getResult(0), c.element(x), freshDims(c, "squeeze", in.size() - *count, product(in)));
+      return success();
+    }
+    dropped = **known;
   } else {
     for (size_t i = 0; i < in.size(); ++i)
       if (in[i].isConstant(1))
@@ -135,21 +120,20 @@ LogicalResult inferSqueeze(Operation *op, ShapeContext &c) {
 LogicalResult inferUnsqueeze(Operation *op, ShapeContext &c) {
   auto unsqueeze = cast<UnsqueezeOp>(op);
   Dims in = *c.dims(unsqueeze.getX()), out;
-  auto known = c.constants(unsqueeze.getAxes());
-  if (!known)
-    return op->emitOpError() << "expects axes known at compile time";
-  auto axes = constantAxes(op, c, unsqueeze.getAxes(), in.size() + known->size());
+  auto listed = c.constants(unsqueeze.getAxes()); // a single axis may be a scalar
+  auto count = listed ? FailureOr<int64_t>(listed->size()) : listLength(op, c, unsqueeze.getAxes(), "axes");
+  if (failed(count))
+    return failure();
+  auto axes = knownAxes(op, c, unsqueeze.getAxes(), in.size() + *count);
   if (failed(axes))
     return failure();
-  size_t next = 0;
-  for (size_t i = 0; i < in.size() + axes->size(); ++i) {
-    if (llvm::is_contained(*axes, static_cast<int64_t>(i)))
-      out.push_back(SymExpr(1));
-    else if (next < in.size())
-      out.push_back(in[next++]);
-    else
-      return op->emitOpError() << "names an axis twice";
+  if (!*axes) {
+    c.set(unsqueeze.getY(), c.element(unsqueeze.getX()), freshDims(c, "unsqueeze", in.size() + *count, product(in)));
+    return success();
   }
+  size_t next = 0;
+  for (size_t i = 0; i < in.size() + (*axes)->size(); ++i)
+    out.push_back(llvm::is_contained(**axes, static_cast<int64_t>(i)) ? SymExpr(1) : in[next++]);
   c.set(unsqueeze.getY(), c.element(unsqueeze.getX()), out);
   if (out.size() <= 1)
     copyValues(c, unsqueeze.getX(), unsqueeze.getY());
@@ -171,12 +155,14 @@ LogicalResult inferFlatten(Operation *op, ShapeContext &c) {
 LogicalResult inferExpand(Operation *op, ShapeContext &c) {
   auto expand = cast<ExpandOp>(op);
   Dims in = *c.dims(expand.getX());
-  auto rank = shapeRank(op, c, expand.getShape());
+  auto rank = listLength(op, c, expand.getShape(), "a shape");
   if (failed(rank))
     return failure();
   auto shape = c.values(expand.getShape());
-  if (!shape)
-    return op->emitOpError() << "expects a shape that is a function of the inputs' shapes";
+  if (!shape) {
+    c.set(expand.getY(), c.element(expand.getX()), freshDims(c, "expand", std::max<int64_t>(*rank, in.size())));
+    return success();
+  }
   auto out = broadcastDims(op, c, in, *shape);
   if (failed(out))
     return failure();
@@ -193,11 +179,14 @@ LogicalResult inferExpand(Operation *op, ShapeContext &c) {
 LogicalResult inferTile(Operation *op, ShapeContext &c) {
   auto tile = cast<TileOp>(op);
   Dims in = *c.dims(tile.getX());
+  auto count = listLength(op, c, tile.getRepeats(), "repeats");
+  if (failed(count))
+    return failure();
+  if (*count != static_cast<int64_t>(in.size()))
+    return op->emitOpError() << "expects " << in.size() << " repeats, found " << *count;
   auto repeats = c.values(tile.getRepeats());
-  if (!repeats || repeats->size() != in.size())
-    return op->emitOpError() << "expects " << in.size() << " repeats that are a function of the inputs' shapes";
   for (size_t i = 0; i < in.size(); ++i)
-    in[i] = in[i] * (*repeats)[i];
+    in[i] = repeats ? in[i] * (*repeats)[i] : c.fresh("tile");
   c.set(tile.getY(), c.element(tile.getX()), in);
   return success();
 }
@@ -245,15 +234,18 @@ LogicalResult inferSplit(Operation *op, ShapeContext &c) {
     return op->emitOpError() << "expects at least one output";
   Dims extents;
   if (split.getSplit()) {
-    auto given = c.values(split.getSplit());
-    if (!given || static_cast<int64_t>(given->size()) != parts)
-      return op->emitOpError() << "expects " << parts << " extents that are a function of the inputs' shapes";
-    SymExpr total(0);
-    for (const SymExpr &extent : *given)
-      total = total + extent;
-    if (failed(c.require(op, total, in[*axis], "extents along the axis")))
+    auto count = listLength(op, c, split.getSplit(), "extents");
+    if (failed(count))
       return failure();
-    extents = *given;
+    if (*count != parts)
+      return op->emitOpError() << "expects " << parts << " extents, as many as outputs, found " << *count;
+    auto given = c.values(split.getSplit());
+    extents = given ? *given : freshDims(c, "split", parts, in[*axis]);
+    SymExpr total(0);
+    for (const SymExpr &extent : extents)
+      total = total + extent;
+    if (given && failed(c.require(op, total, in[*axis], "extents along the axis")))
+      return failure();
   } else {
     SymExpr each = SymExpr::ceildiv(in[*axis], SymExpr(parts));
     extents.assign(parts, each);

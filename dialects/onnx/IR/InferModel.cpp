@@ -5,17 +5,11 @@ using namespace mlir;
 
 namespace janus::onnx {
 namespace {
-LogicalResult expectRank(Operation *op, ShapeContext &c, Value value, size_t rank, StringRef what) {
-  size_t found = c.dims(value)->size();
-  if (found == rank)
-    return success();
-  return op->emitOpError() << "expects " << what << " of rank " << rank << ", found rank " << found;
-}
-} // namespace
-
-LogicalResult inferMatMul(Operation *op, ShapeContext &c) {
-  auto matmul = cast<MatMulOp>(op);
-  Dims a = *c.dims(matmul.getA()), b = *c.dims(matmul.getB());
+/// The product of two tensors of matrices; a vector counts as a row on the left and as a column on the right.
+FailureOr<Dims> productDims(Operation *op, ShapeContext &c, Dims a, Dims b) {
+  if (c.element(getInput(op, 0)) != c.element(getInput(op, 1)))
+    return op->emitOpError() << "expects operands of one element type, found " << c.element(getInput(op, 0)) << " and "
+                             << c.element(getInput(op, 1));
   if (a.empty() || b.empty())
     return op->emitOpError() << "expects operands of rank 1 or more";
   bool vectorA = a.size() == 1, vectorB = b.size() == 1;
@@ -32,6 +26,33 @@ LogicalResult inferMatMul(Operation *op, ShapeContext &c) {
     out->push_back(a[a.size() - 2]);
   if (!vectorB)
     out->push_back(b.back());
+  return out;
+}
+} // namespace
+
+LogicalResult inferMatMul(Operation *op, ShapeContext &c) {
+  auto out = productDims(op, c, *c.dims(op->getOperand(0)), *c.dims(op->getOperand(1)));
+  if (failed(out))
+    return failure();
+  c.set(op->getResult(0), c.element(op->getOperand(0)), *out);
+  return success();
+}
+
+LogicalResult inferFusedMatMul(Operation *op, ShapeContext &c) {
+  auto matmul = cast<FusedMatMulOp>(op);
+  Dims a = *c.dims(matmul.getA()), b = *c.dims(matmul.getB());
+  for (auto [dims, transposed, batch] : {std::tuple(&a, matmul.getTransA(), matmul.getTransBatchA()),
+                                         std::tuple(&b, matmul.getTransB(), matmul.getTransBatchB())}) {
+    if (dims->size() < 2 && (transposed || batch))
+      return op->emitOpError() << "expects matrices, found rank " << dims->size();
+    if (batch) // [n, batch..., k] -> [batch..., n, k]
+      std::rotate(dims->begin(), dims->begin() + 1, dims->end() - 1);
+    if (transposed)
+      std::swap(dims->back(), dims->end()[-2]);
+  }
+  auto out = productDims(op, c, a, b);
+  if (failed(out))
+    return failure();
   c.set(matmul.getY(), c.element(matmul.getA()), *out);
   return success();
 }
@@ -55,8 +76,16 @@ LogicalResult inferNorm(Operation *op, ShapeContext &c) {
   Value x = getInput(op, 0), scale = getInput(op, 1);
   Dims dims = *c.dims(x);
   auto axis = normalizeAxis(op, op->getAttrOfType<IntegerAttr>("axis").getInt(), dims.size());
-  if (failed(axis) || failed(broadcastDims(op, c, dims, *c.dims(scale))))
+  if (failed(axis))
     return failure();
+  for (Value vector : {scale, getInput(op, 2)})
+    if (vector) {
+      auto joined = broadcastDims(op, c, dims, *c.dims(vector));
+      if (failed(joined))
+        return failure();
+      if (joined->size() != dims.size())
+        return op->emitOpError() << "expects scale and bias of at most rank " << dims.size();
+    }
   c.set(getOutput(op, 0), c.element(x), dims);
   for (size_t i = *axis; i < dims.size(); ++i)
     dims[i] = SymExpr(1);
@@ -66,71 +95,61 @@ LogicalResult inferNorm(Operation *op, ShapeContext &c) {
 }
 
 LogicalResult inferSkipNorm(Operation *op, ShapeContext &c) {
-  auto norm = cast<SkipSimplifiedLayerNormalizationOp>(op);
-  Dims dims = *c.dims(norm.getX());
+  Value x = getInput(op, 0), skip = getInput(op, 1), gamma = getInput(op, 2);
+  Dims dims = *c.dims(x);
   if (dims.empty())
     return op->emitOpError() << "expects an input of rank 1 or more";
-  auto sum = broadcastDims(op, c, dims, *c.dims(norm.getSkip()));
-  if (failed(sum) || failed(expectRank(op, c, norm.getGamma(), 1, "gamma")) ||
-      failed(c.require(op, dims.back(), (*c.dims(norm.getGamma()))[0], "columns of the input and gamma")))
+  auto sum = broadcastDims(op, c, dims, *c.dims(skip));
+  if (failed(sum))
     return failure();
-  c.set(norm.getY(), c.element(norm.getX()), *sum);
-  c.set(norm.getSum(), c.element(norm.getX()), *sum);
+  for (unsigned position : {2u, 3u, 4u}) // gamma, beta and bias, or gamma and bias
+    if (Value vector = getInput(op, position))
+      if (failed(expectRank(op, c, vector, 1, vector == gamma ? "gamma" : "beta and bias")) ||
+          failed(c.require(op, dims.back(), (*c.dims(vector))[0],
+                           vector == gamma ? "columns of the input and gamma" : "columns of the input and a vector")))
+        return failure();
+  c.set(getOutput(op, 0), c.element(x), *sum);
+  c.set(getOutput(op, 3), c.element(x), *sum);
   sum->back() = SymExpr(1);
-  c.set(norm.getMean(), Float32Type::get(op->getContext()), *sum);
-  c.set(norm.getInvStd(), Float32Type::get(op->getContext()), *sum);
+  c.set(getOutput(op, 1), Float32Type::get(op->getContext()), *sum);
+  c.set(getOutput(op, 2), Float32Type::get(op->getContext()), *sum);
   return success();
 }
 
-LogicalResult inferGroupQueryAttention(Operation *op, ShapeContext &c) {
-  auto gqa = cast<GroupQueryAttentionOp>(op);
-  if (failed(expectRank(op, c, gqa.getQuery(), 3, "query")))
+LogicalResult inferConv(Operation *op, ShapeContext &c) {
+  auto conv = cast<ConvOp>(op);
+  Dims x = *c.dims(conv.getX()), w = *c.dims(conv.getW());
+  if (x.size() < 3 || x.size() != w.size())
+    return op->emitOpError() << "expects x and w of one rank of at least 3, found " << x.size() << " and " << w.size();
+  size_t spatial = x.size() - 2;
+  auto list = [&](std::optional<ArrayRef<int64_t>> given, size_t count, int64_t value) {
+    return given ? SmallVector<int64_t>(*given) : SmallVector<int64_t>(count, value);
+  };
+  SmallVector<int64_t> strides = list(conv.getStrides(), spatial, 1), dilations = list(conv.getDilations(), spatial, 1),
+                       pads = list(conv.getPads(), 2 * spatial, 0);
+  auto tooSmall = [](int64_t n) { return n < 1 || n > (int64_t{1} << 31); };
+  if (strides.size() != spatial || dilations.size() != spatial || pads.size() != 2 * spatial ||
+      llvm::any_of(strides, tooSmall) || llvm::any_of(dilations, tooSmall) ||
+      llvm::any_of(pads, [](int64_t n) { return n < 0 || n > (int64_t{1} << 31); }))
+    return op->emitOpError() << "expects " << spatial << " positive strides and dilations and " << 2 * spatial
+                             << " pads of at least 0";
+  int64_t group = conv.getGroup();
+  if (group < 1 || failed(c.require(op, x[1], w[1] * SymExpr(group), "channels of x and group times those of w")))
+    return group < 1 ? op->emitOpError() << "expects a group of at least 1, found " << group : failure();
+  if (conv.getB() &&
+      (failed(expectRank(op, c, conv.getB(), 1, "b")) ||
+       failed(c.require(op, (*c.dims(conv.getB()))[0], w[0], "extents of b and channels of the result"))))
     return failure();
-  int64_t heads = gqa.getNumHeads(), kvHeads = gqa.getKvNumHeads();
-  if (heads <= 0 || kvHeads <= 0 || heads % kvHeads)
-    return op->emitOpError() << "expects num_heads to be a multiple of kv_num_heads, found " << heads << " and "
-                             << kvHeads;
-  Dims q = *c.dims(gqa.getQuery());
-  bool packed = !gqa.getKey();
-  if (packed == !!gqa.getValue())
-    return op->emitOpError() << "expects key and value both present, or both absent for a packed query";
-  auto head = SymExpr::divideExactly(q[2], SymExpr(packed ? heads + 2 * kvHeads : heads));
-  if (!head)
-    return op->emitOpError() << "expects query columns to be a multiple of " << (packed ? heads + 2 * kvHeads : heads)
-                             << " heads, found " << q[2].str();
-  for (Value kv : {gqa.getKey(), gqa.getValue()}) {
-    if (!kv)
-      continue;
-    if (failed(expectRank(op, c, kv, 3, "key and value")))
-      return failure();
-    Dims dims = *c.dims(kv);
-    if (failed(c.require(op, dims[0], q[0], "batch extents")) ||
-        failed(c.require(op, dims[1], q[1], "sequence extents")) ||
-        failed(c.require(op, dims[2], *head * SymExpr(kvHeads), "key or value columns")))
-      return failure();
+  Dims out{x[0], w[0]};
+  for (size_t i = 0; i < spatial; ++i) {
+    SymExpr reach = (w[2 + i] - SymExpr(1)) * SymExpr(dilations[i]) + SymExpr(1), extent = x[2 + i];
+    if (conv.getAutoPad() == "SAME_UPPER" || conv.getAutoPad() == "SAME_LOWER")
+      out.push_back(SymExpr::ceildiv(extent, SymExpr(strides[i])));
+    else
+      out.push_back(SymExpr::floordiv(extent + SymExpr(pads[i] + pads[spatial + i]) - reach, SymExpr(strides[i])) +
+                    SymExpr(1));
   }
-  // The cache grows to the total length; with a buffer shared by past and present it keeps its own, larger, extent.
-  auto total = c.values(gqa.getTotalSequenceLength());
-  SymExpr length = total && total->size() == 1 ? (*total)[0] : SymExpr(0);
-  for (Value past : {gqa.getPastKey(), gqa.getPastValue()}) {
-    if (!past)
-      continue;
-    if (failed(expectRank(op, c, past, 4, "past")))
-      return failure();
-    Dims dims = *c.dims(past);
-    if (failed(c.require(op, dims[0], q[0], "batch extents")) ||
-        failed(c.require(op, dims[1], SymExpr(kvHeads), "key/value heads")) ||
-        failed(c.require(op, dims[3], *head, "head columns")))
-      return failure();
-    if (length.isConstant(0))
-      length = dims[2] + q[1];
-  }
-  if (length.isConstant(0))
-    length = q[1];
-  c.set(gqa.getOutput(), c.element(gqa.getQuery()), {q[0], q[1], *head * SymExpr(heads)});
-  for (Value present : {gqa.getPresentKey(), gqa.getPresentValue()})
-    c.set(present, c.element(gqa.getQuery()), {q[0], SymExpr(kvHeads), length, *head});
-  c.set(gqa.getOutputQk(), c.element(gqa.getQuery()), {q[0], SymExpr(heads), q[1], length});
+  c.set(conv.getY(), c.element(conv.getX()), out);
   return success();
 }
 

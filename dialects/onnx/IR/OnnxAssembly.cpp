@@ -107,7 +107,15 @@ ParseResult parseOperator(OpAsmParser &parser, OperationState &state, StringRef 
     state.addAttribute(kOperandSegments, builder.getDenseI32ArrayAttr(operandSizes));
   if (state.name.hasTrait<OpTrait::AttrSizedResultSegments>())
     state.addAttribute(kResultSegments, builder.getDenseI32ArrayAttr(resultSizes));
-  return success();
+  while (true) { // the graphs inside, in order
+    auto region = std::make_unique<Region>();
+    OptionalParseResult found = parser.parseOptionalRegion(*region);
+    if (!found.has_value())
+      return success();
+    if (failed(*found))
+      return failure();
+    state.addRegion(std::move(region));
+  }
 }
 
 /// Calls `print` for each position up to the last present one, with a null value for absent ones.
@@ -153,5 +161,9 @@ void printOperator(OpAsmPrinter &printer, Operation *op, StringRef inputs, Strin
   forEachPosition(op, op->getResults(), outputs, kResultSegments, [&](Value value) { print(value, true); });
   if (!single)
     printer << ")";
+  for (Region &region : op->getRegions()) {
+    printer << " ";
+    printer.printRegion(region);
+  }
 }
 } // namespace janus::onnx

@@ -69,3 +69,17 @@ def Onnx_NonZeroOp : Onnx_Op<"NonZero", "", (ins Onnx_Tensor:$x), (ins), (outs O
   let summary = "indices of nonzero elements, one column each, in row-major order";
   let description = [{ The number of columns is a new symbol, at most the size of x. Example: `%i = onnx.NonZero(%x) : (tensor<4xi1>) -> tensor<1x?xi64, #onnx.dims<1, "nonzero0">>` }];
 }
+def Onnx_CumProdOp : Onnx_Op<"CumProd", "", (ins Onnx_Tensor:$x, Onnx_Tensor:$axis), (ins DefaultValuedAttr<I64Attr, "0">:$exclusive, DefaultValuedAttr<I64Attr, "0">:$reverse), (outs Onnx_Tensor:$y), "inferSame", "rowsUnaryMixed"> {
+  let summary = "running product along axis"; let description = [{ Example: `%y = onnx.CumProd(%x, %a) : (tensor<4xi64>, tensor<i64>) -> tensor<4xi64>` }];
+}
+def Onnx_TriluOp : Onnx_Op<"Trilu", "", (ins Onnx_Tensor:$x, Optional<Onnx_Tensor>:$k), (ins DefaultValuedAttr<I64Attr, "1">:$upper), (outs Onnx_Tensor:$y), "inferSame", "rowsTrilu"> {
+  let summary = "the upper (lower) triangle of the last two dimensions from diagonal k on, 0 elsewhere";
+  let description = [{ Example: `%y = onnx.Trilu(%x, %k) {upper = 0 : i64} : (tensor<4x4xf32>, tensor<i64>) -> tensor<4x4xf32>` }];
+}
+def Onnx_EyeLikeOp : Onnx_Op<"EyeLike", "", (ins Onnx_Tensor:$x), (ins OptionalAttr<I64Attr>:$dtype, DefaultValuedAttr<I64Attr, "0">:$k), (outs Onnx_Tensor:$y), "inferEyeLike", "rowsNone"> {
+  let summary = "ones on diagonal k of a matrix shaped as x, 0 elsewhere"; let description = [{ Example: `%y = onnx.EyeLike(%x) {dtype = 1 : i64} : (tensor<4x4xi32>) -> tensor<4x4xf32>` }];
+}
+def Onnx_PadOp : Onnx_Op<"Pad", "", (ins Onnx_Tensor:$x, Onnx_Tensor:$pads, Optional<Onnx_Tensor>:$value, Optional<Onnx_Tensor>:$axes), (ins DefaultValuedAttr<StrAttr, "\"constant\"">:$mode), (outs Onnx_Tensor:$y), "inferPad", "rowsUnscaled"> {
+  let summary = "x with pads[i] elements before and pads[n + i] behind along axis i of n; negative pads cut";
+  let description = [{ mode: constant (value, or 0), edge, reflect, wrap. Example: `%y = onnx.Pad(%x, %p) : (tensor<2x4xf32>, tensor<4xi64>) -> tensor<2x5xf32>` }];
+}

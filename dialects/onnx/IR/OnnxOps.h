@@ -9,6 +9,7 @@
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/IR/TensorEncoding.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/onnx/IR/OnnxOpsDialect.h.inc"
@@ -42,5 +43,14 @@ mlir::Type getElementType(mlir::MLIRContext *context, int64_t dataType);
 int64_t getDataType(mlir::Type element);
 /// Bits that a stored number of the type takes (bool: 8).
 int64_t getStorageBits(mlir::Type element);
+
+/// The dimensions' labels in an Einsum: letters, and ".k" for the k-th last dimension of an ellipsis.
+struct EinsumLabels {
+  llvm::SmallVector<llvm::SmallVector<std::string>> inputs;
+  llvm::SmallVector<std::string> output;
+};
+/// The labels of an onnx.Einsum whose inputs have these ranks; fails with an error on the op when its equation has
+/// none.
+llvm::FailureOr<EinsumLabels> einsumLabels(mlir::Operation *op, llvm::ArrayRef<size_t> ranks);
 
 } // namespace janus::onnx

@@ -7,6 +7,7 @@ include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/TensorEncoding.td"
 include "dialects/onnx/IR/ShapeInterface.td"
@@ -17,7 +18,8 @@ def Onnx_Dialect : Dialect {
   let summary = "the imported graph: one op per ONNX operator that the importer accepts";
   let description = [{
     An op is named as its ONNX operator (`onnx.MatMul`), its operands stand in
-    ONNX order, its attributes have their ONNX names. An absent optional input
+    ONNX order, its attributes have their ONNX names. An operator of com.microsoft
+    whose name the standard has too is `onnx.microsoft.NAME`. An absent optional input
     or output is written `none` where others follow it. Node names are
     locations: `loc("/model/layers.0/attn"("model.onnx":17:0))`, where the line is
     the index of the node in the graph. Rules of every operator: (OP1) required
@@ -85,7 +87,7 @@ def Onnx_Tensor : AnyTypeOf<[AnyRankedTensor, Onnx_UnknownType], "tensor or unkn
 
 // An ONNX operator. `inputs`, `attributes`: dags of `ins`; `infer` and `rows` name the functions of Infer.h and RowEffect.h
 // that implement the shape interface.
-class Onnx_Op<string type, string domain, dag inputs, dag attributes, dag outputs, string infer, string rows>
+class Onnx_Op<string type, string domain, dag inputs, dag attributes, dag outputs, string infer, string rows, list<Trait> effects = [Pure]>
     : Op<Onnx_Dialect, type> {
   let arguments = !con(inputs, attributes);
   let results = outputs;
@@ -96,7 +98,7 @@ class Onnx_Op<string type, string domain, dag inputs, dag attributes, dag output
       !isa<Optional>(!getdagarg<TypeConstraint>(outputs, i)): "o", !isa<Variadic>(!getdagarg<TypeConstraint>(outputs, i)): "v", true: "r"));
   int variableInputs = !foldl(0, !range(!size(inputs)), n, i, !add(n, !if(!isa<Optional>(!getdagarg<TypeConstraint>(inputs, i)), 1, 0)));
   int variableOutputs = !foldl(0, !range(!size(outputs)), n, i, !add(n, !if(!isa<Optional>(!getdagarg<TypeConstraint>(outputs, i)), 1, 0)));
-  let traits = !listconcat([Pure, DeclareOpInterfaceMethods<Onnx_ShapeInterface>],
+  let traits = !listconcat(effects, [DeclareOpInterfaceMethods<Onnx_ShapeInterface>],
       !if(!gt(variableInputs, 1), [AttrSizedOperandSegments], []<Trait>),
       !if(!gt(variableOutputs, 1), [AttrSizedResultSegments], []<Trait>));
   let extraClassDefinition = [{
@@ -117,5 +119,9 @@ class Onnx_Op<string type, string domain, dag inputs, dag attributes, dag output
 include "dialects/onnx/IR/OnnxData.td"
 include "dialects/onnx/IR/OnnxElementwise.td"
 include "dialects/onnx/IR/OnnxLayout.td"
+include "dialects/onnx/IR/OnnxIndexing.td"
 include "dialects/onnx/IR/OnnxModel.td"
+include "dialects/onnx/IR/OnnxAttention.td"
+include "dialects/onnx/IR/OnnxMicrosoft.td"
+include "dialects/onnx/IR/OnnxControl.td"
 #endif

@@ -4,11 +4,10 @@
 using namespace mlir;
 
 namespace janus::onnx {
-namespace {
 Dims dimsOf(Value value) { return value ? getDims(value.getType()).value_or(Dims()) : Dims(); }
-
 int64_t fromFront(int64_t axis, int64_t rank) { return axis < 0 ? axis + rank : axis; }
 
+namespace {
 /// One group a dimension, aligned at the end as broadcasting does, where the extents are equal and `keep` holds for
 /// the operand's dimension.
 Groups aligned(const Dims &in, const Dims &out, function_ref<bool(unsigned)> keep) {
@@ -51,11 +50,11 @@ Groups blocks(ArrayRef<SymExpr> in, ArrayRef<SymExpr> out) {
     groups.back().resultEnd = ++j;
   return groups;
 }
+} // namespace
 
 Groups between(Operation *op, unsigned operand, unsigned result, function_ref<bool(unsigned)> keep) {
   return aligned(dimsOf(getInput(op, operand)), dimsOf(getOutput(op, result)), keep);
 }
-} // namespace
 
 std::optional<unsigned> carryRows(ArrayRef<DimGroup> groups, unsigned t) {
   unsigned in = 0, out = 0;
@@ -81,6 +80,12 @@ Groups rowsElementwise(Operation *op, unsigned operand, unsigned result) {
 Groups rowsUnscaled(Operation *op, unsigned operand, unsigned result) {
   if (operand)
     return {};
+  if (isa<PadOp>(op)) { // a pad of 1 and one of -1 shift a dimension that keeps its extent
+    auto pads = getInput(op, 1).getDefiningOp<ConstantValueOp>();
+    auto values = pads ? dyn_cast<DenseIntElementsAttr>(pads.getValue()) : nullptr;
+    if (!values || llvm::any_of(values.getValues<APInt>(), [](const APInt &pad) { return pad.isNegative(); }))
+      return {};
+  }
   auto slice = dyn_cast<SliceOp>(op);
   // A slice may reverse a dimension that keeps its extent.
   return between(op, operand, result, [&](unsigned) { return !slice || !slice.getSteps(); });
@@ -98,7 +103,8 @@ Groups rowsUnaryMixed(Operation *op, unsigned operand, unsigned result) {
 }
 
 Groups rowsSoftmax(Operation *op, unsigned operand, unsigned result) {
-  int64_t rank = dimsOf(getInput(op, 0)).size(), mixed = fromFront(cast<SoftmaxOp>(op).getAxis(), rank);
+  int64_t rank = dimsOf(getInput(op, 0)).size(),
+          mixed = fromFront(op->getAttrOfType<IntegerAttr>("axis").getInt(), rank);
   return between(op, operand, result, [&](unsigned i) { return i != mixed; });
 }
 
@@ -216,22 +222,28 @@ Groups rowsSkipNorm(Operation *op, unsigned operand, unsigned result) {
 }
 
 Groups rowsRotary(Operation *op, unsigned operand, unsigned result) {
-  if (operand == 3) { // position_ids [B,S] select rows of the caches
+  if (operand == (isa<MicrosoftRotaryEmbeddingOp>(op) ? 1 : 3)) { // position_ids [B,S] select rows of the caches
     bool heads = dimsOf(getInput(op, 0)).size() == 4;
     unsigned s = heads ? 2 : 1;
-    return dimsOf(getInput(op, 3)).size() == 2 ? Groups{{0, 1, 0, 1}, {1, 2, s, s + 1}} : Groups();
+    return dimsOf(getInput(op, operand)).size() == 2 ? Groups{{0, 1, 0, 1}, {1, 2, s, s + 1}} : Groups();
   }
   unsigned last = dimsOf(getInput(op, 0)).size() - 1;
   return operand ? Groups() : between(op, operand, result, [&](unsigned i) { return i < last; });
 }
 
-// Sequences of a batch are independent; positions attend to each other. present also keeps the heads of past.
+// Sequences of a batch are independent; positions attend to each other. What is kept also keeps the heads of the past.
 Groups rowsAttention(Operation *op, unsigned operand, unsigned result) {
-  if (operand > 5 || dimsOf(getInput(op, operand)).empty())
+  Dims in = dimsOf(getInput(op, operand)), out = dimsOf(getOutput(op, result));
+  bool gqa = isa<GroupQueryAttentionOp>(op);
+  unsigned past = gqa || isa<LinearAttentionOp, MicrosoftLinearAttentionOp>(op) ? 3 : isa<AttentionOp>(op) ? 4 : 6;
+  bool vectors = (gqa && operand > 5) || (isa<MultiHeadAttentionOp>(op) && operand == 3); // tables, a scalar, biases
+  if (in.empty() || vectors || !(in[0] == out[0]))
+    return {};
+  bool mask = (isa<AttentionOp>(op) && operand == 3) || (isa<MultiHeadAttentionOp>(op) && operand == 5);
+  if (mask && in.size() != 4) // it lacks the batch
     return {};
   Groups groups{{0, 1, 0, 1}};
-  bool past = operand == 3 || operand == 4, present = result == 1 || result == 2;
-  if (past && present && operand == result + 2)
+  if (result > 0 && operand == past + result - 1)
     groups.push_back({1, 2, 1, 2});
   return groups;
 }
@@ -239,8 +251,8 @@ Groups rowsAttention(Operation *op, unsigned operand, unsigned result) {
 // Tokens are independent; router_probs [T,E] lists them flattened.
 Groups rowsMoE(Operation *op, unsigned operand, unsigned result) {
   unsigned tokens = dimsOf(getInput(op, 0)).size() - 1;
-  if (operand == 1)
-    return {{0, 1, 0, tokens}};
+  if (operand == 1 || (isa<QMoEOp>(op) && operand == 14))
+    return {{0, static_cast<unsigned>(dimsOf(getInput(op, operand)).size()) - 1, 0, tokens}};
   Groups groups;
   for (unsigned i = 0; operand == 0 && i < tokens; ++i)
     groups.push_back({i, i + 1, i, i + 1});

@@ -49,6 +49,9 @@ std::optional<Dims> ShapeContext::values(Value value) const {
     return std::nullopt;
   if (auto it = values_.find(value); it != values_.end())
     return it->second;
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (type && type.getRank() == 1 && type.getDimSize(0) == 0 && isa<IntegerType>(type.getElementType()))
+    return Dims();
   auto constant = value.getDefiningOp<ConstantValueOp>();
   auto elements = constant ? dyn_cast<DenseElementsAttr>(constant.getValue()) : nullptr;
   if (!elements || elements.getType().getRank() > 1 || elements.getNumElements() > static_cast<int64_t>(kMaxValues) ||
@@ -84,6 +87,8 @@ void ShapeContext::set(Value value, Type element, ArrayRef<SymExpr> dims) {
     if (auto extent = dim.constant(); extent && *extent < 0) {
       negative_ = negative_ ? negative_ : extent;
       dim = SymExpr(0);
+    } else if (!extent && !dim.isNonNegative()) {
+      keep(SymExpr::min(SymExpr(0), dim), SymExpr(0));
     }
   }
   value.setType(getTensorType(bounded, element));
@@ -94,10 +99,14 @@ void ShapeContext::setValues(Value value, ArrayRef<SymExpr> values) {
     values_[value] = Dims(values.begin(), values.end());
 }
 
-SymExpr ShapeContext::fresh(StringRef stem, const SymExpr &bound) {
-  auto name = StringAttr::get(context_, stem + Twine(bounds_.size()));
-  bounds_.insert({name, bound});
-  return SymExpr::symbol(name.getValue().str());
+SymExpr ShapeContext::fresh(StringRef stem, const std::optional<SymExpr> &bound) {
+  std::string name;
+  do
+    name = (stem + Twine(fresh_++)).str();
+  while (reserved_.contains(name));
+  if (bound)
+    bounds_.insert({StringAttr::get(context_, name), *bound});
+  return SymExpr::symbol(name);
 }
 
 LogicalResult ShapeContext::require(Operation *op, const SymExpr &a, const SymExpr &b, StringRef what) {
@@ -105,11 +114,13 @@ LogicalResult ShapeContext::require(Operation *op, const SymExpr &a, const SymEx
     return success();
   if ((a - b).constant())
     return op->emitOpError() << "expects equal " << what << ", found " << a.str() << " and " << b.str();
-  for (const auto &[left, right] : requirements_)
-    if (left == a && right == b)
-      return success();
-  requirements_.push_back({a, b});
+  keep(a, b);
   return success();
+}
+
+void ShapeContext::keep(const SymExpr &a, const SymExpr &b) {
+  if (required_.insert({a, b}).second)
+    requirements_.push_back({a, b});
 }
 
 } // namespace janus::onnx

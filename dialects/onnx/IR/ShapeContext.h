@@ -7,6 +7,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallVector.h"
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace janus::onnx {
@@ -50,15 +51,19 @@ public:
   /// The same for a tensor whose elements all equal an integer constant or are known integers.
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
 
-  /// A negative extent, which only a wrong model asks for, is kept for takeNegative; the type gets 0 in its place.
+  /// A negative extent, which only a wrong model asks for, is kept for takeNegative; the type gets 0 in its place. One
+  /// that may be negative is required not to be (`min(0,S-4) == 0`).
   void set(mlir::Value value, mlir::Type element, llvm::ArrayRef<SymExpr> dims);
   /// The first negative extent set since the last call; nothing when there was none.
   std::optional<int64_t> takeNegative() { return std::exchange(negative_, std::nullopt); }
   void setValues(mlir::Value value, llvm::ArrayRef<SymExpr> values);
 
-  /// A new symbol for a size known only from data, at most `bound`.
-  SymExpr fresh(llvm::StringRef stem, const SymExpr &bound);
+  /// A new symbol for a size known only from data, at most `bound` where that is known. Generated code gives it its
+  /// value at the op that has it as the extent of a result.
+  SymExpr fresh(llvm::StringRef stem, const std::optional<SymExpr> &bound = std::nullopt);
   const llvm::MapVector<mlir::StringAttr, SymExpr> &bounds() const { return bounds_; }
+  /// Names that fresh() must not give.
+  void reserve(llvm::StringRef name) { reserved_.insert(name.str()); }
 
   /// States a == b. Integers that differ fail with an error on `op`; otherwise the equality is kept for the entry
   /// check.
@@ -72,9 +77,15 @@ private:
   mlir::MLIRContext *context_;
   llvm::DenseMap<mlir::Value, Dims> values_;
   llvm::MapVector<mlir::StringAttr, SymExpr> bounds_;
+  void keep(const SymExpr &a, const SymExpr &b);
   llvm::SmallVector<std::pair<SymExpr, SymExpr>> requirements_;
-  unsigned opaque_ = 0;
+  std::set<std::pair<SymExpr, SymExpr>> required_; // those
+  std::set<std::string> reserved_;
+  unsigned opaque_ = 0, fresh_ = 0;
   std::optional<int64_t> negative_;
 };
+
+/// Infers every operator of a block in order, graphs inside included. Reports every op that fails, not only the first.
+llvm::LogicalResult inferBlock(mlir::Block &block, ShapeContext &context);
 
 } // namespace janus::onnx

@@ -126,22 +126,36 @@ std::optional<SymExpr> SymExpr::divideExactly(const SymExpr &a, const SymExpr &b
     return SymExpr(0);
   if (a == b && !a.terms_.empty())
     return SymExpr(1);
-  if (b.terms_.size() != 1)
+  if (b.terms_.empty())
     return std::nullopt;
-  const auto &[divisor, number] = *b.terms_.begin();
-  SymExpr quotient;
-  for (const auto &[product, coefficient] : a.terms_) {
-    Product rest = product;
-    for (const std::string &atom : divisor) {
-      auto it = std::find(rest.begin(), rest.end(), atom);
-      if (it == rest.end())
-        return std::nullopt;
-      rest.erase(it);
-    }
-    int64_t part = floorDivide(coefficient, number);
-    if (static_cast<uint64_t>(part) * static_cast<uint64_t>(number) != static_cast<uint64_t>(coefficient))
+  // Long division. Terms in the order (degree, atoms) keep their order under multiplication, so that the first term of
+  // what is left is a multiple of the divisor's first term when the division comes out even.
+  auto first = [](const SymExpr &e) {
+    return std::min_element(e.terms_.begin(), e.terms_.end(), [](const auto &x, const auto &y) {
+      return std::make_pair(y.first.size(), std::cref(x.first).get()) <
+             std::make_pair(x.first.size(), std::cref(y.first).get());
+    });
+  };
+  const auto divisor = first(b);
+  SymExpr quotient, rest = a;
+  for (size_t steps = a.terms_.size() * 4; !rest.terms_.empty(); --steps) {
+    if (steps == 0 || rest.terms_.size() > 64 + a.terms_.size())
       return std::nullopt;
-    quotient.add(rest, part);
+    const auto leading = first(rest);
+    Product factor = leading->first;
+    for (const std::string &atom : divisor->first) {
+      auto it = std::find(factor.begin(), factor.end(), atom);
+      if (it == factor.end())
+        return std::nullopt;
+      factor.erase(it);
+    }
+    int64_t part = floorDivide(leading->second, divisor->second);
+    if (static_cast<uint64_t>(part) * static_cast<uint64_t>(divisor->second) != static_cast<uint64_t>(leading->second))
+      return std::nullopt;
+    SymExpr term;
+    term.add(factor, part);
+    quotient.add(factor, part);
+    rest = rest - term * b;
   }
   return quotient;
 }
@@ -179,7 +193,8 @@ SymExpr SymExpr::mod(const SymExpr &a, const SymExpr &b) {
 bool SymExpr::isNonNegative() const {
   return std::all_of(terms_.begin(), terms_.end(), [](const auto &term) {
     return term.second > 0 && std::all_of(term.first.begin(), term.first.end(), [](const std::string &atom) {
-             return atom.find('-') == std::string::npos; // an atom over non-negative parts is one itself
+             // An atom over non-negative parts is one itself.
+             return atom.starts_with("max(0,") || atom.find('-') == std::string::npos;
            });
   });
 }

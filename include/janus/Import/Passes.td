@@ -35,6 +35,20 @@ def FoldCasts : Pass<"janus-fold-casts", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::janus::onnx::OnnxDialect"];
 }
+def FoldControlFlow : Pass<"janus-fold-control-flow", "::mlir::ModuleOp"> {
+  let summary = "take the branch that shapes decide, unroll loops that only count";
+  let description = [{
+    Infers shapes and small integer values up to each `onnx.If` and `onnx.Loop`. An If whose condition is known becomes
+    the operators of that branch; a Loop of which it is known after each iteration whether there is another becomes
+    copies of its body, 100,000 operators at most, and what it stacks a Concat.
+    ```mlir
+    %y = onnx.If(%c) : (tensor<i1>) -> !onnx.unknown { ... onnx.Yield %a ... } { ... onnx.Yield %b ... }
+    // becomes, for %c true, the operators of the first graph, with %a for %y
+    ```
+    What stays is decided at run time. Pays: exporters write such branches for shapes that they did not know.
+  }];
+  let dependentDialects = ["::janus::onnx::OnnxDialect"];
+}
 def InferShapes : Pass<"janus-infer-shapes", "::mlir::ModuleOp"> {
   let summary = "give every value its element type and symbolic dimensions";
   let description = [{

@@ -50,6 +50,7 @@ public:
   void error(Code code, const Node &node, int64_t opset, std::string text) {
     atNode(code, false, node, opset, std::move(text));
   }
+  void warning(Code code, std::string text) { add({code, true, "", std::move(text), {}, 0}); }
   void warning(Code code, const Node &node, int64_t opset, std::string text) {
     atNode(code, true, node, opset, std::move(text));
   }

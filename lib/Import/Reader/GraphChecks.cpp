@@ -50,7 +50,7 @@ bool isUtf8(const std::string &text) {
 }
 
 /// Names of tensors and dimensions go into the artifact's JSON.
-void checkNames(const Model &model, Diagnostics &diagnostics) {
+void checkNames(const Graph &model, Diagnostics &diagnostics) {
   auto check = [&](const std::string &name, const char *what) {
     if (!isUtf8(name))
       diagnostics.error(Code::Graph,
@@ -66,63 +66,93 @@ void checkNames(const Model &model, Diagnostics &diagnostics) {
     }
 }
 
-Producers defineAll(const Model &model, Diagnostics &diagnostics) {
+Producers defineAll(const Graph &graph, Diagnostics &diagnostics) {
   Producers producers;
-  for (const Tensor &tensor : model.initializers)
+  for (const Tensor &tensor : graph.initializers)
     define(producers, tensor.name, kConstantOrInput, "initializer", diagnostics);
-  for (const ValueInfo &input : model.inputs)
+  for (const ValueInfo &input : graph.inputs)
     define(producers, input.name, kConstantOrInput, "input", diagnostics);
-  for (size_t i = 0; i < model.nodes.size(); ++i)
-    for (const std::string &output : model.nodes[i].outputs)
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (const std::string &output : graph.nodes[i].outputs)
       if (!output.empty())
         define(producers, output, static_cast<long>(i), "value", diagnostics);
   return producers;
 }
-} // namespace
 
-void checkAndSort(Model &model, Diagnostics &diagnostics) {
-  checkNames(model, diagnostics);
-  Producers producers = defineAll(model, diagnostics);
-  std::vector<size_t> missing(model.nodes.size());
-  std::vector<std::vector<size_t>> users(model.nodes.size());
-  for (size_t i = 0; i < model.nodes.size(); ++i)
-    for (const std::string &input : model.nodes[i].inputs) {
-      if (input.empty())
-        continue;
+class Sorter {
+public:
+  Sorter(const Model &model, Diagnostics &diagnostics) : model_(model), diagnostics_(diagnostics) {}
+
+  /// Sorts the graph; returns the names that it reads of the graphs around it, which a graph that has none around it
+  /// may not have.
+  std::vector<std::string> sort(Graph &graph, bool outermost) {
+    checkNames(graph, diagnostics_);
+    Producers producers = defineAll(graph, diagnostics_);
+    std::vector<std::string> outside;
+    std::vector<size_t> missing(graph.nodes.size());
+    std::vector<std::vector<size_t>> users(graph.nodes.size());
+    auto read = [&](size_t i, const std::string &input) {
       auto it = producers.find(input);
-      if (it == producers.end()) {
-        diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]),
-                          absl::StrCat("input '", absl::CHexEscape(input), "' is defined nowhere in the graph"));
+      if (it == producers.end() && !outermost) {
+        outside.push_back(input);
+      } else if (it == producers.end()) {
+        diagnostics_.error(Code::Graph, graph.nodes[i], opsetOf(model_, graph.nodes[i]),
+                           absl::StrCat("input '", absl::CHexEscape(input), "' is defined nowhere in the graph"));
       } else if (it->second != kConstantOrInput) {
         users[it->second].push_back(i);
         ++missing[i];
       }
+    };
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      for (const std::string &input : graph.nodes[i].inputs)
+        if (!input.empty())
+          read(i, input);
+      for (Attribute &attribute : graph.nodes[i].attributes)
+        if (attribute.graph)
+          for (const std::string &name : sort(*attribute.graph, false))
+            read(i, name);
     }
-  for (const ValueInfo &output : model.outputs)
-    if (!producers.contains(output.name))
-      diagnostics.error(Code::Graph, absl::StrCat("graph output '", absl::CHexEscape(output.name),
-                                                  "' is defined nowhere in the graph"));
-
-  std::priority_queue<size_t, std::vector<size_t>, std::greater<size_t>> ready;
-  for (size_t i = 0; i < missing.size(); ++i)
-    if (!missing[i])
-      ready.push(i);
-  std::vector<Node> sorted;
-  sorted.reserve(model.nodes.size());
-  std::vector<bool> placed(model.nodes.size());
-  while (!ready.empty()) {
-    size_t i = ready.top();
-    ready.pop();
-    placed[i] = true;
-    for (size_t user : users[i])
-      if (--missing[user] == 0)
-        ready.push(user);
-    sorted.push_back(std::move(model.nodes[i]));
+    for (const ValueInfo &output : graph.outputs)
+      if (!producers.contains(output.name)) {
+        if (outermost)
+          diagnostics_.error(Code::Graph, absl::StrCat("graph output '", absl::CHexEscape(output.name),
+                                                       "' is defined nowhere in the graph"));
+        else
+          outside.push_back(output.name);
+      }
+    order(graph, missing, users);
+    return outside;
   }
-  for (size_t i = 0; i < placed.size(); ++i)
-    if (!placed[i])
-      diagnostics.error(Code::Graph, model.nodes[i], opsetOf(model, model.nodes[i]),
-                        "lies on, or behind, a cycle of the graph; an ONNX graph has none");
-  model.nodes = std::move(sorted);
-}
+
+private:
+  void order(Graph &graph, std::vector<size_t> &missing, const std::vector<std::vector<size_t>> &users) {
+    std::priority_queue<size_t, std::vector<size_t>, std::greater<size_t>> ready;
+    for (size_t i = 0; i < missing.size(); ++i)
+      if (!missing[i])
+        ready.push(i);
+    std::vector<Node> sorted;
+    sorted.reserve(graph.nodes.size());
+    std::vector<bool> placed(graph.nodes.size());
+    while (!ready.empty()) {
+      size_t i = ready.top();
+      ready.pop();
+      placed[i] = true;
+      for (size_t user : users[i])
+        if (--missing[user] == 0)
+          ready.push(user);
+      sorted.push_back(std::move(graph.nodes[i]));
+    }
+    for (size_t i = 0; i < placed.size(); ++i)
+      if (!placed[i])
+        diagnostics_.error(Code::Graph, graph.nodes[i], opsetOf(model_, graph.nodes[i]),
+                           "lies on, or behind, a cycle of the graph; an ONNX graph has none");
+    graph.nodes = std::move(sorted);
+  }
+
+  const Model &model_;
+  Diagnostics &diagnostics_;
+};
+} // namespace
+
+void checkAndSort(Model &model, Diagnostics &diagnostics) { Sorter(model, diagnostics).sort(model, true); }
 } // namespace janus::onnx

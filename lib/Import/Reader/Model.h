@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -53,8 +54,9 @@ struct ValueInfo {
   std::vector<Dim> dims;
 };
 
+struct Graph;
 struct Attribute {
-  enum class Kind { Int, Float, String, Ints, Floats, Strings, Tensor, Graph, Other };
+  enum class Kind { Int, Float, String, Ints, Floats, Strings, Tensor, Graph, Reference, Other };
   std::string name;
   Kind kind = Kind::Other;
   int64_t i = 0;
@@ -64,25 +66,32 @@ struct Attribute {
   std::vector<float> floats;
   std::vector<std::string> strings;
   Tensor tensor;
+  std::shared_ptr<Graph> graph;
+  std::string reference; // inside a function: the attribute of the call whose value this one takes
 };
 
 struct Node {
   std::string name, domain, type;           // domain "ai.onnx" is written ""
+  std::string overload;                     // of a model-local function
   size_t index = 0;                         // position in the file
   std::vector<std::string> inputs, outputs; // "" where absent; trailing absent ones removed
   std::vector<Attribute> attributes;
 };
 
-struct Model {
-  std::string folder, file; // folder as given; file name within it
-  int64_t irVersion = 0;
-  std::string producer, graphName;
-  std::map<std::string, int64_t> opsets;  // by domain, "" for ai.onnx
+/// The graph of a model, or one inside a node, which sees the values around that node.
+struct Graph {
+  std::string name;
   std::vector<ValueInfo> inputs, outputs; // inputs without those that have an initializer
   std::vector<Tensor> initializers;
-  std::vector<Node> nodes;            // each after those whose outputs it reads
-  std::vector<std::string> functions; // model-local functions, "domain.name"
-  int64_t unknownFields = 0;          // fields of the file that the schema does not have
+  std::vector<Node> nodes; // each after those whose outputs it reads
+};
+
+struct Model : Graph {
+  std::string folder, file; // folder as given; file name within it
+  int64_t irVersion = 0;
+  std::string producer;
+  std::map<std::string, int64_t> opsets; // by domain, "" for ai.onnx
+  int64_t unknownFields = 0;             // fields of the file that the schema does not have
 };
 
 } // namespace janus::onnx

@@ -1,6 +1,7 @@
 #include "lib/Import/Reader/Reader.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "lib/Import/Reader/Functions.h"
 #include "lib/Import/Reader/GraphChecks.h"
 #include "lib/Import/Reader/MappedFile.h"
 #include "lib/Import/Reader/ReadTensor.h"
@@ -44,29 +45,19 @@ public:
       : proto_(proto), model_(model), diagnostics_(diagnostics), limits_(limits), external_(model.folder),
         modelBytes_(modelBytes) {}
 
-  void read() {
+  void read(const NativeOperator &native) {
     readHeader();
     const auto &graph = proto_.graph();
     if (!proto_.has_graph() || graph.node_size() + graph.initializer_size() == 0)
       return diagnostics_.error(Code::File, "the file holds no graph; expects a serialized ONNX ModelProto");
-    size_t values = static_cast<size_t>(graph.initializer_size()) + graph.input_size() + graph.output_size();
-    if (static_cast<size_t>(graph.node_size()) > limits_.nodes || values > limits_.values)
-      return diagnostics_.error(Code::File, absl::StrCat("the graph has ", graph.node_size(), " nodes and ", values,
-                                                         " inputs, outputs and initializers; supported: ",
-                                                         limits_.nodes, " and ", limits_.values));
-    model_.graphName = graph.name();
-    readInitializers();
-    std::unordered_set<std::string> initialized;
-    for (const Tensor &tensor : model_.initializers)
-      initialized.insert(tensor.name);
-    for (const auto &input : graph.input())
-      if (!initialized.contains(input.name())) // before IR 4 initializers are listed among the inputs
-        model_.inputs.push_back(readValue(input, "input"));
-    for (const auto &output : graph.output())
-      model_.outputs.push_back(readValue(output, "output"));
-    for (int i = 0; i < graph.node_size(); ++i)
-      readNode(graph.node(i), i);
-    checkAndSort(model_, diagnostics_);
+    std::vector<Function> functions;
+    functions.reserve(proto_.functions_size());
+    for (const auto &function : proto_.functions())
+      readFunction(function, functions.emplace_back());
+    readGraph(graph, model_);
+    if (nodes_ <= limits_.nodes && values_ <= limits_.values &&
+        inlineFunctions(model_, functions, native, diagnostics_, limits_))
+      checkAndSort(model_, diagnostics_);
   }
 
 private:
@@ -83,22 +74,73 @@ private:
     auto standard = model_.opsets.find("");
     if (standard == model_.opsets.end())
       diagnostics_.error(Code::Version,
-                         absl::StrCat("model imports no ai.onnx opset; supported ", kMinOpset, "..", kMaxOpset));
-    else if (standard->second < kMinOpset || standard->second > kMaxOpset)
-      diagnostics_.error(Code::Version, absl::StrCat("model imports ai.onnx opset ", standard->second, "; supported ",
-                                                     kMinOpset, "..", kMaxOpset));
+                         absl::StrCat("model imports no ai.onnx opset; supported from ", kMinOpset, " on"));
+    else if (standard->second < kMinOpset)
+      diagnostics_.error(Code::Version, absl::StrCat("model imports ai.onnx opset ", standard->second,
+                                                     "; supported from ", kMinOpset, " on"));
+    else if (standard->second > kMaxOpset)
+      diagnostics_.warning(Code::Version, absl::StrCat("model imports ai.onnx opset ", standard->second,
+                                                       "; its operators are read as those of opset ", kMaxOpset,
+                                                       ", the newest known"));
     for (const auto &function : proto_.functions())
-      model_.functions.push_back(domainOf(function.domain()) + "." + function.name());
+      called_.insert(domainOf(function.domain()) + "." + function.name());
   }
 
-  void readInitializers() {
-    const auto &graph = proto_.graph();
+  void readFunction(const ::onnx::FunctionProto &proto, Function &function) {
+    function.domain = domainOf(proto.domain());
+    function.name = proto.name();
+    function.overload = proto.overload();
+    for (const auto &opset : proto.opset_import()) // of domains that only functions use
+      if (!opset.domain().empty())
+        model_.opsets.emplace(domainOf(opset.domain()), opset.version());
+    function.inputs.assign(proto.input().begin(), proto.input().end());
+    function.outputs.assign(proto.output().begin(), proto.output().end());
+    function.attributes.assign(proto.attribute().begin(), proto.attribute().end());
+    Node carrier; // attributes are read into nodes
+    carrier.name = function.name, carrier.domain = function.domain, carrier.type = "function";
+    for (const auto &attribute : proto.attribute_proto())
+      readAttribute(attribute, carrier, 0);
+    function.defaults = std::move(carrier.attributes);
+    for (int i = 0; i < proto.node_size(); ++i)
+      readNode(proto.node(i), i, function.nodes);
+  }
+
+  void readGraph(const ::onnx::GraphProto &proto, Graph &graph) {
+    nodes_ += static_cast<size_t>(proto.node_size());
+    values_ += static_cast<size_t>(proto.initializer_size()) + proto.input_size() + proto.output_size();
+    if (nodes_ > limits_.nodes || values_ > limits_.values)
+      return diagnostics_.error(Code::File, absl::StrCat("the graph has ", nodes_, " nodes and ", values_,
+                                                         " inputs, outputs and initializers; supported: ",
+                                                         limits_.nodes, " and ", limits_.values));
+    graph.name = proto.name();
+    readInitializers(proto, graph);
+    std::unordered_set<std::string> initialized;
+    for (const Tensor &tensor : graph.initializers)
+      initialized.insert(tensor.name);
+    bool inner = &graph != &model_; // the types of what flows in and out are those of the values around
+    for (const auto &input : proto.input())
+      if (!initialized.contains(input.name())) // before IR 4 initializers are listed among the inputs
+        graph.inputs.push_back(inner ? nameOnly(input) : readValue(input, "input"));
+    for (const auto &output : proto.output())
+      graph.outputs.push_back(inner ? nameOnly(output) : readValue(output, "output"));
+    graph.nodes.reserve(proto.node_size());
+    for (int i = 0; i < proto.node_size(); ++i)
+      readNode(proto.node(i), i, graph.nodes);
+  }
+
+  static ValueInfo nameOnly(const ::onnx::ValueInfoProto &proto) {
+    ValueInfo value;
+    value.name = proto.name();
+    return value;
+  }
+
+  void readInitializers(const ::onnx::GraphProto &graph, Graph &out) {
     if (graph.sparse_initializer_size())
       diagnostics_.error(Code::Tensor, absl::StrCat(graph.sparse_initializer_size(),
                                                     " sparse initializers; supported: dense initializers"));
-    model_.initializers.reserve(graph.initializer_size());
+    out.initializers.reserve(graph.initializer_size());
     for (const auto &proto : graph.initializer()) {
-      auto &tensor = model_.initializers.emplace_back();
+      auto &tensor = out.initializers.emplace_back();
       if (auto status = readTensor(proto, source(), tensor); !status.ok())
         diagnostics_.error(codeOf(status),
                            absl::StrCat("initializer '", absl::CHexEscape(proto.name()), "': ", status.message()));
@@ -136,11 +178,12 @@ private:
     return value;
   }
 
-  void readNode(const ::onnx::NodeProto &proto, size_t index) {
-    Node &node = model_.nodes.emplace_back();
+  void readNode(const ::onnx::NodeProto &proto, size_t index, std::vector<Node> &nodes) {
+    Node &node = nodes.emplace_back();
     node.name = proto.name();
     node.domain = domainOf(proto.domain());
     node.type = proto.op_type();
+    node.overload = proto.overload();
     node.index = index;
     auto opset = model_.opsets.find(node.domain);
     int64_t version = opset == model_.opsets.end() ? 0 : opset->second;
@@ -149,7 +192,7 @@ private:
       return diagnostics_.error(Code::File, node, version,
                                 absl::StrCat("has more than ", limits_.valuesPerNode, " inputs and outputs or ",
                                              limits_.attributesPerNode, " attributes"));
-    if (version == 0)
+    if (version == 0 && !called_.contains(node.domain + "." + node.type))
       diagnostics_.error(Code::Version, node, version, "its domain is not among the model's opset imports");
     node.inputs.assign(proto.input().begin(), proto.input().end());
     node.outputs.assign(proto.output().begin(), proto.output().end());
@@ -169,6 +212,10 @@ private:
     Attribute &attribute = node.attributes.emplace_back();
     attribute.name = proto.name();
     using P = ::onnx::AttributeProto;
+    if (!proto.ref_attr_name().empty()) {
+      attribute.kind = Attribute::Kind::Reference, attribute.reference = proto.ref_attr_name();
+      return;
+    }
     switch (proto.type()) {
     case P::INT:
       attribute.kind = Attribute::Kind::Int, attribute.i = proto.i();
@@ -190,8 +237,9 @@ private:
       attribute.strings.assign(proto.strings().begin(), proto.strings().end());
       break;
     case P::GRAPH:
-    case P::GRAPHS:
       attribute.kind = Attribute::Kind::Graph;
+      attribute.graph = std::make_shared<Graph>();
+      readGraph(proto.g(), *attribute.graph);
       break;
     case P::TENSOR:
       attribute.kind = Attribute::Kind::Tensor;
@@ -217,11 +265,13 @@ private:
   const Limits &limits_;
   ExternalData external_;
   uint64_t modelBytes_;
+  size_t nodes_ = 0, values_ = 0;          // in all graphs
+  std::unordered_set<std::string> called_; // functions, "domain.name"
 };
 } // namespace
 
 std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
-                               Diagnostics &diagnostics, const Limits &limits) {
+                               Diagnostics &diagnostics, const Limits &limits, const NativeOperator &native) {
   auto fail = [&](std::string text) -> std::optional<Model> {
     diagnostics.error(Code::File, absl::StrCat("'", absl::CHexEscape(file), "': ", text));
     return std::nullopt;
@@ -248,17 +298,18 @@ std::optional<Model> readModel(std::string_view bytes, const std::string &folder
   model.folder = folder;
   model.file = file;
   model.unknownFields = countUnknown(proto);
-  GraphReader(proto, bytes.size(), model, diagnostics, limits).read();
+  GraphReader(proto, bytes.size(), model, diagnostics, limits).read(native);
   return diagnostics.hasErrors() ? std::nullopt : std::optional(std::move(model));
 }
 
-std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics, const Limits &limits) {
+std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics, const NativeOperator &native,
+                               const Limits &limits) {
   auto file = MappedFile::open(path);
   if (!file.ok()) {
     diagnostics.error(Code::File, std::string(file.status().message()));
     return std::nullopt;
   }
   std::filesystem::path where(path);
-  return readModel(file->bytes(), where.parent_path().string(), where.filename().string(), diagnostics, limits);
+  return readModel(file->bytes(), where.parent_path().string(), where.filename().string(), diagnostics, limits, native);
 }
 } // namespace janus::onnx

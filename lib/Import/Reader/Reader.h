@@ -5,6 +5,7 @@
 #include "lib/Import/Reader/Diagnostics.h"
 #include "lib/Import/Reader/Model.h"
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,15 +19,22 @@ struct Limits {
   int depth = 64; // nested messages
 };
 
-/// IR and opset versions that are read.
+/// IR and opset versions that are read. A newer ai.onnx opset is read as kMaxOpset, with a warning.
 inline constexpr int64_t kMinIr = 3, kMaxIr = 14, kMinOpset = 13, kMaxOpset = 28;
 
-/// Reads the model at `path`. Nothing when there are errors; `diagnostics` then says all that could be found.
-std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics, const Limits &limits = {});
+/// Whether an operator, by domain and type, is known by itself: a model-local function of its name is then not used.
+using NativeOperator = std::function<bool(const std::string &, const std::string &)>;
+inline bool noNativeOperators(const std::string &, const std::string &) { return false; }
+
+/// Reads the model at `path`, its functions inlined. Nothing when there are errors; `diagnostics` then says all that
+/// could be found.
+std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics,
+                               const NativeOperator &native = noNativeOperators, const Limits &limits = {});
 
 /// The same for bytes in memory; `folder` is where external files are looked for, `file` the name given to references
 /// into the bytes.
 std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
-                               Diagnostics &diagnostics, const Limits &limits = {});
+                               Diagnostics &diagnostics, const Limits &limits = {},
+                               const NativeOperator &native = noNativeOperators);
 
 } // namespace janus::onnx

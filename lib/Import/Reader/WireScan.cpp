@@ -19,12 +19,13 @@ Kind child(Kind parent, uint64_t field) {
   case Kind::Node:
     return field == 5 ? Kind::Attribute : Kind::Leaf;
   case Kind::Attribute:
-    return field == 5 || field == 10 ? Kind::Tensor : Kind::Leaf;
+    return field == 5 || field == 10 ? Kind::Tensor : field == 6 || field == 11 ? Kind::Graph : Kind::Leaf;
   default:
     return Kind::Leaf;
   }
 }
 constexpr uint64_t kRawDataField = 9; // of TensorProto
+constexpr int kMaxDepth = 64;         // of messages, as the parser that follows
 
 void appendVarint(std::string &out, uint64_t value) {
   for (; value >= 0x80; value >>= 7)
@@ -36,7 +37,9 @@ class Scanner {
 public:
   Scanner(std::string_view bytes, size_t maxBytes) : bytes_(bytes), maxBytes_(maxBytes) {}
 
-  bool message(size_t at, size_t end, Kind kind, std::string &out) {
+  bool message(size_t at, size_t end, Kind kind, std::string &out, int depth = 0) {
+    if (depth > kMaxDepth)
+      return fail(at, absl::StrCat("messages nested deeper than ", kMaxDepth));
     while (at < end) {
       size_t begin = at;
       auto tag = varint(at, end);
@@ -78,7 +81,7 @@ public:
         out.append(bytes_.substr(begin, at - begin));
       } else {
         std::string nested;
-        if (!message(payload, at, inner, nested))
+        if (!message(payload, at, inner, nested, depth + 1))
           return false;
         appendVarint(out, *tag);
         appendVarint(out, nested.size());

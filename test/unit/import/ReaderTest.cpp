@@ -218,6 +218,80 @@ TEST(Reader, InitializersThatAreAlsoInputsAreNoInputs) {
   EXPECT_EQ(read->inputs.size(), 1u);
 }
 
+/// A model that calls function 0, which calls function 1 `times` times, and so on; the last one adds.
+::onnx::ModelProto nestedFunctions(int depth, int times) {
+  auto model = emptyModel();
+  auto *opset = model.add_opset_import();
+  opset->set_domain("local"), opset->set_version(1);
+  addNode(model, "F0", {"x"}, {"y"})->set_domain("local");
+  for (int i = 0; i < depth; ++i) {
+    auto *function = model.add_functions();
+    function->set_domain("local"), function->set_name("F" + std::to_string(i));
+    function->add_input("a"), function->add_output("b");
+    for (int k = 0; k < times; ++k) {
+      auto *node = function->add_node();
+      node->add_input(k ? "t" + std::to_string(k - 1) : "a");
+      node->add_output(k + 1 == times ? "b" : "t" + std::to_string(k));
+      node->set_op_type(i + 1 == depth ? "Abs" : "F" + std::to_string(i + 1));
+      node->set_domain(i + 1 == depth ? "" : "local");
+    }
+  }
+  return model;
+}
+
+TEST(Reader, FunctionsBecomeTheirBodies) {
+  Diagnostics diagnostics;
+  auto model = read(nestedFunctions(3, 2), diagnostics);
+  ASSERT_TRUE(model.has_value()) << diagnostics.str();
+  ASSERT_EQ(model->nodes.size(), 8u);
+  std::string value = "x";
+  for (const Node &node : model->nodes) { // a chain of values under names of their own
+    EXPECT_EQ(node.type, "Abs");
+    EXPECT_EQ(node.inputs[0], value);
+    value = node.outputs[0];
+  }
+  EXPECT_EQ(value, "y");
+}
+
+TEST(Reader, FunctionsWithoutEndOrTooManyAreRefused) {
+  EXPECT_THAT(errorsOf(nestedFunctions(10000, 1)), HasSubstr("to a depth of more than 64"));
+  Limits limits;
+  limits.nodes = 20'000;
+  EXPECT_THAT(errorsOf(nestedFunctions(40, 2), limits), HasSubstr("there are more than 20000 nodes"));
+  auto model = nestedFunctions(2, 1);
+  model.mutable_functions(1)->mutable_node(0)->set_op_type("F0");
+  model.mutable_functions(1)->mutable_node(0)->set_domain("local");
+  EXPECT_THAT(errorsOf(model), HasSubstr("a function that calls itself has no end"));
+}
+
+TEST(Reader, AKnownOperatorIsNotReplacedByAFunctionOfItsName) {
+  Diagnostics diagnostics;
+  auto native = [](const std::string &domain, const std::string &type) { return domain == "local" && type == "F0"; };
+  auto model = readModel(nestedFunctions(1, 1).SerializeAsString(), ".", "m.onnx", diagnostics, {}, native);
+  ASSERT_TRUE(model.has_value()) << diagnostics.str();
+  ASSERT_EQ(model->nodes.size(), 1u);
+  EXPECT_EQ(model->nodes[0].type, "F0");
+}
+
+TEST(Reader, GraphsInsideNodesSeeTheValuesAround) {
+  auto model = emptyModel();
+  auto *branch = addNode(model, "If", {"late"}, {"y"});
+  for (const char *name : {"then_branch", "else_branch"}) {
+    auto *attribute = branch->add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(::onnx::AttributeProto::GRAPH);
+    auto *node = attribute->mutable_g()->add_node();
+    node->set_op_type("Abs"), node->add_input("later"), node->add_output("z");
+    attribute->mutable_g()->add_output()->set_name("z");
+  }
+  addNode(model, "Cast", {"x"}, {"late"});
+  addNode(model, "Neg", {"x"}, {"later"});
+  Diagnostics diagnostics;
+  auto read = janus::onnx::read(model, diagnostics);
+  ASSERT_TRUE(read.has_value()) << diagnostics.str();
+  EXPECT_EQ(read->nodes.back().type, "If"); // behind what its graphs read
+}
+
 TEST(Diagnostics, OneEntryACauseAtMostTenNames) {
   Diagnostics diagnostics;
   for (int i = 0; i < 14; ++i) {

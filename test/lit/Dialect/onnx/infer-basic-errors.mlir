@@ -64,10 +64,10 @@ func.func @f(%a: tensor<4xf32>) {
 
 // -----
 
-// Which dimensions go decides the rank: it cannot depend on data.
-func.func @f(%a: tensor<4xf32>, %axes: tensor<1xi64>) {
-  // expected-error @below {{expects axes known at compile time}}
-  %0 = onnx.ReduceSum(%a, %axes) : (tensor<4xf32>, tensor<1xi64>) -> !onnx.unknown
+// How many dimensions go decides the rank: it cannot depend on data.
+func.func @f(%a: tensor<4xf32>, %axes: tensor<?xi64, #onnx.dims<"n">>) {
+  // expected-error @below {{expects axes of rank 1 and known extent}}
+  %0 = onnx.ReduceSum(%a, %axes) : (tensor<4xf32>, tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
 

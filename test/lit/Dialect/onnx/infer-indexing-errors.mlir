@@ -26,19 +26,19 @@ func.func @f(%x: tensor<4x8xf32>) {
   %b = onnx.constant dense<[0]> : tensor<1xi64>
   %e = onnx.constant dense<[1]> : tensor<1xi64>
   %a = onnx.constant dense<[0, 1]> : tensor<2xi64>
-  // expected-error @below {{expects 1 axes known at compile time}}
+  // expected-error @below {{expects 1 axes, as many as starts}}
   %0 = onnx.Slice(%x, %b, %e, %a) : (tensor<4x8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<2xi64>) -> !onnx.unknown
   return
 }
 
 // -----
 
-// And a step that is known.
-func.func @f(%x: tensor<4x8xf32>, %s: tensor<1xi64>) {
+// And a step.
+func.func @f(%x: tensor<4x8xf32>, %s: tensor<2xi64>) {
   %b = onnx.constant dense<[0]> : tensor<1xi64>
   %e = onnx.constant dense<[1]> : tensor<1xi64>
-  // expected-error @below {{expects 1 steps known at compile time}}
-  %0 = onnx.Slice(%x, %b, %e, none, %s) : (tensor<4x8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+  // expected-error @below {{expects 1 steps, as many as starts}}
+  %0 = onnx.Slice(%x, %b, %e, none, %s) : (tensor<4x8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<2xi64>) -> !onnx.unknown
   return
 }
 
@@ -56,13 +56,12 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-// Backwards through a part of an extent that is not known.
-func.func @f(%x: tensor<?xf32, #onnx.dims<"S">>) {
-  %b = onnx.constant dense<[5]> : tensor<1xi64>
-  %e = onnx.constant dense<[1]> : tensor<1xi64>
-  %s = onnx.constant dense<[-1]> : tensor<1xi64>
-  // expected-error @below {{expects constant positions or the whole extent for a negative step}}
-  %0 = onnx.Slice(%x, %b, %e, none, %s) : (tensor<?xf32, #onnx.dims<"S">>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+// An axis twice.
+func.func @f(%x: tensor<4x8xf32>) {
+  %b = onnx.constant dense<[0, 0]> : tensor<2xi64>
+  %a = onnx.constant dense<[1, -1]> : tensor<2xi64>
+  // expected-error @below {{names axis 1 twice}}
+  %0 = onnx.Slice(%x, %b, %b, %a) : (tensor<4x8xf32>, tensor<2xi64>, tensor<2xi64>, tensor<2xi64>) -> !onnx.unknown
   return
 }
 
@@ -80,10 +79,10 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-// A shape that only data tells.
-func.func @f(%s: tensor<2xi64>) {
-  // expected-error @below {{expects a shape that is a function of the inputs' shapes}}
-  %0 = onnx.ConstantOfShape(%s) : (tensor<2xi64>) -> !onnx.unknown
+// A rank that only data tells.
+func.func @f(%s: tensor<?xi64, #onnx.dims<"n">>) {
+  // expected-error @below {{expects a shape of rank 1 and known extent}}
+  %0 = onnx.ConstantOfShape(%s) : (tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
 
@@ -109,10 +108,10 @@ func.func @f() {
 
 // -----
 
-// A range over data.
-func.func @f(%n: tensor<i64>) {
-  // expected-error @below {{expects start, limit and delta that are functions of the inputs' shapes}}
-  %0 = onnx.Range(%n, %n, %n) : (tensor<i64>, tensor<i64>, tensor<i64>) -> !onnx.unknown
+// A range between numbers of two types.
+func.func @f(%n: tensor<i64>, %m: tensor<i32>) {
+  // expected-error @below {{expects start, limit and delta to be single numbers of one type, found 'tensor<i32>'}}
+  %0 = onnx.Range(%n, %m, %n) : (tensor<i64>, tensor<i32>, tensor<i64>) -> !onnx.unknown
   return
 }
 

@@ -3,7 +3,7 @@
 
 // The rank of the result is the number of entries of the shape.
 func.func @f(%x: tensor<4x8xf32>, %s: tensor<?xi64, #onnx.dims<"n">>) {
-  // expected-error @below {{expects a shape input of rank 1 and known extent}}
+  // expected-error @below {{expects a shape of rank 1 and known extent}}
   %0 = onnx.Reshape(%x, %s) : (tensor<4x8xf32>, tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
@@ -68,10 +68,10 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-// Which dimensions go decides the rank.
-func.func @f(%x: tensor<4x8xf32>, %a: tensor<1xi64>) {
-  // expected-error @below {{expects axes known at compile time}}
-  %0 = onnx.Squeeze(%x, %a) : (tensor<4x8xf32>, tensor<1xi64>) -> !onnx.unknown
+// How many dimensions go decides the rank.
+func.func @f(%x: tensor<4x8xf32>, %a: tensor<?xi64, #onnx.dims<"n">>) {
+  // expected-error @below {{expects axes of rank 1 and known extent}}
+  %0 = onnx.Squeeze(%x, %a) : (tensor<4x8xf32>, tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
 
@@ -87,10 +87,10 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-// Which dimensions come decides the rank.
-func.func @f(%x: tensor<4x8xf32>, %a: tensor<1xi64>) {
-  // expected-error @below {{expects axes known at compile time}}
-  %0 = onnx.Unsqueeze(%x, %a) : (tensor<4x8xf32>, tensor<1xi64>) -> !onnx.unknown
+// How many dimensions come decides the rank.
+func.func @f(%x: tensor<4x8xf32>, %a: tensor<?xi64, #onnx.dims<"n">>) {
+  // expected-error @below {{expects axes of rank 1 and known extent}}
+  %0 = onnx.Unsqueeze(%x, %a) : (tensor<4x8xf32>, tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
 
@@ -109,7 +109,7 @@ func.func @f(%x: tensor<4x8xf32>) {
 // Each of them once.
 func.func @f(%x: tensor<4x8xf32>) {
   %a = onnx.constant dense<[1, 1]> : tensor<2xi64>
-  // expected-error @below {{names an axis twice}}
+  // expected-error @below {{names axis 1 twice}}
   %0 = onnx.Unsqueeze(%x, %a) : (tensor<4x8xf32>, tensor<2xi64>) -> !onnx.unknown
   return
 }
@@ -125,10 +125,10 @@ func.func @f(%x: tensor<4x8xf32>) {
 
 // -----
 
-// The shape of an Expand cannot depend on data.
-func.func @f(%x: tensor<4x8xf32>, %s: tensor<2xi64>) {
-  // expected-error @below {{expects a shape that is a function of the inputs' shapes}}
-  %0 = onnx.Expand(%x, %s) : (tensor<4x8xf32>, tensor<2xi64>) -> !onnx.unknown
+// The rank of an Expand cannot depend on data.
+func.func @f(%x: tensor<4x8xf32>, %s: tensor<?xi64, #onnx.dims<"n">>) {
+  // expected-error @below {{expects a shape of rank 1 and known extent}}
+  %0 = onnx.Expand(%x, %s) : (tensor<4x8xf32>, tensor<?xi64, #onnx.dims<"n">>) -> !onnx.unknown
   return
 }
 
@@ -147,7 +147,7 @@ func.func @f(%x: tensor<4x8xf32>) {
 // One repeat a dimension.
 func.func @f(%x: tensor<4x8xf32>) {
   %r = onnx.constant dense<[2]> : tensor<1xi64>
-  // expected-error @below {{expects 2 repeats that are a function of the inputs' shapes}}
+  // expected-error @below {{expects 2 repeats, found 1}}
   %0 = onnx.Tile(%x, %r) : (tensor<4x8xf32>, tensor<1xi64>) -> !onnx.unknown
   return
 }
@@ -212,7 +212,7 @@ func.func @f(%x: tensor<4x8xf32>) {
 // An extent for each piece.
 func.func @f(%x: tensor<4x8xf32>) {
   %s = onnx.constant dense<[1, 1, 2]> : tensor<3xi64>
-  // expected-error @below {{expects 2 extents that are a function of the inputs' shapes}}
+  // expected-error @below {{expects 2 extents, as many as outputs, found 3}}
   %0:2 = onnx.Split(%x, %s) : (tensor<4x8xf32>, tensor<3xi64>) -> (!onnx.unknown, !onnx.unknown)
   return
 }

@@ -14,9 +14,10 @@ VALUES = {
     "Tile": {"%r": "[2, 1]"}, "Split": {"%s": "[4, 2]"}, "Slice": {"%b": "[1]", "%e": "[5]", "%a": "[0]"},
     "ConstantOfShape": {"%s": "[4]"}, "TopK": {"%k": "[3]"}, "ReduceSum": {"%axes": "[1]"}, "ReduceMean": {"%axes": "[1]"},
     "ReduceMax": {"%axes": "[1]"}, "ReduceMin": {"%axes": "[1]"}, "ReduceProd": {"%axes": "[0]"},
-    "GroupQueryAttention": {"%total": "8"},
+    "ReduceL1": {"%axes": "[1]"}, "ReduceL2": {"%axes": "[1]"}, "ReduceSumSquare": {"%axes": "[1]"}, "ReduceLogSum": {"%axes": "[1]"},
+    "ReduceLogSumExp": {"%axes": "[1]"}, "GroupQueryAttention": {"%total": "8"}, "OneHot": {"%n": "8"}, "Pad": {"%p": "[0, 1, 0, 0]"},
 }
-EXAMPLE = re.compile(r"Example: `((%[^=`]+) = onnx\.(\w+)\((.*?)\)((?: \{.*?\})?) : \((.*?)\) -> (.*?))`", re.S)
+EXAMPLE = re.compile(r"Example: `((%[^=`]+) = onnx\.([\w.]+)\((.*?)\)((?: \{.*?\})?) : \((.*?)\) -> (.*?))`", re.S)
 
 
 def split(text):
@@ -50,12 +51,12 @@ def function(example, unknown):
 
 def main(kind, *paths):
     text = "\n".join(open(p).read() for p in paths)
-    operators = set(re.findall(r'Onnx_(?:Op|Unary|Binary|Compare|Reduce)<"(\w+)"', text))
+    operators = set(re.findall(r'Onnx_(?:Op|Unary|Binary|Compare|Reduce|Scaled|LinearAttention)<"([\w.]+)"', text))
     examples = EXAMPLE.findall(text)
-    missing = operators - {e[2] for e in examples}
+    missing = operators - {e[2] for e in examples} - {"If", "Loop"}  # these are documented as blocks
     assert not missing, f"operators without an example that can be parsed: {sorted(missing)}"
     # A Constant without operands has no shape to infer, and a Range's extent is a symbol of the graph around it.
-    skipped = {"Constant", "Range"} if kind == "unknown" else set()
+    skipped = {"Constant", "Range", "If", "Loop"} if kind == "unknown" else set()
     print("\n".join(function(e, kind == "unknown") for e in examples if e[2] not in skipped))
 
 

@@ -1,0 +1,76 @@
+// Extents known only from data become new symbols; what is known stays. One case an operator.
+// RUN: janus-opt %s --janus-infer-shapes -split-input-file | FileCheck %s
+
+// CHECK-LABEL: func.func @slice
+// CHECK-SAME: onnx.bounds = {slice0 = "8", slice1 = "4", slice2 = "8"}
+func.func @slice(%x: tensor<4x8xf32>, %b: tensor<1xi64>, %e: tensor<1xi64>) {
+  %a = onnx.constant dense<[-1]> : tensor<1xi64>
+  // CHECK: -> tensor<4x?xf32, #onnx.dims<4, "slice0">>
+  %0 = onnx.Slice(%x, %b, %e, %a) : (tensor<4x8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+  // CHECK: -> tensor<?x?xf32, #onnx.dims<"slice1", "slice2">>
+  %1 = onnx.Slice(%x, %b, %e, %b) : (tensor<4x8xf32>, tensor<1xi64>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// The rank is known from how many axes there are.
+// CHECK-LABEL: func.func @axes
+func.func @axes(%x: tensor<4x1xf32>, %a: tensor<1xi64>) {
+  // CHECK: onnx.Squeeze{{.*}} -> tensor<?xf32, #onnx.dims<"squeeze0">>
+  %0 = onnx.Squeeze(%x, %a) : (tensor<4x1xf32>, tensor<1xi64>) -> !onnx.unknown
+  // CHECK: onnx.Unsqueeze{{.*}} -> tensor<?x?x?xf32, #onnx.dims<"unsqueeze1", "unsqueeze2", "unsqueeze3">>
+  %1 = onnx.Unsqueeze(%x, %a) : (tensor<4x1xf32>, tensor<1xi64>) -> !onnx.unknown
+  // CHECK: onnx.ReduceSum{{.*}} -> tensor<?x?xf32, #onnx.dims<"reduce4", "reduce5">>
+  %2 = onnx.ReduceSum(%x, %a) : (tensor<4x1xf32>, tensor<1xi64>) -> !onnx.unknown
+  // CHECK: onnx.ReduceSum{{.*}} -> tensor<?xf32, #onnx.dims<"reduce6">>
+  %3 = onnx.ReduceSum(%x, %a) {keepdims = 0 : i64} : (tensor<4x1xf32>, tensor<1xi64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// A name that an input has is not given again.
+// CHECK-LABEL: func.func @shapes
+func.func @shapes(%x: tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, %s: tensor<2xi64>) {
+  // CHECK: onnx.Reshape{{.*}} -> tensor<?x?xf32, #onnx.dims<"reshape1", "reshape2">>
+  %0 = onnx.Reshape(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
+  // CHECK: onnx.Expand{{.*}} -> tensor<?x?xf32, #onnx.dims<"expand3", "expand4">>
+  %1 = onnx.Expand(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
+  // CHECK: onnx.Tile{{.*}} -> tensor<?x?xf32, #onnx.dims<"tile5", "tile6">>
+  %2 = onnx.Tile(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
+  // CHECK: onnx.ConstantOfShape{{.*}} -> tensor<?x?xf32, #onnx.dims<"shape7", "shape8">>
+  %3 = onnx.ConstantOfShape(%s) : (tensor<2xi64>) -> !onnx.unknown
+  // CHECK: onnx.Split{{.*}} -> (tensor<?x8xf32, #onnx.dims<"split9", 8>>, tensor<?x8xf32, #onnx.dims<"split10", 8>>)
+  %4:2 = onnx.Split(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> (!onnx.unknown, !onnx.unknown)
+  return
+}
+
+// -----
+
+// CHECK-LABEL: func.func @numbers
+func.func @numbers(%n: tensor<i64>, %x: tensor<4x8xf32>, %c: tensor<4xi1>, %v: tensor<2xf32>, %p: tensor<4xi64>, %i: tensor<3xi64>) {
+  // CHECK: onnx.Range{{.*}} -> tensor<?xi64, #onnx.dims<"range0">>
+  %0 = onnx.Range(%n, %n, %n) : (tensor<i64>, tensor<i64>, tensor<i64>) -> !onnx.unknown
+  // CHECK: onnx.Compress{{.*}} -> tensor<?x8xf32, #onnx.dims<"compress1", 8>>
+  %1 = onnx.Compress(%x, %c) {axis = 0 : i64} : (tensor<4x8xf32>, tensor<4xi1>) -> !onnx.unknown
+  // CHECK: onnx.OneHot{{.*}} -> tensor<3x?xf32, #onnx.dims<3, "depth2">>
+  %2 = onnx.OneHot(%i, %n, %v) : (tensor<3xi64>, tensor<i64>, tensor<2xf32>) -> !onnx.unknown
+  // CHECK: onnx.Pad{{.*}} -> tensor<?x?xf32, #onnx.dims<"pad3", "pad4">>
+  %3 = onnx.Pad(%x, %p) : (tensor<4x8xf32>, tensor<4xi64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// A dimension that is part of an input's dimension: `T` is the mask's length, and the past is what is left of it. That this is not
+// negative is for the entry to check.
+// CHECK-LABEL: func.func @parts
+// CHECK-SAME: %arg0: tensor<?x?xi64, #onnx.dims<"B", "S">>
+// CHECK-SAME: %arg1: tensor<?x?xi64, #onnx.dims<"B", "mask.dim1">>
+// CHECK-SAME: %arg2: tensor<?x?x4xf32, #onnx.dims<"B", "{{.*}}mask.dim1{{.*}}", 4>>
+// CHECK-SAME: onnx.require = ["min(0,{{.*}}mask.dim1{{.*}}) == 0"]
+func.func @parts(%i: tensor<?x?xi64, #onnx.dims<"B", "S">>, %m: tensor<?x?xi64, #onnx.dims<"B", "past+S">> {onnx.name = "mask"}, %k: tensor<?x?x4xf32, #onnx.dims<"B", "past+1", 4>>) {
+  %0 = onnx.Neg(%k) : (tensor<?x?x4xf32, #onnx.dims<"B", "past+1", 4>>) -> !onnx.unknown
+  return
+}
