@@ -2,7 +2,7 @@
 
 #include "kernels/Kernels.h"
 #include "runtime/base/AvailableCores.h"
-#include "runtime/placement/RoutingTrace.h"
+#include "runtime/placement/TraceSteps.h"
 #include "runtime/traffic/Schemes.h"
 
 #include "absl/strings/match.h"
@@ -295,7 +295,8 @@ Deployment::~Deployment() {
 absl::StatusOr<bool> Deployment::Step() {
   absl::StatusOr<bool> ran = engine_->Step();
   if (routing_ && ran.ok() && *ran)
-    routing_->Step(engine_->controller().steps(), engine_->last_rows(), SchemeName(engine_->last_scheme()));
+    routing_->Step(engine_->controller().steps(), engine_->last_origins(), engine_->last_rows(),
+                   SchemeName(engine_->last_scheme()));
   return ran;
 }
 
@@ -322,6 +323,10 @@ RunReport Deployment::report() const {
       report.steps += steps;
     }
   report.placement = placement_->ToJson();
+  if (routing_) {
+    report.recorded_steps = routing_->steps() - routing_->dropped();
+    report.unrecorded_steps = routing_->dropped();
+  }
   report.layers.resize(desc_.moe_layers.size());
   for (size_t l = 0; l < report.layers.size(); ++l) {
     LayerReport &layer = report.layers[l];

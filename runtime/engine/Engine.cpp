@@ -15,7 +15,9 @@ Engine::Engine(const ModelDesc &model, const RuntimeOptions &options, int64_t pa
                std::function<int(const std::vector<int64_t> &)> choose_scheme)
     : model_(model), options_(options), budget_(options.attention, pages_per_instance, options.max_batch),
       controller_(std::move(controller)), choose_scheme_(std::move(choose_scheme)), last_rows_(options.attention),
-      parts_(options.attention), step_sequences_(options.attention) {}
+      parts_(options.attention), step_sequences_(options.attention) {
+  last_origins_.reserve(options.record_routing.empty() ? 0 : options.step_rows);
+}
 
 absl::Status Engine::Check(const GenerateRequest &request) const {
   auto bad = [](auto... what) { return absl::InvalidArgumentError(absl::StrCat("request: ", what...)); };
@@ -170,6 +172,16 @@ int64_t Engine::PlanStep() {
   return options_.step_rows - room;
 }
 
+void Engine::RememberOrigins() {
+  last_origins_.clear();
+  for (const std::vector<Part> &parts : parts_)
+    for (const Part &part : parts)
+      for (int64_t row = 0; row < part.rows; ++row)
+        last_origins_.push_back({static_cast<uint32_t>(part.sequence->id % trace::RowOrigin::kNone),
+                                 static_cast<uint32_t>(part.sequence->computed + row),
+                                 part.sequence->decoding() ? trace::RowPhase::kDecode : trace::RowPhase::kPrefill});
+}
+
 absl::StatusOr<bool> Engine::Step() {
   ExpireAndAdmit();
   const int64_t rows = PlanStep();
@@ -183,6 +195,8 @@ absl::StatusOr<bool> Engine::Step() {
       last_rows_[i] += parts_[i][j].rows;
     }
   }
+  if (!options_.record_routing.empty())
+    RememberOrigins();
   last_scheme_ = choose_scheme_(last_rows_);
   const auto start = std::chrono::steady_clock::now();
   const absl::Status status = controller_.Step(last_scheme_, step_sequences_, results_);

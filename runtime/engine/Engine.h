@@ -12,6 +12,7 @@
 #include "runtime/engine/Controller.h"
 #include "runtime/engine/KvBudget.h"
 #include "runtime/engine/Sequence.h"
+#include "runtime/trace/Trace.h"
 
 #include <deque>
 #include <map>
@@ -36,6 +37,9 @@ public:
   /// Of the last step: its rows by attention instance and its scheme.
   const std::vector<int64_t> &last_rows() const { return last_rows_; }
   int last_scheme() const { return last_scheme_; }
+  /// Where the rows of the last step came from, in attention-instance order; only
+  /// when routing is recorded.
+  const std::vector<trace::RowOrigin> &last_origins() const { return last_origins_; }
   /// Steps by scheme index, rows and wall time of all steps.
   const std::vector<int64_t> &steps_by_scheme() const { return steps_by_scheme_; }
   int64_t rows() const { return rows_; }
@@ -51,6 +55,7 @@ private:
   void Retire(Sequence &sequence);
   /// Fills parts_; the rows in all.
   int64_t PlanStep();
+  void RememberOrigins();
   void ApplyResults(const absl::Status &status);
 
   const ModelDesc &model_;
@@ -63,6 +68,7 @@ private:
   std::deque<Sequence *> queue_;                             // not admitted yet
   std::vector<Sequence *> running_;                          // in order of admission
   std::vector<int64_t> last_rows_, steps_by_scheme_;
+  std::vector<trace::RowOrigin> last_origins_;
   struct Part {
     Sequence *sequence;
     int64_t rows;

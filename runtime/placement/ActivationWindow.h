@@ -28,6 +28,8 @@ public:
   /// oldest step.
   void Begin();
   void Activate(int64_t expert) { active_[at_ * words_ + expert / 64] |= uint64_t{1} << expert % 64; }
+  /// The same in a step that the window holds, 0 being the oldest.
+  void Activate(int64_t step, int64_t expert) { active_[Place(step) + expert / 64] |= uint64_t{1} << expert % 64; }
   void Clear() { steps_ = 0; }
 
   int64_t experts() const { return experts_; }
@@ -36,7 +38,7 @@ public:
   int64_t steps() const { return steps_; }
   /// Active experts of a step, 0 being the oldest: bit e % 64 of word e / 64.
   absl::Span<const uint64_t> step(int64_t step) const {
-    return {active_.data() + (at_ + 1 + capacity_ - steps_ + step) % capacity_ * words_, static_cast<size_t>(words_)};
+    return {active_.data() + Place(step), static_cast<size_t>(words_)};
   }
   bool Active(int64_t step, int64_t expert) const { return this->step(step)[expert / 64] >> expert % 64 & 1; }
 
@@ -45,6 +47,7 @@ public:
   int64_t Both(int64_t expert, int64_t other) const;
 
 private:
+  int64_t Place(int64_t step) const { return (at_ + 1 + capacity_ - steps_ + step) % capacity_ * words_; }
   int64_t experts_, words_, capacity_, steps_ = 0, at_ = 0;
   std::vector<uint64_t> active_; // [capacity][words], a ring
 };

@@ -113,7 +113,7 @@ public:
       }
     block.step = 0;
     block.layer = layer_++;
-    block.first_row = first_;
+    block.first_row = block.group_row = first_;
     block.rows = absl::MakeConstSpan(origins_.data(), count_);
     block.ids = absl::MakeConstSpan(ids_.data(), count_ * shape_.k);
     return true;
@@ -139,8 +139,11 @@ private:
       return Invalid(file, "'layer_ids': found ", ids.is_array() ? absl::StrCat(ids.size(), " layers") : "no array",
                      ", expected an array of ", shape_.layers, " as in topk.npy.gz");
     for (const nlohmann::json &id : ids) {
-      if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX)
-        return Invalid(file, "'layer_ids': found ", JsonText(id), ", expected layer numbers");
+      const int64_t previous = info_.layers.empty() ? -1 : info_.layers.back().layer;
+      if (!id.is_number_unsigned() || id.get<uint64_t>() > static_cast<uint64_t>(kMaxLayerNumber) ||
+          id.get<int64_t>() <= previous)
+        return Invalid(file, "'layer_ids': found ", JsonText(id), ", expected ", previous + 1, " to ", kMaxLayerNumber,
+                       ": numbers of the model's layers, ascending");
       info_.layers.push_back({id.get<int64_t>(), experts, shape_.k});
     }
     layer_ = shape_.layers;

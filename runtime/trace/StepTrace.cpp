@@ -26,7 +26,11 @@ public:
       const TraceLayer found = {layer.contains("layer") ? Number(layer, "layer")
                                                         : static_cast<int64_t>(info_.layers.size()),
                                 Number(layer, "experts"), Number(layer, "k")};
-      if (found.layer < 0 || found.experts < 1 || found.experts > kMaxExperts || found.k < 1 || found.k > found.experts)
+      const int64_t previous = info_.layers.empty() ? -1 : info_.layers.back().layer;
+      if (found.layer <= previous || found.layer > kMaxLayerNumber)
+        return Invalid(file, "layer ", info_.layers.size(), ": found ", JsonText(layer).substr(0, 200),
+                       ", expected a 'layer' of ", previous + 1, " to ", kMaxLayerNumber);
+      if (found.experts < 1 || found.experts > kMaxExperts || found.k < 1 || found.k > found.experts)
         return Invalid(file, "layer ", info_.layers.size(), ": found ", JsonText(layer).substr(0, 200),
                        ", expected 'experts' of 1 to ", kMaxExperts, " and a 'k' of at most as many");
       info_.layers.push_back(found);
@@ -173,6 +177,7 @@ private:
     block.step = step_;
     block.layer = static_cast<int64_t>(layer_);
     block.first_row = rows_ + done_;
+    block.group_row = rows_;
     block.rows = absl::MakeConstSpan(origins_).subspan(done_, rows);
     block.ids = absl::MakeConstSpan(ids_.data(), count);
     done_ += rows;

@@ -28,13 +28,14 @@
 namespace janus::trace {
 
 inline constexpr int64_t kMaxExperts = 65535;     // 65535 itself stands for "none" in schedule.gz
-inline constexpr int64_t kMaxLayers = 4096;       // of experts
+inline constexpr int64_t kMaxLayers = 4096;       // with experts
+inline constexpr int64_t kMaxLayerNumber = 65535; // of a layer of the model
 inline constexpr int64_t kMaxStepRows = 65536;    // of a step of version 2
 inline constexpr int64_t kMaxSequences = 1 << 22; // of a trace
 inline constexpr int64_t kMaxTokens = int64_t{1} << 40;
 
 struct TraceLayer {
-  int64_t layer = 0; // of the model
+  int64_t layer = 0; // of the model; ascending
   int64_t experts = 0, k = 0;
 };
 
@@ -61,6 +62,7 @@ struct TraceBlock {
   uint64_t step = 0;     // of version 2; all rows of a step have the same
   int64_t layer = 0;     // index into TraceInfo::layers
   int64_t first_row = 0; // of the trace, in its order; the rows of a step follow each other
+  int64_t group_row = 0; // the first row of those that are given layer by layer: in version 2 those of the step
   absl::Span<const RowOrigin> rows;
   absl::Span<const uint16_t> ids; // [rows][k] of the layer, each below its experts
 };

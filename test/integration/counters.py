@@ -10,6 +10,7 @@ schedule is one (a replica of the placement, a_max as reported) and that `auto` 
 Nothing here comes from the runtime's own evaluation of these expressions. Closes with 'N passed, N failed'.
 """
 
+import gzip
 import itertools
 import json
 import random
@@ -108,27 +109,61 @@ def symbols_of(nodes: Map, rows: list[int], hidden: int, k: int, served: list[li
     }
 
 
-def records(path: Path, width):
-    """(step, layer, values) of a file of records; `width(layer)` values for each unit of the record's count."""
-    data, at = path.read_bytes(), 0
-    while at < len(data):
-        step, layer, count = struct.unpack_from("<QII", data, at)
-        values = struct.unpack_from(f"<{count * width(layer)}H", data, at + 16)
-        yield step, layer, values
-        at += 16 + 2 * len(values)
+class Reader:
+    """Little-endian numbers out of a gzip file, to its end."""
+
+    def __init__(self, path: Path):
+        self.data, self.at = gzip.decompress(path.read_bytes()), 0
+
+    def __bool__(self) -> bool:
+        return self.at < len(self.data)
+
+    def take(self, code: str) -> tuple:
+        values = struct.unpack_from("<" + code, self.data, self.at)
+        self.at += struct.calcsize("<" + code)
+        return values
 
 
 class Trace:
+    """docs/routing-trace.md, version 2."""
+
     def __init__(self, folder: Path):
         meta = json.loads((folder / "meta.json").read_text())
         assert (meta["format"], meta["version"]) == ("janus-routing", 2), meta
         self.layers = meta["layers"]
-        self.ids = {(step, layer): ids for step, layer, ids in records(folder / "routing.bin", lambda l: self.layers[l]["k"])}
-        self.serving = {(step, layer): by for step, layer, by in records(folder / "schedule.bin", lambda _: 1)}
+        assert [layer["layer"] for layer in self.layers] == [*range(len(self.layers))], "a model of MoE layers only"
+        self.ids, self.serving, self.sources = {}, {}, {}  # by step, layer; by step, layer; by step
+        routing, schedule = Reader(folder / "routing.gz"), Reader(folder / "schedule.gz")
+        while routing:
+            step, rows, layers = routing.take("QII")
+            assert layers == len(self.layers), layers
+            self.sources[step] = [*zip(routing.take(f"{rows}I"), routing.take(f"{rows}I"), routing.take(f"{rows}B"))]
+            for layer, of in enumerate(self.layers):
+                self.ids[step, layer] = routing.take(f"{rows * of['k']}{'H' if of['experts'] > 256 else 'B'}")
+        while schedule:
+            step, layer, experts = schedule.take("QII")
+            self.serving[step, layer] = schedule.take(f"{experts}H")
         self.steps = []  # (step, scheme, rows by attention instance)
         for line in (folder / "steps.tsv").read_text().splitlines()[1:]:
             step, scheme, rows = line.split("\t")
             self.steps.append((int(step), scheme, [int(r) for r in rows.split(",")]))
+        self.meta = meta
+
+    def check_sources(self, prompts: list[int]) -> str:
+        """Of every request: its prompt in order, then its new tokens one a step."""
+        if (self.meta["steps"], self.meta["rows"], self.meta["dropped_steps"]) != (len(self.steps), sum(sum(r) for *_, r in self.steps), 0):
+            return f"meta.json counts {self.meta}"
+        next_position: Counter = Counter()
+        for step, _, rows in self.steps:
+            if len(self.sources[step]) != sum(rows):
+                return f"step {step}: {len(self.sources[step])} sources of {sum(rows)} rows"
+            for source, position, prefill in self.sources[step]:
+                if not 1 <= source <= len(prompts):
+                    return f"step {step}: request {source}, expected 1 to {len(prompts)}"
+                if position != next_position[source] or prefill != (position < prompts[source - 1]):
+                    return f"step {step}: request {source} at {position}, phase {prefill}, expected {next_position[source]}"
+                next_position[source] += 1
+        return ""
 
     def check_schedule(self, stats: dict) -> str:
         """What is wrong with the recorded schedule, or nothing."""
@@ -210,7 +245,8 @@ class Tests:
         if problem:
             print(f"FAIL {name}: {problem}", flush=True)
 
-    def case(self, name: str, artifact: Path, hidden: int, nodes: Map, scheme: str, gate: str, options: dict[str, object]) -> None:
+    def case(self, name: str, artifact: Path, hidden: int, nodes: Map, scheme: str, gate: str, options: dict[str, object],
+             prompts: list[int]) -> None:
         m, n, folder = len(nodes.attention), len(nodes.expert), self.scratch / "routing"
         arguments = {"--attention": m, "--experts": n, "--nodes": nodes, "--scheme": scheme, "--gate-side": gate, "--threads": 1,
                      "--record-routing": folder, "--kv-memory": "16M", **options}
@@ -221,6 +257,7 @@ class Tests:
             return self.check(name, f"exit code {result.returncode}: {result.stderr[-500:]}")
         stats, trace = json.loads(result.stderr), Trace(folder)
         self.check(name, trace.check_schedule(stats))
+        self.check(name, trace.check_sources(prompts))
         rows = [sum(r) for _, _, r in trace.steps]
         self.check(name, "" if (stats["steps"], stats["rows"]) == (len(rows), sum(rows)) else f"steps.tsv has {len(rows)} steps, {sum(rows)} rows")
         if scheme == "auto":
@@ -242,10 +279,12 @@ def maps_of(m: int, n: int, generator: random.Random) -> list[Map]:
     return maps
 
 
-def write_prompts(path: Path, generator: random.Random) -> None:
+def write_prompts(path: Path, generator: random.Random) -> list[int]:
+    """Returns their lengths."""
     lines = [{"prompt_ids": [generator.randrange(1, 255) for _ in range(length)], "max_new_tokens": new}
              for length, new in ((9, 2), (1, 5), (14, 3), (4, 1), (6, 4))]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return [len(line["prompt_ids"]) for line in lines]
 
 
 def main() -> int:
@@ -260,7 +299,7 @@ def main() -> int:
             subprocess.run([compiler, folder / "model.onnx", "-o", artifact, "--gate-side=auto"], check=True)
             config = json.loads((folder / "config.json").read_text())
             experts = config.get("num_local_experts") or config["num_experts"]
-            write_prompts(scratch / "prompts.jsonl", generator)
+            lengths = write_prompts(scratch / "prompts.jsonl", generator)
             one = {"--prompt-ids": "70,3,9,20,200,7,7,81", "--max-new-tokens": 4}
             many = {"--prompts": scratch / "prompts.jsonl", "--max-batch": 3, "--step-rows": 16, "--chunk": 7}
             cases = itertools.count()
@@ -275,7 +314,8 @@ def main() -> int:
                             options["--placement"] = f"random:{variant}"
                         if variant % 5 == 0:
                             options["--transport"] = f"strict:{variant}"
-                        tests.case(folder.name, artifact, config["hidden_size"], nodes, scheme, gate, options)
+                        tests.case(folder.name, artifact, config["hidden_size"], nodes, scheme, gate, options,
+                                   lengths if requests is many else [8])
             print(f"{folder.name}: {next(cases)} runs", flush=True)
     print(f"seed {seed}; {tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed or not tests.passed else 0

@@ -47,18 +47,21 @@ nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
   for (const auto &[phase, links] : report.traffic)
     for (const auto &[link, count] : links)
       traffic[phase][link] = {{"messages", count.messages}, {"bytes", count.bytes}};
-  return {{"prompt_tokens", timing.prompt_tokens},
-          {"new_tokens", timing.new_tokens},
-          {"first_token_s", timing.first_token_s()},
-          {"tokens_per_s", Rate(timing.new_tokens - 1, timing.after_first_s())},
-          {"steps", report.steps},
-          {"rows", report.rows},
-          {"step_ms", report.step_ms},
-          {"schemes", report.schemes},
-          {"instances", instances},
-          {"layers", layers},
-          {"traffic", traffic},
-          {"placement", Json::parse(report.placement, nullptr, false)}};
+  Json json = {{"prompt_tokens", timing.prompt_tokens},
+               {"new_tokens", timing.new_tokens},
+               {"first_token_s", timing.first_token_s()},
+               {"tokens_per_s", Rate(timing.new_tokens - 1, timing.after_first_s())},
+               {"steps", report.steps},
+               {"rows", report.rows},
+               {"step_ms", report.step_ms},
+               {"schemes", report.schemes},
+               {"instances", instances},
+               {"layers", layers},
+               {"traffic", traffic},
+               {"placement", Json::parse(report.placement, nullptr, false)}};
+  if (report.recorded_steps + report.unrecorded_steps > 0)
+    json["recorded"] = {{"steps", report.recorded_steps}, {"left_out", report.unrecorded_steps}};
+  return json;
 }
 
 } // namespace
@@ -75,9 +78,13 @@ void PrintInstances(const std::vector<InstanceReport> &instances) {
 void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timing &timing) {
   if (arguments.stats == Arguments::Stats::kJson)
     return Put(ToJson(runtime, timing).dump() + "\n");
+  const RunReport report = runtime.report();
+  if (report.unrecorded_steps > 0)
+    Put(absl::StrCat("warning: --record-routing: ", report.unrecorded_steps, " of ",
+                     report.recorded_steps + report.unrecorded_steps,
+                     " steps are not in the trace: they failed, or came faster than they could be written\n"));
   if (arguments.quiet && arguments.stats == Arguments::Stats::kNone)
     return;
-  const RunReport report = runtime.report();
   if (report.steps == 0)
     return;
   std::string text = "\n";

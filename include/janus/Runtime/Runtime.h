@@ -104,6 +104,7 @@ struct RunReport {
   std::map<std::string, std::map<std::string, TrafficReport>> traffic; // [phase][link class], posted
   std::map<std::string, int64_t> schemes;                              // steps by dispatch scheme
   std::string placement;                                               // JSON
+  int64_t recorded_steps = 0, unrecorded_steps = 0; // of record_routing: steps in the trace, and those left out
 };
 
 class Runtime {

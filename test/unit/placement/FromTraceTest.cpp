@@ -1,7 +1,7 @@
 // A placement fitted to recorded steps: cases worked out by hand from docs/placement-file.md, what holds for any
 // window, and that it helps.
+#include "runtime/placement/ActivationWindow.h"
 #include "runtime/placement/Planner.h"
-#include "runtime/placement/RoutingTrace.h"
 #include "runtime/scheduler/SerialScheduler.h"
 #include "test/unit/placement/Support.h"
 
@@ -175,6 +175,15 @@ TEST(FromTrace, HelpsOnStepsItHasNotSeen) {
   }
 }
 
+/// Layers without experts have no steps, and no slots in use.
+TEST(FromTrace, LayersWithoutExperts) {
+  const ActivationWindow four = Window(4, {{1, {0}}}), none(0), five = Window(5, {{1, {0}}});
+  const absl::StatusOr<Placement> placement = Placement::FromTrace({{0, 4, 0, 5, 0}, 2, 3}, {none, four, none, five});
+  ASSERT_TRUE(placement.ok()) << placement.status();
+  EXPECT_EQ(SlotsOf(*placement, 2), (LayerSlots{{}, {}}));
+  EXPECT_EQ(SlotsOf(*placement, 1), SlotsOf(*Placement::FromTrace({{4}, 2, 3}, {four}), 0));
+}
+
 TEST(FromTrace, Refusals) {
   const ActivationWindow four = Window(4, {{1, {0}}}), five = Window(5, {{1, {0}}});
   auto message = [&](const PlacementShape &shape, const std::vector<ActivationWindow> &windows) {
@@ -185,7 +194,9 @@ TEST(FromTrace, Refusals) {
   EXPECT_TRUE(Placement::FromTrace({{4, 5}, 2, 3}, {four, five}).ok());
   EXPECT_THAT(message({{4, 4}, 2, 3}, {four, five}),
               AllOf(HasSubstr("layer 1"), HasSubstr("5 experts"), HasSubstr("expected 4")));
-  EXPECT_THAT(message({{4, 5}, 2, 3}, {four}), AllOf(HasSubstr("1 layers"), HasSubstr("expected 2")));
+  EXPECT_THAT(message({{4, 5}, 2, 3}, {four}), AllOf(HasSubstr("layer 1: found 0 experts"), HasSubstr("expected 5")));
+  EXPECT_THAT(message({{4}, 2, 3}, {four, five}),
+              AllOf(HasSubstr("layer 1: found 5 experts"), HasSubstr("expected 0")));
   EXPECT_THAT(message({{4}, 2, 3}, {ActivationWindow(4)}), HasSubstr("no step"));
   EXPECT_THAT(message({{4}, 2, 1}, {four}), HasSubstr("--slots 2"));
 }
