@@ -36,6 +36,10 @@ sanitized() {
   [ -f build-dev/build.ninja ] || cmake --preset dev >/dev/null || return 1
   ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2
 }
+raced() { # the scheduler's block of threads
+  [ -f build-tsan/build.ninja ] || cmake --preset tsan >/dev/null || return 1
+  ninja -C build-tsan scheduler-test && build-tsan/test/unit/scheduler/scheduler-test --gtest_filter=Block.*
+}
 fuzz() { scripts/fuzz.sh "$fuzz_seconds"; }
 
 stage "install" scripts/install.sh || finish
@@ -50,5 +54,6 @@ stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe
 stage "exported models" .venv/bin/python test/integration/zoo.py ${zoo:+--zoo "$zoo"}
 stage "routing traces" build/test/unit/scheduler/scheduler-traces ${traces:+--traces "$traces"}
 stage "without LLVM, sanitized" sanitized
+stage "threads, sanitized" raced
 stage "fuzz" fuzz
 finish

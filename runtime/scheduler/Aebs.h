@@ -49,17 +49,37 @@ struct Schedule {
 };
 
 /// Bytes of `marks`.
-JANUS_DEVICE inline constexpr int64_t MarksBytes(int64_t experts) { return experts + 1; }
+constexpr int64_t MarksBytes(int64_t experts) { return experts + 1; }
 /// int32 values of `workspace`.
-JANUS_DEVICE inline constexpr int64_t MatchWorkspace(int64_t experts, int64_t instances) {
+constexpr int64_t MatchWorkspace(int64_t experts, int64_t instances) {
   return (experts + 31) / 32 + 2 * experts + 7 * instances + 1;
 }
 /// int32 values of `lookup`.
-JANUS_DEVICE inline constexpr int64_t LookupSize(int64_t experts) { return experts + 1; }
+constexpr int64_t LookupSize(int64_t experts) { return experts + 1; }
 
 namespace detail {
 
-JANUS_DEVICE inline int32_t ExpertOr(uint16_t id, int32_t experts) { return id < experts ? id : experts; }
+/// function(i, e) for this thread's part of the choices: e is the expert of choice i, or `experts` where it counts for
+/// nothing.
+template <class Block, class Function>
+JANUS_DEVICE void ForEachChoice(Block &block, const Choices &choices, uint32_t experts, Function function) {
+  // In locals: what `function` writes could alias `choices`.
+  const uint16_t *const ids = choices.ids;
+  const uint8_t *const mask = choices.row_mask;
+  const int64_t rows = choices.rows, k = choices.k, stride = block.threads();
+  if (mask) {
+    for (int64_t row = block.thread(); row < rows; row += stride)
+      for (int64_t i = row * k; i < (row + 1) * k; ++i)
+        function(i, mask[row] && ids[i] < experts ? uint32_t{ids[i]} : experts);
+    return;
+  }
+  const auto at = [&](int64_t i) { function(i, ids[i] < experts ? uint32_t{ids[i]} : experts); };
+  int64_t i = block.thread();
+  for (; i + 3 * stride < rows * k; i += 4 * stride)
+    at(i), at(i + stride), at(i + 2 * stride), at(i + 3 * stride);
+  for (; i < rows * k; i += stride)
+    at(i);
+}
 
 /// Bit p % 32 of word p / 32: the expert at position p is activated.
 template <class Block>
@@ -110,14 +130,7 @@ template <class Block> JANUS_DEVICE void Mark(Block &block, const Choices &choic
   for (int32_t e = block.thread(); e <= experts; e += block.threads())
     marks[e] = 0;
   block.sync();
-  if (choices.row_mask) {
-    for (int64_t row = block.thread(); row < choices.rows; row += block.threads())
-      for (int64_t i = row * choices.k; choices.row_mask[row] && i < (row + 1) * choices.k; ++i)
-        block.set(&marks[detail::ExpertOr(choices.ids[i], experts)]);
-  } else {
-    for (int64_t i = block.thread(); i < choices.rows * choices.k; i += block.threads())
-      block.set(&marks[detail::ExpertOr(choices.ids[i], experts)]);
-  }
+  detail::ForEachChoice(block, choices, experts, [&block, marks](int64_t, uint32_t e) { block.set(marks + e); });
   block.sync();
 }
 
@@ -152,14 +165,7 @@ JANUS_DEVICE void MakeLookup(Block &block, const ReplicaTableView &table, const 
 template <class Block>
 JANUS_DEVICE void Rewrite(Block &block, const Choices &choices, int32_t experts, const int32_t *lookup,
                           int32_t *slots) {
-  if (choices.row_mask) {
-    for (int64_t row = block.thread(); row < choices.rows; row += block.threads())
-      for (int64_t i = row * choices.k; i < (row + 1) * choices.k; ++i)
-        slots[i] = choices.row_mask[row] ? lookup[detail::ExpertOr(choices.ids[i], experts)] : kIdle;
-  } else {
-    for (int64_t i = block.thread(); i < choices.rows * choices.k; i += block.threads())
-      slots[i] = lookup[detail::ExpertOr(choices.ids[i], experts)];
-  }
+  detail::ForEachChoice(block, choices, experts, [=](int64_t i, uint32_t e) { slots[i] = lookup[e]; });
   block.sync();
 }
 

@@ -20,7 +20,7 @@
 #include <cstdint>
 
 #ifdef __CUDACC__
-#define JANUS_DEVICE __host__ __device__
+#define JANUS_DEVICE __device__
 #else
 #define JANUS_DEVICE
 #endif

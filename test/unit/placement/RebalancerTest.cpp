@@ -349,15 +349,15 @@ TEST(Placement, WithDeadInstances) {
   const Placement without = *all.With({{0, {{0, 1, 2}, {1, 2, 0}}}}, 5, {1});
   EXPECT_EQ(without.epoch(), 5u);
   EXPECT_EQ(without.expert(0, 1, 2), 0);
-  const scheduler::ReplicaTableView table = without.table(0);
+  const scheduler::ReplicaList table = without.replicas(0);
   std::multiset<int32_t> hosts(table.instance, table.instance + table.begin[3]);
   EXPECT_EQ(hosts, (std::multiset<int32_t>{-1, -1, -1, 0, 0, 0}));
-  EXPECT_EQ(all.table(0).instance[0], 0);
+  EXPECT_EQ(all.replicas(0).instance[0], 0);
   EXPECT_THAT(std::string(all.With({}, 5, {2}).status().message()), HasSubstr("dead instance 2"));
   EXPECT_THAT(std::string(all.With({}, 5, {1, 0}).status().message()), HasSubstr("ascending"));
   EXPECT_THAT(std::string(all.With({{1, {}}}, 5, {}).status().message()), HasSubstr("layer 1"));
   EXPECT_THAT(std::string(all.With({{0, {{0}, {1}}}}, 5, {}).status().message()), HasSubstr("expert 2 is on no"));
-  EXPECT_EQ(without.With({}, 6, {})->table(0).instance[1], 1);
+  EXPECT_EQ(without.With({}, 6, {})->replicas(0).instance[1], 1);
 }
 
 } // namespace

@@ -77,14 +77,19 @@ Job::Job(const Case &input, Rule rule) : input(input) {
   Fill(slots, static_cast<int64_t>(input.ids.size()));
 }
 
-Outcome Job::Take() const {
+Outcome MakeOutcome(const ReplicaTableView &table, const AebsResult &result, const std::vector<int32_t> &chosen,
+                    const std::vector<uint16_t> &missing, const std::vector<int32_t> &slots) {
   Outcome outcome;
   outcome.result = result;
-  const ReplicaTableView view = table.view();
-  for (int32_t choice : Unguarded(chosen))
-    outcome.hosts.push_back(choice < 0 ? choice : choice < view.replicas ? view.instance[choice] : INT32_MAX);
+  for (int32_t choice : chosen)
+    outcome.hosts.push_back(choice < 0 ? choice : choice < table.replicas ? table.instance[choice] : INT32_MAX);
   outcome.missing.assign(missing.begin(), missing.begin() + result.missing);
-  outcome.slots = Unguarded(slots);
+  outcome.slots = slots;
+  return outcome;
+}
+
+Outcome Job::Take() const {
+  Outcome outcome = MakeOutcome(table.view(), result, Unguarded(chosen), missing, Unguarded(slots));
   if (!Guarded(marks) || !Guarded(chosen) || !Guarded(missing) || !Guarded(workspace) || !Guarded(lookup) ||
       !Guarded(slots))
     outcome.result.a_max = -1;

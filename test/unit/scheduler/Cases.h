@@ -35,6 +35,9 @@ struct Outcome {
   friend bool operator==(const Outcome &a, const Outcome &b);
 };
 
+Outcome MakeOutcome(const ReplicaTableView &table, const AebsResult &result, const std::vector<int32_t> &chosen,
+                    const std::vector<uint16_t> &missing, const std::vector<int32_t> &slots);
+
 /// A case with the memory of one call, each piece of exactly the promised size, filled with rubbish and guarded.
 class Job {
 public:
