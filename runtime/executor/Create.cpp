@@ -277,6 +277,8 @@ bool Instance::stopped() const { return state->stopped; }
 void Instance::Expire(int64_t waited_ms) { state->Expire(waited_ms); }
 std::string Instance::Awaits() const { return state->Awaits(); }
 const InstanceStats &Instance::stats() const { return state->stats; }
+void Instance::ShareSchedules(executor::ScheduleMemo &memo) { state->scheduler.Share(memo); }
+
 InstanceMemory Instance::memory() const {
   InstanceMemory memory = state->memory;
   memory.slots = state->store->bytes();

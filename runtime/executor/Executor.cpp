@@ -27,6 +27,7 @@ Executor::Executor(WorkerPool &pool, ExecutorOptions options)
     : pool(pool), options(options), last_progress_ns(Nanoseconds()) {}
 
 Instance &Executor::Add(std::unique_ptr<Instance> instance) {
+  instance->ShareSchedules(schedules);
   all.push_back(std::move(instance));
   return *all.back();
 }

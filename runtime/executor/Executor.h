@@ -8,6 +8,7 @@
 #define JANUS_RUNTIME_EXECUTOR_EXECUTOR_H
 
 #include "runtime/executor/Instance.h"
+#include "runtime/executor/Scheduling.h"
 
 #include <vector>
 
@@ -38,6 +39,7 @@ public:
 private:
   WorkerPool &pool;
   ExecutorOptions options;
+  executor::ScheduleMemo schedules; // of all instances
   std::vector<std::unique_ptr<Instance>> all;
   int64_t last_progress_ns = 0;
 };

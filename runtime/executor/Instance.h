@@ -2,8 +2,9 @@
 //
 // An instance is not a thread: it is state (mapped weights, value buffers, KV
 // pages or expert slots, an instruction pointer) and a transport endpoint.
-// Instances share nothing, not even in one process; all an instance knows of a
-// step reaches it in messages. It idles until a StepDescriptor arrives, plays
+// Instances share nothing, not even in one process, but the result of a pure
+// function (executor::ScheduleMemo); all an instance knows of a step reaches it
+// in messages. It idles until a StepDescriptor arrives, plays
 // its role's program, moves data by the scheme that the descriptor names, and,
 // as an attention instance with rows, answers the controller with a StepResult.
 // Whatever goes wrong inside a step is answered as StepResult::error, by
@@ -32,6 +33,9 @@ class Endpoint;
 class Topology;
 class Placement;
 class WorkerPool;
+namespace executor {
+class ScheduleMemo;
+}
 
 /// Picks a token from one row of logits [vocab]. `token_index` is the index of
 /// the new token in its sequence. Runs on the executor's thread.
@@ -106,6 +110,9 @@ public:
   Instance(const Instance &) = delete;
   Instance &operator=(const Instance &) = delete;
 
+  /// Schedules that another instance of the process computed need not be computed
+  /// again. `memo` outlives the instance. Allocates.
+  void ShareSchedules(executor::ScheduleMemo &memo);
   /// Runs until it would wait. True if anything was done.
   bool Advance(WorkerPool &pool);
   /// No step is in progress.

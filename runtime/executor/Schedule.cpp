@@ -15,6 +15,7 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
     return absl::Status(status.code(), absl::StrCat("schedule of layer ", step.layer, ": ", status.message()));
   LayerStats &layer = stats.layers[step.layer];
   ++layer.schedules;
+  layer.schedules_reused += !scheduler.computed();
   layer.a_max_last = scheduler.a_max();
   layer.a_max_sum += layer.a_max_last;
   layer.a_max_max = std::max(layer.a_max_max, layer.a_max_last);

@@ -15,6 +15,9 @@ struct LayerStats {
   /// Of schedules computed here. All instances that schedule a layer compute
   /// the same one, so read these from one instance, not from all.
   int64_t schedules = 0;
+  /// Of these, found in the process's memo instead of computed: another instance
+  /// of the process had the same choices. 0 where each instance is a process.
+  int64_t schedules_reused = 0;
   int64_t a_max_sum = 0, a_max_last = 0, a_max_max = 0;
   int64_t distinct_sum = 0, distinct_last = 0;
   /// [experts] rows routed to each expert; the same on every instance that

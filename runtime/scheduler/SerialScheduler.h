@@ -12,13 +12,13 @@ namespace janus::scheduler {
 /// Results are those of the last run. Only Reserve allocates.
 class SerialScheduler {
 public:
-  /// Room for tables of these sizes.
+  /// Room for tables of these sizes. Keeps what there is of a larger one.
   void Reserve(int64_t experts, int64_t instances) {
-    marks_.resize(MarksBytes(experts));
-    chosen_.resize(experts);
-    missing_.resize(experts);
-    lookup_.resize(LookupSize(experts));
-    workspace_.resize(MatchWorkspace(experts, instances));
+    Grow(marks_, MarksBytes(experts));
+    Grow(chosen_, experts);
+    Grow(missing_, experts);
+    Grow(lookup_, LookupSize(experts));
+    Grow(workspace_, MatchWorkspace(experts, instances));
   }
   const AebsResult &Run(const ReplicaTableView &table, const Choices &choices) {
     Mark(block_, choices, table.experts, marks_.data());
@@ -38,6 +38,11 @@ public:
   const uint16_t *missing() const { return missing_.data(); }
 
 private:
+  template <typename T> static void Grow(std::vector<T> &values, int64_t size) {
+    if (static_cast<int64_t>(values.size()) < size)
+      values.resize(size);
+  }
+
   SerialBlock block_;
   std::vector<uint8_t> marks_;
   std::vector<int32_t> chosen_, lookup_, workspace_;
