@@ -259,6 +259,10 @@ int64_t Schedules::Try(const LayoutChange &change, int64_t most) {
       return most + 1;
     }
   }
+  if (total_ - before > most) {
+    Revert(change);
+    return most + 1;
+  }
   return total_ - before;
 }
 

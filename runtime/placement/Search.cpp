@@ -11,7 +11,7 @@ namespace janus {
 namespace {
 
 constexpr int64_t kStepWeight = 8;    // of a step against a filled one
-constexpr int64_t kFruitless = 10000; // proposals in a row that were no change: there is none
+constexpr int64_t kFruitless = 10000; // proposals in a row that could not be tried: there is nothing to try
 constexpr double kHeat = 0.1;         // of the first changes, times the square root of the steps
 
 class Annealing {
@@ -33,25 +33,21 @@ public:
     Keep();
     const double hot = kHeat * std::sqrt(static_cast<double>(schedules.steps()));
     int64_t fruitless = 0;
-    for (int64_t tried = 0; schedules.work() < work && schedules.loose() > 0 && fruitless < kFruitless; ++tried) {
-      if (tried % 64 == 0 && cut()) {
+    for (int64_t proposals = 0; schedules.work() + proposals < work && schedules.loose() > 0 && fruitless < kFruitless;
+         ++proposals) {
+      if (proposals % 64 == 0 && cut()) {
         result.cut = true;
         break;
       }
+      ++fruitless;
       LayoutChange change;
-      if (!Propose(change)) {
-        ++fruitless;
+      if (!Propose(change))
         continue;
-      }
-      fruitless = 0;
-      ++result.tried;
-      int64_t paid = 0;
-      for (int i = 0; i < change.additions; ++i)
-        paid += Paid(change.added[i].expert, change.added[i].instance);
-      for (int i = 0; i < change.removals; ++i)
-        paid -= Paid(change.removed[i].expert, change.removed[i].instance);
+      const int64_t paid = Paid(change);
       if (paid > 0 && moves + paid > most_moves)
         continue;
+      fruitless = 0;
+      ++result.tried;
       const double left = 1 - static_cast<double>(schedules.work()) / static_cast<double>(work);
       const double accepted = -hot * left * left * std::log(1 - random.Uniform());
       const int64_t most = static_cast<int64_t>(std::floor(accepted - price * static_cast<double>(paid)));
@@ -70,6 +66,15 @@ public:
 private:
   int64_t Paid(int64_t expert, int64_t instance) const {
     return !options.current.empty() && !options.current[instance * layout.experts() + expert];
+  }
+  /// Replicas that are new after a change, less those before.
+  int64_t Paid(const LayoutChange &change) const {
+    int64_t paid = 0;
+    for (int i = 0; i < change.additions; ++i)
+      paid += Paid(change.added[i].expert, change.added[i].instance);
+    for (int i = 0; i < change.removals; ++i)
+      paid -= Paid(change.removed[i].expert, change.removed[i].instance);
+    return paid;
   }
   double Cost() const { return static_cast<double>(schedules.total()) + price * static_cast<double>(moves); }
   int32_t AnyInstance() { return slots[random.Below(std::ssize(slots))]; }
