@@ -82,9 +82,26 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
         range("--chunk", o.chunk, 0, 1 << 16), range("--max-batch", o.max_batch, 1, 1 << 16),
         range("max_queue", o.max_queue, 1, int64_t{1} << 32), range("--slots", o.slots, 0, 1 << 16),
         range("--kv-memory", o.kv_memory, 0, int64_t{1} << 50),
+        range("--failure-deadline", o.failure_deadline_ms, 0, int64_t{1} << 40),
         range("--max-context", o.max_context, 0, desc_.context)})
     if (!status.ok())
       return status;
+  if (!(o.stall_timeout_s >= 0 && o.stall_timeout_s < 1e9))
+    return Invalid(absl::StrCat("--stall-timeout: found ", o.stall_timeout_s, ", expected 0 to 1e9 seconds"));
+  for (const std::string &text : o.fail) {
+    absl::StatusOr<Fault> fault = ParseFault(text);
+    if (!fault.ok())
+      return fault.status();
+    faults_.faults.push_back(*fault);
+  }
+  for (const std::string &text : o.restore) {
+    absl::StatusOr<Restoration> restoration = ParseRestoration(text);
+    if (!restoration.ok())
+      return restoration.status();
+    faults_.restorations.push_back(*restoration);
+  }
+  if (absl::Status status = CheckFaults(faults_, o.attention, o.experts); !status.ok())
+    return status;
   if (o.max_context == 0)
     o.max_context = desc_.context;
   if (o.chunk == 0 || o.chunk > o.step_rows)
@@ -123,15 +140,20 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
       return Invalid(absl::StrCat("--scheme: found '", o.scheme, "', expected auto, direct, case1 or case2"));
     return absl::OkStatus();
   }
-  const TransferDesc transfer = TypicalTransfer(desc_);
-  for (int bucket = 0; bucket <= 16; ++bucket) { // rows spread evenly over the attention instances
-    std::vector<int64_t> rows(o.attention);
-    for (int64_t r = 0; r < std::min<int64_t>(int64_t{1} << bucket, o.step_rows); ++r)
-      ++rows[r % o.attention];
-    scheme_by_bucket_.push_back(
-        traffic::ChooseScheme(*topology_, rows, transfer.columns, transfer.k, gate_ == GateSide::kAttention, {}));
-  }
+  ChooseSchemes(*topology_);
   return absl::OkStatus();
+}
+
+void Deployment::ChooseSchemes(const Topology &topology) {
+  const TransferDesc transfer = TypicalTransfer(desc_);
+  scheme_by_bucket_.clear();
+  for (int bucket = 0; bucket <= 16; ++bucket) { // rows spread evenly over the attention instances
+    std::vector<int64_t> rows(topology.attention());
+    for (int64_t r = 0; r < std::min<int64_t>(int64_t{1} << bucket, options_.step_rows); ++r)
+      ++rows[r % topology.attention()];
+    scheme_by_bucket_.push_back(
+        traffic::ChooseScheme(topology, rows, transfer.columns, transfer.k, gate_ == GateSide::kAttention, {}));
+  }
 }
 
 int Deployment::ChooseScheme(const std::vector<int64_t> &rows) {
@@ -165,25 +187,90 @@ InstanceConfig Deployment::Configure(const LoadedModel &model, Role role, int id
 }
 
 absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id) {
-  const bool attention = role == Role::kAttention;
-  InstanceConfig config = Configure(model, role, id);
-  if (routing_)
-    config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
-  absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
+  absl::StatusOr<InstanceMemory> plan = PlanMemory(Configure(model, role, id));
   if (!plan.ok())
     return plan.status();
   planned_.push_back(*plan);
+  endpoints_.emplace_back();
+  absl::StatusOr<std::unique_ptr<Instance>> instance = MakeInstance(model, role, id, false);
+  if (!instance.ok())
+    return instance.status();
+  executor_->Add(*std::move(instance));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Instance>> Deployment::MakeInstance(const LoadedModel &model, Role role, int id,
+                                                                   bool says_hello) {
+  const bool attention = role == Role::kAttention;
+  InstanceConfig config = Configure(model, role, id);
+  config.says_hello = says_hello;
+  if (routing_)
+    config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
   absl::StatusOr<std::unique_ptr<Endpoint>> endpoint =
       transport_->Open({attention ? EndpointKind::kAttention : EndpointKind::kExpert, id});
   if (!endpoint.ok())
     return endpoint.status();
   config.endpoint = endpoint->get();
-  endpoints_.push_back(*std::move(endpoint));
+  endpoints_[attention ? id : options_.attention + id] = *std::move(endpoint);
   absl::StatusOr<std::unique_ptr<Instance>> instance = Instance::Create(config);
   if (!instance.ok())
     return absl::Status(instance.status().code(),
                         absl::StrCat(attention ? "attention " : "expert ", id, ": ", instance.status().message()));
-  executor_->Add(*std::move(instance));
+  return instance;
+}
+
+absl::Status Deployment::Restore(Address address) {
+  const bool attention = address.kind == EndpointKind::kAttention;
+  const size_t index = attention ? address.id : options_.attention + address.id;
+  executor_->Remove(index);
+  endpoints_[index].reset(); // after the instance, which holds messages of it
+  absl::StatusOr<std::unique_ptr<Instance>> instance =
+      MakeInstance(model_, attention ? Role::kAttention : Role::kExpert, address.id, true);
+  if (!instance.ok())
+    return absl::Status(instance.status().code(),
+                        absl::StrCat("restoring ", Describe(address), ": ", instance.status().message()));
+  executor_->Replace(index, *std::move(instance));
+  return absl::OkStatus();
+}
+
+absl::Status Deployment::Adapt(const Members &members) {
+  std::vector<int> attention_nodes, expert_nodes;
+  for (int i = 0; i < options_.attention; ++i)
+    if (members.live({EndpointKind::kAttention, i}))
+      attention_nodes.push_back(topology_->attention_node(i));
+  for (int i = 0; i < options_.experts; ++i)
+    if (members.live({EndpointKind::kExpert, i}))
+      expert_nodes.push_back(topology_->expert_node(i));
+  absl::StatusOr<Topology> topology = Topology::Make(attention_nodes, expert_nodes);
+  if (topology.ok() && forced_scheme_ < 0)
+    ChooseSchemes(*topology);
+  for (int64_t layer = 0; layer < placement_->layers(); ++layer) {
+    const scheduler::ReplicaList table = placement_->replicas(layer);
+    for (int32_t e = 0; e < table.experts; ++e)
+      if (std::none_of(table.instance + table.begin[e], table.instance + table.begin[e + 1],
+                       [&](int32_t instance) { return members.live({EndpointKind::kExpert, instance}); }))
+        return absl::UnavailableError(
+            absl::StrCat("expert ", e, " of layer ", layer, " is on no instance that is left"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deployment::OpenTransport() {
+  if (options_.transport == "inproc") {
+    transport_ = MakeInprocTransport(transport_options_);
+  } else if (absl::StartsWith(options_.transport, "strict:")) {
+    absl::StatusOr<uint64_t> seed = SeedOf(options_.transport, 7, "--transport");
+    if (!seed.ok())
+      return seed.status();
+    transport_ = MakeStrictTransport(transport_options_, *seed);
+  } else {
+    return Invalid(absl::StrCat("--transport: found '", options_.transport, "', expected inproc or strict:SEED"));
+  }
+  if (faults_.empty())
+    return absl::OkStatus();
+  std::unique_ptr<FailingTransport> failing = MakeFailingTransport(std::move(transport_), faults_);
+  failing_ = failing.get();
+  transport_ = std::move(failing);
   return absl::OkStatus();
 }
 
@@ -237,16 +324,8 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   transport_options_.attention_nodes = topology_->attention_nodes();
   transport_options_.expert_nodes = topology_->expert_nodes();
   transport_options_.max_message_bytes = MaxMessageBytes(desc_, limits_, options_.attention);
-  if (options_.transport == "inproc") {
-    transport_ = MakeInprocTransport(transport_options_);
-  } else if (absl::StartsWith(options_.transport, "strict:")) {
-    absl::StatusOr<uint64_t> seed = SeedOf(options_.transport, 7, "--transport");
-    if (!seed.ok())
-      return seed.status();
-    transport_ = MakeStrictTransport(transport_options_, *seed);
-  } else {
-    return Invalid(absl::StrCat("--transport: found '", options_.transport, "', expected inproc or strict:SEED"));
-  }
+  if (absl::Status status = OpenTransport(); !status.ok())
+    return status;
   if (!options_.record_routing.empty()) {
     absl::StatusOr<std::unique_ptr<RoutingFile>> file = RoutingFile::Create(options_.record_routing, desc_);
     if (!file.ok())
@@ -265,9 +344,14 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   absl::StatusOr<std::unique_ptr<Endpoint>> control = transport_->Open({});
   if (!control.ok())
     return control.status();
+  ControllerOptions deadlines;
+  deadlines.attention = options_.attention;
+  deadlines.experts = options_.experts;
+  deadlines.failure_deadline_ms = options_.failure_deadline_ms;
+  deadlines.step_deadline_ms = options_.step_deadline_ms;
   Controller controller(
-      *std::move(control), options_.attention, options_.experts, [this] { return executor_->Poll(); },
-      options_.step_deadline_ms);
+      *std::move(control), deadlines, [this] { return executor_->Poll(); },
+      [this](const Members &members) { return Adapt(members); });
   engine_ = std::make_unique<Engine>(desc_, options_, limits_.pages, std::move(controller),
                                      [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
   return absl::OkStatus();
@@ -278,6 +362,7 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Create(const LoadedModel
   std::unique_ptr<Deployment> deployment(new Deployment);
   deployment->keep_ = std::move(keep);
   deployment->options_ = std::move(options);
+  deployment->model_ = model;
   deployment->desc_ = *model.desc;
   deployment->info_ = {false, model.desc->vocab, model.desc->context, model.desc->tokenizer};
   if (absl::Status status = deployment->Resolve(model); !status.ok())
@@ -293,6 +378,10 @@ Deployment::~Deployment() {
 }
 
 absl::StatusOr<bool> Deployment::Step() {
+  if (failing_)
+    for (Address address : failing_->TakeRestorable())
+      if (absl::Status status = Restore(address); !status.ok())
+        return status;
   absl::StatusOr<bool> ran = engine_->Step();
   if (routing_ && ran.ok() && *ran)
     routing_->Step(engine_->controller().steps(), engine_->last_origins(), engine_->last_rows(),
@@ -303,6 +392,8 @@ absl::StatusOr<bool> Deployment::Step() {
 std::vector<InstanceReport> Deployment::instances() const {
   std::vector<InstanceReport> reports;
   for (size_t i = 0; i < executor_->instances().size(); ++i) {
+    if (!executor_->instances()[i])
+      continue;
     const bool attention = static_cast<int>(i) < options_.attention;
     const InstanceMemory memory = executor_->instances()[i]->memory();
     const InstanceMemory &plan = planned_[i];
@@ -332,6 +423,8 @@ RunReport Deployment::report() const {
     LayerReport &layer = report.layers[l];
     layer.experts = desc_.moe_layers[l].experts;
     for (const auto &instance : executor_->instances()) {
+      if (!instance)
+        continue;
       const InstanceStats &stats = instance->stats();
       if (l >= stats.layers.size())
         continue;
@@ -361,8 +454,15 @@ RunReport Deployment::report() const {
         }
   };
   for (const auto &endpoint : endpoints_)
-    add(endpoint->counters());
+    if (endpoint)
+      add(endpoint->counters());
   add(engine_->controller().counters());
+  const FailureCounters &failures = engine_->controller().failures();
+  report.failures = {failures.lost_attention, failures.lost_experts,     failures.joined,     failures.attempts,
+                     failures.steps_given_up, engine_->requests_again(), engine_->stalled_s()};
+  for (const auto &[layer, count] : failures.layers_again)
+    if (layer < static_cast<int32_t>(report.layers.size()))
+      report.layers[layer].retries = count;
   return report;
 }
 

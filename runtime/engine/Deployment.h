@@ -11,7 +11,7 @@
 #include "runtime/executor/Executor.h"
 #include "runtime/placement/Placement.h"
 #include "runtime/traffic/Topology.h"
-#include "runtime/transport/Transport.h"
+#include "runtime/transport/Failing.h"
 
 #include <memory>
 #include <optional>
@@ -32,6 +32,8 @@ public:
   absl::StatusOr<RequestId> Submit(GenerateRequest request) override { return engine_->Submit(std::move(request)); }
   absl::Status Cancel(RequestId id) override { return engine_->Cancel(id); }
   absl::StatusOr<bool> Step() override;
+  StallReport stall() const override { return engine_->stall(); }
+  absl::StatusOr<RequestState> State(RequestId id) const override { return engine_->State(id); }
   bool Next(RequestId id, TokenEvent &event) override { return engine_->Next(id, event); }
   bool Finish(RequestId id, RequestResult &result) override { return engine_->Finish(id, result); }
   RunReport report() const override;
@@ -47,9 +49,17 @@ private:
   /// Bytes for KV caches when the user names none.
   absl::StatusOr<int64_t> MemoryLeft(const LoadedModel &model);
   absl::Status AddInstance(const LoadedModel &model, Role role, int id);
+  absl::StatusOr<std::unique_ptr<Instance>> MakeInstance(const LoadedModel &model, Role role, int id, bool says_hello);
+  absl::Status OpenTransport();
+  /// A new instance in the place of one that failed.
+  absl::Status Restore(Address address);
+  /// What a step needs without those that are lost.
+  absl::Status Adapt(const Members &members);
+  void ChooseSchemes(const Topology &topology);
   int ChooseScheme(const std::vector<int64_t> &rows);
 
   std::shared_ptr<void> keep_;
+  LoadedModel model_;
   RuntimeOptions options_;
   ModelInfo info_;
   ModelDesc desc_;
@@ -57,9 +67,11 @@ private:
   std::optional<Topology> topology_;
   std::optional<Placement> placement_;
   TransportOptions transport_options_;
+  FaultPlan faults_;
+  FailingTransport *failing_ = nullptr; // transport_, if anything is to fail
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<WorkerPool> pool_;
-  std::vector<std::unique_ptr<Endpoint>> endpoints_; // of the instances: attention, then expert
+  std::vector<std::unique_ptr<Endpoint>> endpoints_; // of the instances: attention, then expert; null: failed
   std::unique_ptr<Executor> executor_;
   std::vector<InstanceMemory> planned_;
   const abi::KernelTable *kernels_ = nullptr;

@@ -8,6 +8,9 @@ namespace janus {
 namespace {
 
 constexpr int64_t kMaxDeadlineMs = 1000000000000; // in nanoseconds far inside 64 bits
+constexpr std::chrono::milliseconds kStalledStep(50);
+
+double Seconds(std::chrono::steady_clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 } // namespace
 
@@ -15,7 +18,7 @@ Engine::Engine(const ModelDesc &model, const RuntimeOptions &options, int64_t pa
                std::function<int(const std::vector<int64_t> &)> choose_scheme)
     : model_(model), options_(options), budget_(options.attention, pages_per_instance, options.max_batch),
       controller_(std::move(controller)), choose_scheme_(std::move(choose_scheme)), last_rows_(options.attention),
-      parts_(options.attention), step_sequences_(options.attention) {
+      parts_(options.attention), step_sequences_(options.attention), generations_(options.attention) {
   last_origins_.reserve(options.record_routing.empty() ? 0 : options.step_rows);
 }
 
@@ -182,8 +185,93 @@ void Engine::RememberOrigins() {
                                  part.sequence->decoding() ? trace::RowPhase::kDecode : trace::RowPhase::kPrefill});
 }
 
+void Engine::FollowMembers() {
+  const Members &members = controller_.members();
+  for (int32_t i = 0; i < options_.attention; ++i) {
+    const Address address = {EndpointKind::kAttention, i};
+    if (members.generation(address) == generations_[i])
+      continue;
+    generations_[i] = members.generation(address);
+    budget_.Reset(i, members.live(address));
+    std::vector<Sequence *> homeless;
+    for (Sequence *sequence : running_)
+      if (sequence->home == i)
+        homeless.push_back(sequence);
+    for (Sequence *sequence : homeless) {
+      std::erase(running_, sequence);
+      requests_again_ += sequence->computed > 0;
+      sequence->Forget();
+    }
+    queue_.insert(queue_.begin(), homeless.begin(), homeless.end()); // they were admitted before the others
+  }
+}
+
+void Engine::Stall() {
+  const auto now = Clock::now();
+  if (!stalled_)
+    stalled_ = now;
+  for (auto &[id, sequence] : sequences_) {
+    if (sequence->state == Sequence::State::kEnded)
+      continue;
+    if (!sequence->stalled)
+      sequence->stalled = now;
+    if (Seconds(now - *sequence->stalled) < options_.stall_timeout_s)
+      continue;
+    sequence->End(FinishReason::kError,
+                  absl::UnavailableError(absl::StrCat("request ", id, ": stalled for ", options_.stall_timeout_s,
+                                                      " s after ", sequence->result.new_tokens,
+                                                      " new tokens: ", controller_.capacity().message())));
+    Retire(*sequence);
+  }
+  if (now - counted_ < kStalledStep)
+    return;
+  counted_ = now;
+  controller_.Idle();
+}
+
+void Engine::EndStall() {
+  if (!stalled_)
+    return;
+  stalled_s_ += Seconds(Clock::now() - *stalled_);
+  stalled_.reset();
+  for (auto &[id, sequence] : sequences_)
+    sequence->stalled.reset();
+}
+
+double Engine::stalled_s() const { return stalled_s_ + (stalled_ ? Seconds(Clock::now() - *stalled_) : 0); }
+
+StallReport Engine::stall() const {
+  StallReport report;
+  if (!stalled_)
+    return report;
+  for (const auto &[id, sequence] : sequences_)
+    report.requests += sequence->state != Sequence::State::kEnded;
+  report.seconds = Seconds(Clock::now() - *stalled_);
+  report.reason = std::string(controller_.capacity().message());
+  return report;
+}
+
+absl::StatusOr<RequestState> Engine::State(RequestId id) const {
+  auto found = sequences_.find(id);
+  if (found == sequences_.end())
+    return absl::NotFoundError(absl::StrCat("request ", id, " is not known"));
+  const Sequence::State state = found->second->state;
+  if (state == Sequence::State::kEnded)
+    return RequestState::kEnded;
+  return stalled_                            ? RequestState::kStalled
+         : state == Sequence::State::kQueued ? RequestState::kQueued
+                                             : RequestState::kRunning;
+}
+
 absl::StatusOr<bool> Engine::Step() {
+  controller_.Admit();
+  FollowMembers();
   ExpireAndAdmit();
+  if (!controller_.capacity().ok()) {
+    Stall();
+    return false;
+  }
+  EndStall();
   const int64_t rows = PlanStep();
   if (rows == 0)
     return false;
@@ -206,11 +294,18 @@ absl::StatusOr<bool> Engine::Step() {
     steps_by_scheme_.resize(last_scheme_ + 1);
   ++steps_by_scheme_[last_scheme_];
   ApplyResults(status);
+  FollowMembers();
+  if (!controller_.capacity().ok())
+    Stall();
   return true;
 }
 
 void Engine::ApplyResults(const absl::Status &status) {
-  for (int i = 0; i < options_.attention; ++i)
+  if (!status.ok() && !controller_.capacity().ok())
+    return; // nothing happened: the same rows come again
+  for (int i = 0; i < options_.attention; ++i) {
+    if (status.ok() && !controller_.answered(i))
+      continue; // it has no rows, or is lost
     for (size_t j = 0; j < parts_[i].size(); ++j) {
       Sequence &sequence = *parts_[i][j].sequence;
       if (status.ok() && j < results_[i].sequences.size()) {
@@ -224,6 +319,7 @@ void Engine::ApplyResults(const absl::Status &status) {
                        : status);
       Retire(sequence);
     }
+  }
 }
 
 bool Engine::Next(RequestId id, TokenEvent &event) {

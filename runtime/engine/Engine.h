@@ -12,10 +12,12 @@
 #include "runtime/engine/Controller.h"
 #include "runtime/engine/KvBudget.h"
 #include "runtime/engine/Sequence.h"
+#include "runtime/executor/Instance.h"
 #include "runtime/trace/Trace.h"
 
 #include <deque>
 #include <map>
+#include <optional>
 
 namespace janus {
 
@@ -32,6 +34,9 @@ public:
   bool Next(RequestId id, TokenEvent &event);
   bool Finish(RequestId id, RequestResult &result);
 
+  StallReport stall() const;
+  absl::StatusOr<RequestState> State(RequestId id) const;
+
   Controller &controller() { return controller_; }
   const Controller &controller() const { return controller_; }
   /// Of the last step: its rows by attention instance and its scheme.
@@ -44,6 +49,9 @@ public:
   const std::vector<int64_t> &steps_by_scheme() const { return steps_by_scheme_; }
   int64_t rows() const { return rows_; }
   double step_ms() const { return step_ms_; }
+  /// Requests that were computed again; seconds in which no step could be run.
+  int64_t requests_again() const { return requests_again_; }
+  double stalled_s() const;
 
 private:
   absl::Status Check(const GenerateRequest &request) const;
@@ -53,6 +61,11 @@ private:
   void Describe(Sequence &sequence, int64_t rows, StepSequence &part) const;
   void Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part);
   void Retire(Sequence &sequence);
+  /// Takes in which instances were lost and joined.
+  void FollowMembers();
+  /// No step can be run now.
+  void Stall();
+  void EndStall();
   /// Fills parts_; the rows in all.
   int64_t PlanStep();
   void RememberOrigins();
@@ -77,6 +90,12 @@ private:
   std::vector<std::vector<Part>> parts_;
   std::vector<std::vector<StepSequence>> step_sequences_;
   std::vector<StepResult> results_;
+  std::vector<int64_t> generations_; // of attention instances, as the budget knows them
+  using Clock = std::chrono::steady_clock;
+  std::optional<Clock::time_point> stalled_; // since
+  Clock::time_point counted_;                // last step that was counted while stalled
+  double stalled_s_ = 0;                     // of stalls that ended
+  int64_t requests_again_ = 0;
   int last_scheme_ = 0;
   int64_t rows_ = 0;
   double step_ms_ = 0;

@@ -10,13 +10,19 @@
 namespace janus {
 
 KvBudget::KvBudget(int attention_instances, int64_t pages_per_instance, int64_t slots_per_instance)
-    : instances_(attention_instances), pages_(pages_per_instance) {
-  for (Instance &instance : instances_) {
-    for (int64_t i = pages_per_instance; i-- > 0;)
-      instance.pages.push_back(static_cast<int32_t>(i));
-    for (int64_t i = slots_per_instance; i-- > 0;)
-      instance.slots.push_back(static_cast<int32_t>(i));
-  }
+    : instances_(attention_instances), pages_(pages_per_instance), slots_(slots_per_instance) {
+  for (int i = 0; i < attention_instances; ++i)
+    Reset(i, true);
+}
+
+void KvBudget::Reset(int32_t number, bool live) {
+  Instance &instance = instances_[number];
+  instance.pages.clear();
+  instance.slots.clear();
+  for (int64_t i = live ? pages_ : 0; i-- > 0;)
+    instance.pages.push_back(static_cast<int32_t>(i));
+  for (int64_t i = live ? slots_ : 0; i-- > 0;)
+    instance.slots.push_back(static_cast<int32_t>(i));
 }
 
 KvBudget::Reservation KvBudget::Reserve(int64_t pages) {

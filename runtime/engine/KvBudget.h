@@ -20,6 +20,9 @@ public:
   /// Pages on the instance with most free ones, the lowest id of equal ones.
   Reservation Reserve(int64_t pages);
   void Release(int32_t home, int32_t slot, const std::vector<int32_t> &pages);
+  /// All pages and slots of an instance are free; nothing is reserved on it
+  /// unless it is `live`.
+  void Reset(int32_t instance, bool live);
   int64_t pages_per_instance() const { return pages_; }
 
 private:
@@ -27,7 +30,7 @@ private:
     std::vector<int32_t> pages, slots; // free ones, descending
   };
   std::vector<Instance> instances_;
-  int64_t pages_;
+  int64_t pages_, slots_;
 };
 
 /// Bytes of memory this process may still take: what its control group and the

@@ -79,6 +79,16 @@ void Sequence::Score(int64_t begin, const std::vector<float> &logits, int64_t vo
     result.logits.insert(result.logits.end(), logits.begin(), logits.end());
 }
 
+void Sequence::Forget() {
+  state = State::kQueued;
+  computed = 0;
+  home = slot = -1;
+  pages.clear();
+  result.nll = 0; // summed again, in the same order
+  result.scored_tokens = 0;
+  result.logits.clear();
+}
+
 void Sequence::End(FinishReason reason, absl::Status status) {
   state = State::kEnded;
   result.reason = reason;

@@ -6,6 +6,7 @@
 #include "runtime/executor/Step.h"
 
 #include <chrono>
+#include <optional>
 
 namespace janus {
 
@@ -45,6 +46,8 @@ public:
   /// Adds the log-likelihood of the tokens that follow rows [begin, ...).
   void Score(int64_t begin, const std::vector<float> &logits, int64_t vocab);
   void End(FinishReason reason, absl::Status status = absl::OkStatus());
+  /// Its home is lost: nothing is computed any more. What was given stays given.
+  void Forget();
 
   const RequestId id;
   const GenerateRequest request;
@@ -55,6 +58,7 @@ public:
   EventQueue events;
   RequestResult result;
   std::chrono::steady_clock::time_point deadline;
+  std::optional<std::chrono::steady_clock::time_point> stalled; // since
 
   // While running.
   int32_t home = -1, slot = -1; // attention instance and its sequence slot

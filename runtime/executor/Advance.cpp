@@ -38,41 +38,70 @@ std::string Instance::State::Awaits() const {
   return absl::StrCat(Name(), " awaits ", waiter ? waiter->Describe() : "nothing", " in step ", descriptor.step);
 }
 
-/// Takes descriptors that arrived; a later one replaces an earlier one.
+/// Takes control messages that arrived; a later one replaces an earlier one. An
+/// attempt is suspended before it is played.
 void Instance::State::TakeControl() {
   Received message;
-  uint64_t step = 0;
-  while (mail->TakeControl(message, step)) {
-    if ((any_step && step <= descriptor.step) || (has_next && step <= next.step)) {
+  while (mail->TakeControl(message)) {
+    const MessageName &name = message.name();
+    const std::tuple named(name.step, name.attempt, name.part != kSuspendPart);
+    if ((any_moment && named <= moment) || (has_next && named <= next_moment)) {
       ++stats.dropped_old;
       continue;
     }
     next_error = Decode(message.bytes(), next);
-    if (next_error.ok() && next.step != step)
-      next_error = absl::InvalidArgumentError(
-          absl::StrCat("step descriptor: found step ", next.step, " in a message of step ", step));
-    next.step = step;
+    if (next_error.ok() && named != std::tuple(next.step, next.attempt, !next.suspend))
+      next_error =
+          absl::InvalidArgumentError(absl::StrCat("step descriptor: found step ", next.step, ", attempt ", next.attempt,
+                                                  " in a message of step ", name.step, ", attempt ", name.attempt));
+    next_moment = named;
+    std::tie(next.step, next.attempt, std::ignore) = named;
     has_next = true;
   }
 }
 
 void Instance::State::Start() {
-  if (root) {
+  const bool same = begun && next.step == descriptor.step;
+  if (root && !same)
     ++stats.abandoned_steps;
+  if (root)
     Abandon();
-  }
+  has_notice = has_notice && notice.kind == StepResult::Kind::kHello;
+  has_next = told_lost = false;
+  any_moment = true;
+  moment = next_moment;
+  if (!same)
+    begun = false;
+  if (next_error.ok() && next.suspend)
+    return Suspend();
   std::swap(descriptor, next);
-  error = std::exchange(next_error, absl::OkStatus());
-  has_next = false;
-  any_step = true;
-  if (error.ok() && descriptor.shutdown) {
+  absl::Status status = std::exchange(next_error, absl::OkStatus());
+  if (status.ok() && descriptor.shutdown) {
     stopped = true;
     return;
   }
-  mail->Open(descriptor.epoch, descriptor.step);
+  error = std::move(status);
+  mail->Open(descriptor.epoch, descriptor.step, descriptor.attempt);
   root = Step();
   innermost = root.get();
   waiter = nullptr;
+}
+
+/// Waits for the attempt that is to come. `next` says which.
+void Instance::State::Suspend() {
+  ++stats.suspensions;
+  mail->Await(next.step, next.attempt);
+  has_notice = true;
+  notice.step = next.step;
+  notice.attempt = next.attempt;
+  notice.kind = StepResult::Kind::kPosition;
+  notice.position = begun ? position : kNotBegun;
+  notice.error_code = 0;
+  notice.error.clear();
+  if (begun && !error.ok()) { // there is nothing to go on with
+    notice.kind = StepResult::Kind::kDone;
+    notice.SetError(Name(), error);
+  }
 }
 
 void Instance::State::Abandon() {
@@ -89,7 +118,7 @@ void Instance::State::GiveUp(absl::Status status) {
   Abandon();
   if (reporting) // and the controller takes no messages: nobody is left to tell
     return;
-  mail->Open(descriptor.epoch, descriptor.step);
+  mail->Open(descriptor.epoch, descriptor.step, descriptor.attempt);
   error = std::move(status);
   root = Report();
   innermost = root.get();
@@ -100,14 +129,36 @@ void Instance::State::Expire(int64_t waited_ms) {
     GiveUp(absl::DeadlineExceededError(absl::StrCat(Awaits(), ", for ", waited_ms, " ms without progress")));
 }
 
-/// Asks now and then whether the awaited peer is still there.
-bool Instance::State::PeerIsGone() {
-  if (++idle_polls % kPollsPerPeerCheck != 0)
-    return false;
-  absl::Status status = mail->PeerStatus(waiter->peer());
+/// Asks now and then whether the awaited peer is still there. If not, the
+/// controller is told, and knows what to do.
+void Instance::State::CheckPeer() {
+  if (told_lost || ++idle_polls % kPollsPerPeerCheck != 0)
+    return;
+  const Address peer = waiter->peer();
+  const absl::Status status = mail->PeerStatus(peer);
   if (status.ok())
+    return;
+  if (peer == executor::Controller()) // nobody is left to tell
+    return Abandon();
+  told_lost = has_notice = true;
+  notice.step = descriptor.step;
+  notice.attempt = descriptor.attempt;
+  notice.kind = StepResult::Kind::kLost;
+  notice.lost = peer;
+  notice.SetError(Name(), absl::Status(status.code(), absl::StrCat(Awaits(), ": ", status.message())));
+}
+
+/// False if there is no room for it now.
+bool Instance::State::SendNotice() {
+  char *room = nullptr;
+  if (!mail->Reserve(executor::Controller(), {0, Phase::kResult, mail->self(), kNoticePart}, EncodedBytes(notice),
+                     room))
     return false;
-  GiveUp(absl::Status(status.code(), absl::StrCat(Awaits(), ": ", status.message())));
+  has_notice = false;
+  if (mail->status().ok()) {
+    EncodeTo(notice, room);
+    mail->Post();
+  }
   return true;
 }
 
@@ -115,6 +166,8 @@ bool Instance::State::Advance(WorkerPool &workers) {
   pool = &workers;
   bool any = false;
   while (!stopped) {
+    if (has_notice)
+      any |= SendNotice();
     mail->Pump();
     any |= CarryOutOrders();
     TakeControl();
@@ -123,8 +176,12 @@ bool Instance::State::Advance(WorkerPool &workers) {
       any = true;
       continue;
     }
-    if (!root || (waiter && !waiter->Try() && !PeerIsGone()))
+    if (!root)
       return any;
+    if (waiter && !waiter->Try()) {
+      CheckPeer();
+      return any;
+    }
     any = true;
     idle_polls = 0;
     waiter = nullptr;

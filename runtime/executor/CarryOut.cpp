@@ -238,6 +238,7 @@ absl::Status Instance::State::SwitchTo(uint32_t epoch) {
       }
   placement = *std::move(last->placement);
   scheduler.Bind(*placement);
+  scheduler.SetLive(*placement, live_experts);
   upcoming.erase(upcoming.begin(), std::next(last));
   store->CancelUpTo(epoch);
   ++stats.epochs;

@@ -65,7 +65,7 @@ Task Instance::State::Scatter(const Received &message, int32_t part, const Trans
   const absl::Span<const char> bytes = message.bytes();
   const int64_t size = static_cast<int64_t>(bytes.size());
   for (int32_t member : routes.attention[routes.attention_group[id]].members) {
-    if (member == id || descriptor.rows[member] == 0)
+    if (member == id || rows[member] == 0)
       continue;
     int64_t count = 0;
     for (int64_t offset = 0; offset < size; offset += each)
@@ -84,15 +84,15 @@ Task Instance::State::Scatter(const Received &message, int32_t part, const Trans
 
 Task Instance::State::Collect(const Instruction &step) {
   const TransferDesc &transfer = this->transfer(step);
-  const int64_t expected = my_rows * transfer.k;
+  const int64_t expected = rows[id] * transfer.k;
   std::fill_n(seen.begin(), expected, 0);
   seen_count = 0;
   const int32_t home = routes.attention_group[id], leader = routes.attention[home].leader();
-  const int32_t sources = direct() ? n : static_cast<int32_t>(routes.expert.size());
-  for (int32_t source = 0; source < sources; ++source) {
+  const size_t sources = direct() ? routes.experts.size() : routes.expert.size();
+  for (int32_t source = 0; source < static_cast<int32_t>(sources); ++source) {
     Received message;
     if (direct())
-      message = co_await Get(Phase::kReturn, Expert(source), 0);
+      message = co_await Get(Phase::kReturn, Expert(routes.experts[source]), 0);
     else if (leader == id)
       message = co_await Get(Phase::kReturnNode, Expert(routes.expert[source].leader()), source);
     else
@@ -107,7 +107,7 @@ Task Instance::State::Collect(const Instruction &step) {
   }
   if (seen_count != expected)
     co_return absl::DataLossError(
-        absl::StrCat("results: found ", seen_count, " of the pairs of ", my_rows, " rows, expected ", expected));
+        absl::StrCat("results: found ", seen_count, " of the pairs of ", rows[id], " rows, expected ", expected));
   co_return absl::OkStatus();
 }
 

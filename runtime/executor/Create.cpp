@@ -210,24 +210,35 @@ absl::Status Instance::State::BindCall(const Instruction &step, BoundCall &call)
   return absl::OkStatus();
 }
 
+/// Who relays for whom, and which replicas there are, without the lost.
+void Instance::State::SetRoutes() {
+  routes = executor::MakeRoutes(*config.topology, lost_attention, lost_experts);
+  node_order.clear();
+  for (int32_t group = 0; group < static_cast<int32_t>(routes.attention.size()); ++group)
+    node_order.push_back(group);
+  across_order = node_order;
+  if (!attention() && !routes.expert.empty())
+    std::stable_partition(across_order.begin(), across_order.end(),
+                          [&](int32_t group) { return routes.designated(group) == routes.expert_group[id]; });
+  group_rows.assign(routes.attention.size(), 0);
+  live_experts.assign(n, 0);
+  for (int32_t expert : routes.experts)
+    live_experts[expert] = 1;
+  scheduler.SetLive(*placement, live_experts);
+}
+
 absl::Status Instance::State::Prepare() {
   if (!config.topology || !config.placement)
     return absl::InvalidArgumentError("instance: topology and placement are needed");
-  routes = executor::MakeRoutes(*config.topology);
-  m = static_cast<int32_t>(routes.attention_group.size());
-  n = static_cast<int32_t>(routes.expert_group.size());
+  m = config.topology->attention();
+  n = config.topology->experts();
   slots = config.placement->shape().slots;
   if (absl::Status status = CheckConfig(); !status.ok())
     return status;
   placement = *config.placement;
   scheduler.Bind(*placement);
   store.emplace(config.weights, slots, config.slots.own, config.slots.spare);
-  for (int32_t group = 0; group < static_cast<int32_t>(routes.attention.size()); ++group)
-    node_order.push_back(group);
-  across_order = node_order;
-  if (!attention())
-    std::stable_partition(across_order.begin(), across_order.end(),
-                          [&](int32_t group) { return routes.designated(group) == routes.expert_group[id]; });
+  SetRoutes();
   return CheckProgram();
 }
 
@@ -254,6 +265,8 @@ absl::Status Instance::State::Bind() {
       if (absl::Status status = BindCall(config.program->steps[i], calls[i]); !status.ok())
         return status;
   host = {abi::kProgramAbiVersion, sizeof(abi::Host), config.kernels, RunParallel, FailCall};
+  has_notice = config.says_hello;
+  notice.kind = StepResult::Kind::kHello;
   return absl::OkStatus();
 }
 

@@ -14,12 +14,12 @@ using executor::Task;
 
 Task Instance::State::DispatchWhole(const Instruction &step) {
   const int64_t row_bytes = transfer(step).columns * 4;
-  const char *rows = values[step.operands[0]].as();
+  const char *h = values[step.operands[0]].as();
   if (direct()) {
-    for (int32_t expert = 0; expert < n; ++expert) {
-      char *room = co_await Room(Expert(expert), Phase::kDirect, 0, my_rows * row_bytes);
+    for (int32_t expert : routes.experts) {
+      char *room = co_await Room(Expert(expert), Phase::kDirect, 0, rows[id] * row_bytes);
       JANUS_CO_RETURN_IF_ERROR(mail->status());
-      std::memcpy(room, rows, my_rows * row_bytes);
+      std::memcpy(room, h, rows[id] * row_bytes);
       mail->Post();
     }
     co_return absl::OkStatus();
@@ -27,17 +27,17 @@ Task Instance::State::DispatchWhole(const Instruction &step) {
   const int32_t home = routes.attention_group[id];
   const NodeGroup &group = routes.attention[home];
   if (group.leader() != id) {
-    char *room = co_await Room(Attention(group.leader()), Phase::kGather, 0, my_rows * row_bytes);
+    char *room = co_await Room(Attention(group.leader()), Phase::kGather, 0, rows[id] * row_bytes);
     JANUS_CO_RETURN_IF_ERROR(mail->status());
-    std::memcpy(room, rows, my_rows * row_bytes);
+    std::memcpy(room, h, rows[id] * row_bytes);
     mail->Post();
     co_return absl::OkStatus();
   }
   char *to = staging.as();
   for (int32_t member : group.members) {
-    const int64_t bytes = descriptor.rows[member] * row_bytes;
+    const int64_t bytes = rows[member] * row_bytes;
     if (member == id) {
-      std::memcpy(to, rows, bytes);
+      std::memcpy(to, h, bytes);
     } else if (bytes) {
       Received message = co_await Get(Phase::kGather, Attention(member), 0);
       if (static_cast<int64_t>(message.bytes().size()) != bytes)
@@ -62,13 +62,13 @@ Task Instance::State::DispatchWhole(const Instruction &step) {
 Task Instance::State::Exchange(const Instruction &step) {
   const int64_t k = config.model->moe_layers[step.layer].k;
   const int32_t *own = values[step.operands[0]].as<int32_t>();
-  std::copy_n(own, my_rows * k, all_ids.begin() + my_begin() * k);
+  std::copy_n(own, rows[id] * k, all_ids.begin() + my_begin() * k);
   for (int32_t other : active) {
     if (other == id)
       continue;
-    char *room = co_await Room(Attention(other), Phase::kExchange, 0, my_rows * k * 2);
+    char *room = co_await Room(Attention(other), Phase::kExchange, 0, rows[id] * k * 2);
     JANUS_CO_RETURN_IF_ERROR(mail->status());
-    for (int64_t i = 0; i < my_rows * k; ++i) {
+    for (int64_t i = 0; i < rows[id] * k; ++i) {
       const uint16_t expert = static_cast<uint16_t>(own[i]);
       std::memcpy(room + i * 2, &expert, 2);
     }
@@ -78,7 +78,7 @@ Task Instance::State::Exchange(const Instruction &step) {
     if (other == id)
       continue;
     Received message = co_await Get(Phase::kExchange, Attention(other), 0);
-    const int64_t count = descriptor.rows[other] * k;
+    const int64_t count = rows[other] * k;
     if (static_cast<int64_t>(message.bytes().size()) != count * 2)
       co_return absl::DataLossError(absl::StrCat("expert ids of attention ", other, ": found ", message.bytes().size(),
                                                  " bytes, expected ", count * 2));

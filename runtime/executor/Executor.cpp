@@ -35,6 +35,8 @@ Instance &Executor::Add(std::unique_ptr<Instance> instance) {
 bool Executor::Poll() {
   bool progress = false, busy = false;
   for (const std::unique_ptr<Instance> &instance : all) {
+    if (!instance)
+      continue;
     progress |= instance->Advance(pool);
     busy |= !instance->idle();
   }
@@ -46,14 +48,15 @@ bool Executor::Poll() {
   if (waited_ms < options.deadline_ms)
     return false;
   for (const std::unique_ptr<Instance> &instance : all)
-    instance->Expire(waited_ms);
+    if (instance)
+      instance->Expire(waited_ms);
   last_progress_ns = Nanoseconds();
   return true;
 }
 
 void Executor::Run() {
   int idle = 0;
-  while (!std::all_of(all.begin(), all.end(), [](const auto &instance) { return instance->stopped(); })) {
+  while (!std::all_of(all.begin(), all.end(), [](const auto &instance) { return !instance || instance->stopped(); })) {
     if (Poll())
       idle = 0;
     else if (++idle < kSpins)

@@ -26,6 +26,10 @@ public:
   /// `pool` is borrowed and outlives the executor.
   Executor(WorkerPool &pool, ExecutorOptions options);
   Instance &Add(std::unique_ptr<Instance> instance);
+  /// Destroys instance number `index`, in the order of Add.
+  void Remove(size_t index) { all[index].reset(); }
+  /// Puts one in its place.
+  void Replace(size_t index, std::unique_ptr<Instance> instance) { all[index] = std::move(instance); }
 
   /// Advances every instance as far as it can. True if any made progress; a
   /// caller without other work may spin for a while and then yield. Errors,
@@ -34,6 +38,7 @@ public:
   /// Polls until every instance was shut down; spins, then yields.
   void Run();
 
+  /// Null: removed.
   const std::vector<std::unique_ptr<Instance>> &instances() const { return all; }
 
 private:

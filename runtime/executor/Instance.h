@@ -88,6 +88,7 @@ struct InstanceConfig {
   Sampler sampler;           // attention instances
   RoutingRecorder recorder;  // optional
   bool count_tokens = false; // fill LayerStats::tokens
+  bool says_hello = false;   // it takes a lost one's place: the controller is told of it
 };
 
 /// Bytes of a KV page: page_tokens tokens of all caches of the model.

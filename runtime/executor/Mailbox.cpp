@@ -18,6 +18,9 @@ bool ToController(Phase phase) {
 
 Key KeyOf(const MessageName &name) { return {name.layer, name.phase, name.source, name.part}; }
 
+using Moment = std::pair<uint64_t, uint16_t>; // step, attempt
+Moment MomentOf(const MessageName &name) { return {name.step, name.attempt}; }
+
 /// Removes element `i`; order does not matter.
 void Remove(std::vector<Received> &messages, size_t i) {
   if (i + 1 != messages.size())
@@ -45,35 +48,45 @@ bool Mailbox::Before(const Key &a, const Key &b) const {
 }
 
 bool Mailbox::Current(const MessageName &name) const {
-  return open && name.step == step && name.epoch == epoch && name.micro_batch == 0 && name.attempt == 0;
+  return open && name.step == step && name.attempt == attempt && name.epoch == epoch && name.micro_batch == 0;
 }
 
-void Mailbox::Open(uint32_t new_epoch, uint64_t new_step) {
-  epoch = new_epoch;
-  step = new_step;
-  open = any = true;
-  current = Key();
-  taken.clear();
+/// Of what is kept only the current attempt's messages and later ones stay.
+void Mailbox::DropOld() {
   for (size_t i = kept.size(); i-- > 0;)
-    if (kept[i].name().step < step || (kept[i].name().step == step && !Current(kept[i].name()))) {
+    if (MomentOf(kept[i].name()) <= Moment(step, attempt) && !Current(kept[i].name())) {
       ++stats.dropped_unexpected;
       Remove(kept, i);
     }
+}
+
+void Mailbox::Open(uint32_t new_epoch, uint64_t new_step, uint16_t new_attempt) {
+  epoch = new_epoch;
+  step = new_step;
+  attempt = new_attempt;
+  open = any = true;
+  current = Key();
+  taken.clear();
+  DropOld();
+}
+
+void Mailbox::Await(uint64_t new_step, uint16_t new_attempt) {
+  step = new_step;
+  attempt = static_cast<uint16_t>(new_attempt - 1);
+  any = true;
+  Close();
 }
 
 void Mailbox::Close() {
   open = false;
-  for (size_t i = kept.size(); i-- > 0;)
-    if (kept[i].name().step <= step) {
-      ++stats.dropped_unexpected;
-      Remove(kept, i);
-    }
+  DropOld();
 }
 
 Mailbox::Fate Mailbox::Judge(const MessageName &name) const {
   if (ToController(name.phase) || FromController(name.phase) != (name.source.kind == EndpointKind::kController))
     return Fate::kUnexpected;
-  if (any && (name.step < step || (name.step == step && !open)))
+  const Moment now(step, attempt);
+  if (any && (MomentOf(name) < now || (MomentOf(name) == now && !open)))
     return Fate::kOld;
   if (name.phase == Phase::kStep) {
     for (const Received &message : control)
@@ -81,7 +94,7 @@ Mailbox::Fate Mailbox::Judge(const MessageName &name) const {
         return Fate::kDuplicate;
     return control.size() < kMaxControl ? Fate::kKeep : Fate::kUnexpected;
   }
-  if (any && name.step == step) {
+  if (any && MomentOf(name) == now) {
     if (!Current(name))
       return Fate::kUnexpected;
     if (Before(KeyOf(name), current))
@@ -136,10 +149,9 @@ void Mailbox::Pump() {
   }
 }
 
-bool Mailbox::TakeControl(Received &message, uint64_t &named) {
+bool Mailbox::TakeControl(Received &message) {
   if (control.empty())
     return false;
-  named = control.back().name().step;
   message = std::move(control.back());
   control.pop_back();
   return true;
@@ -165,13 +177,14 @@ bool Mailbox::Take(const Key &key, Received &message) {
 }
 
 bool Mailbox::Reserve(Address to, const Key &key, int64_t bytes, char *&room) {
-  return Reserve(to, {epoch, step, 0, 0, static_cast<int32_t>(key.layer), key.phase, self(), key.part}, bytes, room);
+  return Reserve(to, {epoch, step, 0, attempt, static_cast<int32_t>(key.layer), key.phase, self(), key.part}, bytes,
+                 room);
 }
 
 bool Mailbox::Reserve(Address to, const MessageName &name, int64_t bytes, char *&room) {
   absl::StatusOr<SendBuffer> buffer = endpoint.Acquire(to, static_cast<size_t>(bytes));
   if (!buffer.ok()) {
-    if (absl::IsUnavailable(buffer.status()) && endpoint.PeerStatus(to).ok())
+    if (absl::IsUnavailable(buffer.status()) || !endpoint.PeerStatus(to).ok())
       return false;
     error = buffer.status();
     return true;

@@ -1,9 +1,9 @@
 //===- Mailbox.h - the messages of one instance by name ---------*- C++ -*-===//
 //
 // Messages come in any order, late and more than once. A mailbox keeps those
-// of the step in progress and of later ones until they are asked for, and
-// drops, and counts, the others: of an earlier step or phase, doubled, or
-// never asked for. What was already taken is known without a history: a step
+// of the attempt of a step in progress and of later ones until they are asked
+// for, and drops, and counts, the others: of an earlier step, attempt or phase,
+// doubled, or never asked for. What was already taken is known without a history: a step
 // asks for its phases in ascending order of (layer, phase), so everything
 // before the current phase is old, and only the names taken in it are listed.
 //
@@ -70,15 +70,17 @@ public:
   /// dropped. `stats` counts what is dropped.
   Mailbox(Endpoint &endpoint, size_t capacity, InstanceStats &stats);
 
-  /// A step begins: its messages are named by epoch and step.
-  void Open(uint32_t epoch, uint64_t step);
+  /// An attempt of a step begins: its messages are named by all three.
+  void Open(uint32_t epoch, uint64_t step, uint16_t attempt);
+  /// It will begin later: messages of earlier attempts and steps are old.
+  void Await(uint64_t step, uint16_t attempt);
   /// The step ended or was given up: its messages are old from now on.
   void Close();
 
   /// Takes in what the transport has.
   void Pump();
-  /// The next step message of the controller, with the step it names.
-  bool TakeControl(Received &message, uint64_t &step);
+  /// The next step message of the controller, in no order.
+  bool TakeControl(Received &message);
   /// The order to be carried out next; valid until PopOrder. Orders of epochs up
   /// to `present` are dropped.
   const Received *NextOrder(uint32_t present);
@@ -89,7 +91,8 @@ public:
   bool Take(const Key &key, Received &message);
 
   /// Memory for a message, to be filled and posted at once. False: no credit
-  /// now. True with an error in status(): the message cannot be sent at all.
+  /// now, or the peer is gone. True with an error in status(): the message
+  /// cannot be sent at all.
   bool Reserve(Address to, const Key &key, int64_t bytes, char *&room);
   /// The same for a message that is of no step.
   bool Reserve(Address to, const MessageName &name, int64_t bytes, char *&room);
@@ -109,6 +112,7 @@ private:
   Fate JudgeOrder(const MessageName &name);
   bool Before(const Key &a, const Key &b) const;
   bool Current(const MessageName &name) const;
+  void DropOld();
 
   Endpoint &endpoint;
   size_t capacity;
@@ -121,6 +125,7 @@ private:
   Key current;
   uint32_t epoch = 0;
   uint64_t step = 0;
+  uint16_t attempt = 0;
   bool open = false, any = false;
   SendBuffer reserved;
   MessageName reserved_name;

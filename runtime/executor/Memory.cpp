@@ -57,8 +57,8 @@ int64_t MaxMessageBytes(const ModelDesc &model, const InstanceLimits &limits, in
   const int64_t k = MaxK(model), columns = MaxColumns(model);
   const int64_t dispatch = limits.step_rows * (columns * 4 + k * static_cast<int64_t>(sizeof(executor::RoutedPair)));
   const int64_t results = limits.step_rows * k * executor::ReturnBytes(columns);
-  constexpr int64_t kSequence = 64, kHeader = 4096; // of control messages; the header includes an error text
-  const int64_t step = kHeader + attention_instances * 4 +
+  constexpr int64_t kSequence = 64, kHeader = 16384; // of control messages; with an error text and who is lost
+  const int64_t step = kHeader + attention_instances * 8 +
                        limits.sequences * (kSequence + KvPages(model, model.context) * 4) + limits.rows * 4;
   const int64_t logits = kHeader + limits.sequences * kSequence + limits.wanted * model.vocab * 4;
   return std::max({dispatch, results, step, logits});
@@ -88,7 +88,7 @@ MemorySizes Instance::State::Sizes() const {
       std::min<int64_t>(static_cast<int64_t>(group.members.size()) * limits.rows, limits.step_rows);
   sizes.all_ids = routed ? limits.step_rows * k : 0;
   sizes.pairs = routed ? limits.rows * k : 0;
-  sizes.staging = !routed && group.leader() == id ? together * columns * 4 : 0;
+  sizes.staging = !routed ? together * columns * 4 : 0; // also of those who lead when others are lost
   sizes.pages = limits.pages * KvPageBytes(*config.model);
   sizes.page_entries = limits.sequences * KvPages(*config.model, config.model->context);
   return sizes;
@@ -168,8 +168,8 @@ void Instance::State::Allocate() {
   } else {
     AllocateKv(sizes);
   }
+  rows.resize(m);
   row_begin.resize(m + 1);
-  group_rows.resize(routes.attention.size());
   active.reserve(m);
   wanted_instances.resize(n);
   held.reserve(std::max(m, n));

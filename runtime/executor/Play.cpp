@@ -17,40 +17,79 @@ using Op = Instruction::Op;
 absl::Status Instance::State::OpenStep() {
   failed.store(false, std::memory_order_relaxed);
   layer = 0;
-  my_rows = step_rows = wanted_rows = 0;
   if (static_cast<int64_t>(descriptor.rows.size()) != m)
     return absl::InvalidArgumentError(
         absl::StrCat("step descriptor: rows of ", descriptor.rows.size(), " attention instances, expected ", m));
   if (descriptor.scheme > 2)
     return absl::InvalidArgumentError(absl::StrCat("step descriptor: found transfer scheme ", descriptor.scheme,
                                                    ", expected 0 (direct), 1 (case1) or 2 (case2)"));
-  active.clear();
-  std::fill(group_rows.begin(), group_rows.end(), 0);
+  OpenRoutes();
+  if ((attention() ? routes.attention_group : routes.expert_group)[id] < 0)
+    return absl::FailedPreconditionError(absl::StrCat("step descriptor: ", Name(), " is among the lost"));
+  int64_t sum = 0;
   for (int32_t i = 0; i < m; ++i) {
-    const int64_t rows = descriptor.rows[i];
-    if (rows > config.limits.rows || step_rows + rows > config.limits.step_rows)
-      return absl::InvalidArgumentError(absl::StrCat("step descriptor: found ", rows, " rows of attention ", i,
-                                                     " after ", step_rows, ", expected at most ", config.limits.rows,
-                                                     " of one instance and ", config.limits.step_rows, " together"));
-    row_begin[i] = step_rows;
-    std::fill_n(row_owner.begin() + step_rows, rows, i);
-    step_rows += rows;
-    group_rows[routes.attention_group[i]] += rows;
-    if (rows)
-      active.push_back(i);
+    const int64_t count = descriptor.rows[i];
+    if (count > config.limits.rows || sum + count > config.limits.step_rows ||
+        (count > 0 && (routes.attention_group[i] < 0 || routes.experts.empty())))
+      return absl::InvalidArgumentError(absl::StrCat(
+          "step descriptor: found ", count, " rows of attention ", i, " after ", sum, ", expected at most ",
+          config.limits.rows, " of one instance that is not lost and ", config.limits.step_rows, " together"));
+    sum += count;
   }
-  row_begin[m] = step_rows;
+  // An attempt that goes on finds its sequences open.
+  catching_up = begun && attention() && descriptor.rows[id] > 0;
+  const int32_t from = descriptor.from_layer.empty() ? kNotBegun : descriptor.from_layer[id];
+  if (attention() && descriptor.rows[id] > 0 && from != (catching_up ? position : kNotBegun))
+    return absl::FailedPreconditionError(absl::StrCat("step descriptor: found layer ", from,
+                                                      " to go on from, expected ", catching_up ? position : kNotBegun,
+                                                      ", where ", Name(), " is in step ", descriptor.step));
+  if (catching_up)
+    return absl::OkStatus();
   my_rows = attention() ? descriptor.rows[id] : 0;
   absl::Status status = OpenSequences();
-  symbols[abi::kRows] = attention() ? my_rows : step_rows;
-  symbols[abi::kStepRows] = step_rows;
+  begun = status.ok();
+  position = 0;
+  symbols[abi::kRows] = my_rows;
   symbols[abi::kPairs] = 0;
   symbols[abi::kWanted] = wanted_rows;
   return status;
 }
 
+/// Routes and schedules without those that are lost.
+void Instance::State::OpenRoutes() {
+  if (descriptor.lost_attention == lost_attention && descriptor.lost_experts == lost_experts)
+    return;
+  lost_attention = descriptor.lost_attention;
+  lost_experts = descriptor.lost_experts;
+  SetRoutes();
+}
+
+/// The rows of those attention instances that take part in a layer.
+void Instance::State::OpenRows(int64_t of_layer) {
+  rows_of = of_layer;
+  step_rows = 0;
+  active.clear();
+  std::fill(group_rows.begin(), group_rows.end(), 0);
+  for (int32_t i = 0; i < m; ++i) {
+    const bool takes_part = descriptor.from_layer.empty() || descriptor.from_layer[i] <= of_layer;
+    rows[i] = takes_part ? descriptor.rows[i] : 0;
+    row_begin[i] = step_rows;
+    std::fill_n(row_owner.begin() + step_rows, rows[i], i);
+    step_rows += rows[i];
+    if (rows[i] == 0)
+      continue;
+    group_rows[routes.attention_group[i]] += rows[i];
+    active.push_back(i);
+  }
+  row_begin[m] = step_rows;
+  symbols[abi::kStepRows] = step_rows;
+  if (!attention())
+    symbols[abi::kRows] = step_rows;
+}
+
 absl::Status Instance::State::OpenSequences() {
   int64_t row = 0;
+  wanted_rows = 0;
   for (const StepSequence &sequence : descriptor.sequences)
     if (absl::Status status = OpenSequence(sequence, row); !status.ok())
       return status;
@@ -129,15 +168,33 @@ Task Instance::State::Step() {
   co_return status;
 }
 
+/// Whether an instruction has nothing to do in this attempt.
+bool Instance::State::Skips(const Instruction &step) {
+  if (step.op == Op::kCall && attention())
+    return my_rows == 0 || catching_up;
+  if (step.layer != rows_of && !descriptor.from_layer.empty())
+    OpenRows(step.layer);
+  if (!attention())
+    return step_rows == 0;
+  if (rows[id] > 0) {
+    catching_up = false;
+    position = static_cast<int32_t>(step.layer);
+    return false;
+  }
+  if (!relays() || (step.op != Op::kDispatch && step.op != Op::kCollect))
+    return true;
+  stats.relayed_behind += catching_up;
+  return false;
+}
+
 Task Instance::State::Play() {
-  const int32_t home = attention() ? routes.attention_group[id] : -1;
-  // An attention instance without rows has only to relay for its node.
-  const bool relays = my_rows == 0 && attention();
-  if (step_rows == 0 || (relays && (direct() || group_rows[home] == 0 || routes.attention[home].leader() != id)))
+  const bool finished = catching_up && position == kFinished;
+  OpenRows(0);
+  if (step_rows == 0 && descriptor.from_layer.empty())
     co_return absl::OkStatus();
   for (at = 0; at < config.program->steps.size(); ++at) {
     const Instruction &step = config.program->steps[at];
-    if (relays && step.op != Op::kDispatch && step.op != Op::kCollect)
+    if (Skips(step))
       continue;
     layer = std::max<int64_t>(step.layer, 0);
     const int64_t begin = Nanoseconds();
@@ -156,10 +213,11 @@ Task Instance::State::Play() {
       co_return status;
   }
   layer = 0;
-  if (my_rows > 0) {
+  if (my_rows > 0 && !finished) {
     const int64_t begin = Nanoseconds();
     JANUS_CO_RETURN_IF_ERROR(Sample());
     stats.outside.attention_ns += Nanoseconds() - begin;
+    position = kFinished;
   }
   co_return absl::OkStatus();
 }
@@ -236,12 +294,13 @@ absl::Status Instance::State::Sample() {
 
 Task Instance::State::Report() {
   result.step = descriptor.step;
-  result.error_code = static_cast<int32_t>(error.code());
+  result.attempt = descriptor.attempt;
+  result.position = position;
+  result.error_code = 0;
   result.error.clear();
   if (!error.ok()) {
     result.sequences.clear();
-    const std::string text = absl::StrCat(Name(), ": ", error.message());
-    result.error.assign(text.begin(), text.end());
+    result.SetError(Name(), error);
   }
   ++(error.ok() ? stats.steps : stats.failed_steps);
   char *room = co_await Room(Controller(), Phase::kResult, 0, EncodedBytes(result));

@@ -18,18 +18,18 @@ using executor::Task;
 absl::Status Instance::State::PlaceWhole(const Received &message, const Instruction &step,
                                          absl::Span<const int32_t> from) {
   const int64_t row_bytes = transfer(step).columns * 4;
-  int64_t rows = 0;
+  int64_t count = 0;
   for (int32_t source : from)
-    rows += descriptor.rows[source];
-  if (static_cast<int64_t>(message.bytes().size()) != rows * row_bytes)
-    return absl::DataLossError(
-        absl::StrCat("activations: found ", message.bytes().size(), " bytes, expected ", rows, " rows of ", row_bytes));
+    count += rows[source];
+  if (static_cast<int64_t>(message.bytes().size()) != count * row_bytes)
+    return absl::DataLossError(absl::StrCat("activations: found ", message.bytes().size(), " bytes, expected ", count,
+                                            " rows of ", row_bytes));
   const char *at = message.bytes().data();
   for (int32_t source : from) {
-    std::memcpy(values[step.operands[0]].as() + row_begin[source] * row_bytes, at, descriptor.rows[source] * row_bytes);
-    at += descriptor.rows[source] * row_bytes;
+    std::memcpy(values[step.operands[0]].as() + row_begin[source] * row_bytes, at, rows[source] * row_bytes);
+    at += rows[source] * row_bytes;
   }
-  received_rows += rows;
+  received_rows += count;
   return absl::OkStatus();
 }
 

@@ -24,7 +24,7 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
   if (!layer.tokens.empty())
     for (int64_t i = 0; i < count; ++i)
       ++layer.tokens[ids[i]];
-  if (config.recorder && id == (attention() ? active.front() : 0))
+  if (config.recorder && id == (attention() ? active.front() : routes.experts.front()))
     config.recorder({descriptor.step, step.layer, step_rows, step.k, config.model->moe_layers[step.layer].experts, ids,
                      scheduler.slot_of_expert(), slots});
   if (attention())

@@ -8,6 +8,12 @@
 // fixed by descriptor and topology. Each pair of instances posts in the order
 // in which the other consumes, so that credits cannot deadlock.
 //
+// A step may be stopped at any suspension point and begun again as another
+// attempt (docs/failures.md): from the layer whose results the instance does
+// not have yet, with the rows of those that do not have them either. What a
+// dispatch moves stays in its values until the collect; everything else about
+// a layer is made anew by OpenRows.
+//
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_RUNTIME_EXECUTOR_STATE_H
 #define JANUS_RUNTIME_EXECUTOR_STATE_H
@@ -28,6 +34,7 @@
 #include <atomic>
 #include <optional>
 #include <set>
+#include <tuple>
 
 namespace janus {
 
@@ -65,6 +72,7 @@ struct Instance::State {
   absl::Status Bind();
   absl::Status Prepare(); // what needs no memory
   absl::Status CheckConfig();
+  void SetRoutes();
   absl::Status CheckProgram();
   absl::Status BindCall(const Instruction &step, BoundCall &call);
   absl::Status DeclareSlots();
@@ -96,10 +104,12 @@ struct Instance::State {
   bool Advance(WorkerPool &pool);
   void TakeControl();
   void Start();
+  void Suspend();
   void Abandon();
   void Expire(int64_t waited_ms);
   void GiveUp(absl::Status status);
-  bool PeerIsGone();
+  void CheckPeer();
+  bool SendNotice();
   std::string Name() const;
   std::string Awaits() const;
   static void RunParallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain);
@@ -108,10 +118,13 @@ struct Instance::State {
   // Play.cpp: from descriptor to result
   executor::Task Step();
   executor::Task Play();
+  bool Skips(const Instruction &step);
   executor::Task Report();
   executor::Task Transfer(const Instruction &step);
   void Account(const Instruction &step, int64_t ns);
   absl::Status OpenStep();
+  void OpenRoutes();
+  void OpenRows(int64_t layer);
   absl::Status OpenSequences();
   absl::Status OpenSequence(const StepSequence &sequence, int64_t &row);
   absl::Status RunCall(const Instruction &step, const BoundCall &call);
@@ -151,6 +164,10 @@ struct Instance::State {
   // Helpers
   bool attention() const { return config.role == Role::kAttention; }
   bool direct() const { return descriptor.scheme == 0; }
+  bool relays() const { // for its node, without rows of its own
+    const int32_t home = routes.attention_group[id];
+    return !direct() && rows[id] == 0 && group_rows[home] > 0 && routes.attention[home].leader() == id;
+  }
   int64_t my_begin() const { return row_begin[id]; }
   executor::SlotFilter Wanted(absl::Span<const int32_t> instances);
   const TransferDesc &transfer(const Instruction &step) const {
@@ -167,12 +184,9 @@ struct Instance::State {
   // --- fixed at creation
   InstanceConfig config;
   int32_t id = 0, m = 0, n = 0;
-  int64_t slots = 0; // of each expert instance, in each layer
-  executor::Routes routes;
-  std::vector<int32_t> node_order;   // attention groups, ascending
-  std::vector<int32_t> across_order; // case2: in the order in which they reach this expert node
-  std::vector<int64_t> transfer_of;  // transfer id -> index in model.transfers, or -1
-  std::vector<BoundCall> calls;      // by instruction
+  int64_t slots = 0;                // of each expert instance, in each layer
+  std::vector<int64_t> transfer_of; // transfer id -> index in model.transfers, or -1
+  std::vector<BoundCall> calls;     // by instruction
   std::vector<Buffer> values;
   Buffer workspace;
   Buffer staging; // EGate, leaders: rows of the node
@@ -202,11 +216,25 @@ struct Instance::State {
   std::vector<NextEpoch> upcoming; // announced, ascending; each follows the one before it
   std::vector<char> answer;        // to the controller, that waits for room
   MessageName answer_name;
+  // --- while nobody else is lost
+  std::vector<int32_t> lost_attention, lost_experts; // ascending
+  executor::Routes routes;
+  std::vector<uint8_t> live_experts; // [n]
+  std::vector<int32_t> node_order;   // attention groups, ascending
+  std::vector<int32_t> across_order; // case2: in the order in which they reach this expert node
 
   // --- of the step in progress
   StepDescriptor descriptor, next; // `next` arrived and is not yet started
-  bool has_next = false, stopped = false, any_step = false;
-  int64_t my_rows = 0, step_rows = 0, wanted_rows = 0;
+  bool has_next = false, stopped = false;
+  std::tuple<uint64_t, uint16_t, bool> moment, next_moment; // of the control message handled last; of `next`
+  bool any_moment = false;
+  bool begun = false;           // `descriptor` was taken; of an attention instance, its sequences are open
+  int32_t position = kNotBegun; // of an attention instance with rows: where it is; of others any
+  int64_t my_rows = 0, wanted_rows = 0;
+
+  // --- of the layer in progress: the rows that take part in it
+  std::vector<int32_t> rows; // by attention instance
+  int64_t step_rows = 0;
   std::vector<int64_t> row_begin;  // [m + 1]
   std::vector<int32_t> row_owner;  // [step rows]
   std::vector<int64_t> group_rows; // by attention group
@@ -214,10 +242,13 @@ struct Instance::State {
   int64_t symbols[abi::kSymbolCount] = {};
   StepResult result;
   absl::Status next_error, error; // of `next`, of the step
-  size_t at = 0;                  // instruction
-  int64_t layer = 0;              // of it
+  StepResult notice;              // to the controller beside the step's own result
+  bool has_notice = false, told_lost = false;
+  size_t at = 0;            // instruction
+  int64_t layer = 0;        // of it
+  int64_t rows_of = 0;      // layer that OpenRows was called for
+  bool catching_up = false; // a later attempt: the own rows take part in a later layer
 
-  // --- of the layer in progress
   std::vector<int32_t> all_ids; // AGate attention: [step rows * k] after the exchange
   executor::Scheduler scheduler;
   std::optional<executor::AssignmentBuilder> assignment;

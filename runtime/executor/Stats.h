@@ -32,6 +32,8 @@ struct InstanceStats {
   int64_t failed_steps = 0;
   int64_t abandoned_steps = 0; // superseded by a later descriptor
   int64_t epochs = 0;          // switches
+  int64_t suspensions = 0;     // of steps, for another attempt
+  int64_t relayed_behind = 0;  // transfers relayed for instances that were a layer behind
   /// Messages that were recognised by name and dropped.
   int64_t dropped_duplicate = 0, dropped_old = 0, dropped_unexpected = 0;
 };

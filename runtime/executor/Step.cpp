@@ -12,17 +12,22 @@ namespace {
 using executor::Reader;
 using executor::Writer;
 
-constexpr uint32_t kDescriptorMagic = 0x3144534a; // "JSD1"
-constexpr uint32_t kResultMagic = 0x3152534a;     // "JSR1"
+constexpr uint32_t kDescriptorMagic = 0x3244534a; // "JSD2"
+constexpr uint32_t kResultMagic = 0x3252534a;     // "JSR2"
 constexpr uint8_t kSequenceFlags = 7;             // opens, sample, return_logits
+constexpr uint8_t kStepFlags = 3;                 // shutdown, suspend
 
 void Write(Writer &writer, const StepDescriptor &step) {
   writer.Put(kDescriptorMagic);
   writer.Put(step.epoch);
   writer.Put(step.step);
+  writer.Put(step.attempt);
   writer.Put(step.scheme);
-  writer.Put(static_cast<uint8_t>(step.shutdown));
+  writer.Put(static_cast<uint8_t>(step.shutdown | step.suspend << 1));
   writer.PutAll(step.rows);
+  writer.PutAll(step.lost_attention);
+  writer.PutAll(step.lost_experts);
+  writer.PutAll(step.from_layer);
   writer.Put(static_cast<uint32_t>(step.sequences.size()));
   for (const StepSequence &sequence : step.sequences) {
     writer.Put(sequence.slot);
@@ -42,6 +47,11 @@ void Write(Writer &writer, const StepDescriptor &step) {
 void Write(Writer &writer, const StepResult &result) {
   writer.Put(kResultMagic);
   writer.Put(result.step);
+  writer.Put(result.attempt);
+  writer.Put(static_cast<uint8_t>(result.kind));
+  writer.Put(result.position);
+  writer.Put(static_cast<uint8_t>(result.lost.kind));
+  writer.Put(result.lost.id);
   writer.Put(result.error_code);
   writer.PutAll(result.error);
   writer.Put(static_cast<uint32_t>(result.sequences.size()));
@@ -83,6 +93,12 @@ void Read(Reader &reader, StepSequence &sequence) {
 
 } // namespace
 
+void StepResult::SetError(const std::string &who, const absl::Status &status) {
+  error_code = static_cast<int32_t>(status.code());
+  const std::string text = absl::StrCat(who, ": ", status.message());
+  error.assign(text.begin(), text.end());
+}
+
 int64_t EncodedBytes(const StepDescriptor &descriptor) {
   Writer writer(nullptr);
   Write(writer, descriptor);
@@ -120,17 +136,30 @@ std::vector<char> Encode(const StepResult &result) {
 absl::Status Decode(absl::Span<const char> bytes, StepDescriptor &out) {
   Reader reader(bytes, "step descriptor");
   uint32_t magic = reader.Get<uint32_t>();
-  reader.Expect(magic == kDescriptorMagic, "magic", magic, "a step descriptor of version 1");
+  reader.Expect(magic == kDescriptorMagic, "magic", magic, "a step descriptor of version 2");
   out.epoch = reader.Get<uint32_t>();
   out.step = reader.Get<uint64_t>();
+  out.attempt = reader.Get<uint16_t>();
   out.scheme = reader.Get<int32_t>();
   reader.Expect(out.scheme >= 0, "scheme", out.scheme, "0 or more");
-  uint8_t shutdown = reader.Get<uint8_t>();
-  reader.Expect(shutdown <= 1, "shutdown", shutdown, "0 or 1");
-  out.shutdown = shutdown == 1;
+  uint8_t flags = reader.Get<uint8_t>();
+  reader.Expect(flags <= kStepFlags, "flags", flags, "at most 3");
+  out.shutdown = flags & 1;
+  out.suspend = flags & 2;
+  reader.Expect(!out.suspend || out.attempt > 0, "attempt", out.attempt, "1 or more of what suspends");
   reader.GetAll(out.rows);
   for (int32_t rows : out.rows)
     reader.Expect(rows >= 0, "rows", rows, "0 or more");
+  for (std::vector<int32_t> *lost : {&out.lost_attention, &out.lost_experts}) {
+    reader.GetAll(*lost);
+    for (size_t i = 0; i < lost->size(); ++i)
+      reader.Expect((*lost)[i] > (i ? (*lost)[i - 1] : -1), "lost", (*lost)[i], "ascending ids");
+  }
+  reader.GetAll(out.from_layer);
+  reader.Expect(out.from_layer.empty() || out.from_layer.size() == out.rows.size(), "from_layer",
+                static_cast<int64_t>(out.from_layer.size()), "none or one of each attention instance");
+  for (int32_t layer : out.from_layer)
+    reader.Expect(layer >= kNotBegun, "from_layer", layer, "-1 or more");
   constexpr size_t kSequenceBytes = 4 + 4 + 1 + 1 + 8 + 4 + 4 + 4 + 8 + 4 + 4;
   out.sequences.resize(reader.Count(kSequenceBytes));
   for (StepSequence &sequence : out.sequences)
@@ -142,8 +171,19 @@ absl::Status Decode(absl::Span<const char> bytes, StepDescriptor &out) {
 absl::Status Decode(absl::Span<const char> bytes, StepResult &out) {
   Reader reader(bytes, "step result");
   uint32_t magic = reader.Get<uint32_t>();
-  reader.Expect(magic == kResultMagic, "magic", magic, "a step result of version 1");
+  reader.Expect(magic == kResultMagic, "magic", magic, "a step result of version 2");
   out.step = reader.Get<uint64_t>();
+  out.attempt = reader.Get<uint16_t>();
+  uint8_t kind = reader.Get<uint8_t>();
+  reader.Expect(kind <= 3, "kind", kind, "0 (done), 1 (position), 2 (lost) or 3 (hello)");
+  out.kind = static_cast<StepResult::Kind>(kind <= 3 ? kind : 0);
+  out.position = reader.Get<int32_t>();
+  reader.Expect(out.position >= kNotBegun, "position", out.position, "-1 or more");
+  uint8_t lost = reader.Get<uint8_t>();
+  reader.Expect(lost <= 2, "lost", lost, "a kind of endpoint, 0 to 2");
+  out.lost.kind = static_cast<EndpointKind>(lost <= 2 ? lost : 0);
+  out.lost.id = reader.Get<int32_t>();
+  reader.Expect(out.lost.id >= 0, "lost", out.lost.id, "0 or more");
   out.error_code = reader.Get<int32_t>();
   reader.Expect(out.error_code >= 0 && out.error_code <= 16, "error_code", out.error_code, "a status code, 0 to 16");
   reader.GetAll(out.error);

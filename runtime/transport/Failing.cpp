@@ -20,8 +20,13 @@ std::tuple<int, int32_t, int> Place(Phase phase, int32_t layer) {
   return {1, layer, static_cast<int>(phase)};
 }
 
-/// Whether a message is at the fault's place or after it.
-bool Reached(const Fault &fault, const MessageName &name) {
+/// Messages that change the placement: they are numbered, and of no step.
+bool IsOrder(Phase phase) { return phase >= Phase::kLoad; }
+
+/// Whether a message is at the fault's place or after it. `step`: that the controller began last.
+bool Reached(const Fault &fault, const MessageName &name, uint64_t step) {
+  if (IsOrder(name.phase) || (fault.phase && IsOrder(*fault.phase)))
+    return step >= fault.step && name.phase == fault.phase;
   if (name.step != fault.step)
     return name.step > fault.step;
   if (!fault.phase && !fault.layer)
@@ -121,7 +126,7 @@ private:
   bool Fails(const MessageName &name) {
     if (!member_ || failed())
       return member_ != nullptr;
-    if (member_->faults.empty() || !Reached(member_->faults.front(), name) ||
+    if (member_->faults.empty() || !Reached(member_->faults.front(), name, shared_->step.load()) ||
         member_->seen++ < member_->faults.front().after)
       return false;
     member_->health.store(member_->faults.front().silent ? Health::kSilent : Health::kDead, std::memory_order_release);

@@ -16,7 +16,9 @@
 namespace janus {
 
 /// The instance fails at the first message of `step`, `layer` and `phase`, or of
-/// a later one, that it would send or take in, after `after` such messages.
+/// a later one, that it would send or take in, after `after` such messages. A
+/// phase that changes the placement (load and those after it): at its first
+/// message from `step` on, whatever the layer.
 struct Fault {
   Address instance;
   uint64_t step = 0;

@@ -34,14 +34,18 @@ struct RuntimeOptions {
   std::string transport = "inproc"; // inproc; strict:SEED for tests
   int threads = 0;                  // 0: the cores of this process
   int64_t kv_memory = 0; // bytes of KV caches in all; 0: what the system has left, no more than max_batch full contexts
-  int64_t max_batch = 64;           // requests that run at once
-  int64_t max_queue = 1024;         // requests that wait for that
-  int64_t step_rows = 512;          // rows of one step over all instances
-  int64_t chunk = 0;                // rows of a prompt per step; 0: step_rows
-  int64_t max_context = 0;          // positions of a request; 0: the model's
-  bool scoring = false;             // requests may ask for the logits of all their rows
-  int64_t step_deadline_ms = 60000; // a step that makes no progress for so long fails
-  std::string record_routing;       // directory to write the routing of every step to; empty: none
+  int64_t max_batch = 64;             // requests that run at once
+  int64_t max_queue = 1024;           // requests that wait for that
+  int64_t step_rows = 512;            // rows of one step over all instances
+  int64_t chunk = 0;                  // rows of a prompt per step; 0: step_rows
+  int64_t max_context = 0;            // positions of a request; 0: the model's
+  bool scoring = false;               // requests may ask for the logits of all their rows
+  int64_t step_deadline_ms = 60000;   // a step that makes no progress for so long fails
+  int64_t failure_deadline_ms = 2000; // without progress for so long, instances that are silent are lost; 0: never
+  double stall_timeout_s = 60;        // a request that is stalled for so long ends
+  std::vector<std::string> fail;      // for tests: instances that fail, as "expert:2@step=37" (docs/failures.md)
+  std::vector<std::string> restore;   // and come back, as "expert:2@step=90"
+  std::string record_routing;         // directory to write the routing of every step to; empty: none
 };
 
 using RequestId = uint64_t;
@@ -64,6 +68,15 @@ struct GenerateRequest {
 struct TokenEvent {
   int32_t token = 0;
   std::vector<float> logits; // [vocab] when asked for
+};
+
+/// Stalled: no step can be run, since what is left of the instances cannot hold
+/// the model (docs/failures.md).
+enum class RequestState { kQueued, kRunning, kStalled, kEnded };
+struct StallReport {
+  int64_t requests = 0; // stalled ones; 0: steps can be run
+  double seconds = 0;   // since when
+  std::string reason;
 };
 
 enum class FinishReason { kLength, kStop, kScored, kCancelled, kError };
@@ -93,9 +106,19 @@ struct LayerReport {
   double mean_a_max = 0, mean_distinct = 0, mean_limit = 0;
   int64_t worst_a_max = 0;
   double attention_ms = 0, transfer_ms = 0, schedule_ms = 0, expert_ms = 0, wait_ms = 0; // summed over instances
+  int64_t retries = 0; // attempts that did this layer again
 };
 struct TrafficReport {
   uint64_t messages = 0, bytes = 0;
+};
+/// docs/failures.md
+struct FailureReport {
+  int64_t lost_attention = 0, lost_experts = 0; // instances
+  int64_t joined = 0;                           // that took a lost one's place
+  int64_t attempts = 0;                         // of steps, beyond the first of each
+  int64_t steps_given_up = 0;
+  int64_t requests_again = 0; // computed again from their tokens
+  double stalled_s = 0;
 };
 struct RunReport {
   int64_t steps = 0, rows = 0;
@@ -105,6 +128,7 @@ struct RunReport {
   std::map<std::string, int64_t> schemes;                              // steps by dispatch scheme
   std::string placement;                                               // JSON
   int64_t recorded_steps = 0, unrecorded_steps = 0; // of record_routing: steps in the trace, and those left out
+  FailureReport failures;
 };
 
 class Runtime {
@@ -121,8 +145,12 @@ public:
   virtual absl::StatusOr<RequestId> Submit(GenerateRequest request) = 0;
   /// Ends a request at the next step. NotFound for an unknown one.
   virtual absl::Status Cancel(RequestId id) = 0;
-  /// Runs one step over all requests that can run. False when none can.
+  /// Runs one step over all requests that can run. False when none can; if
+  /// stall().requests is not 0 then, call it again and again: it returns at once.
   virtual absl::StatusOr<bool> Step() = 0;
+  virtual StallReport stall() const = 0;
+  /// NotFound for an unknown request.
+  virtual absl::StatusOr<RequestState> State(RequestId id) const = 0;
   /// The next unread event of a request.
   virtual bool Next(RequestId id, TokenEvent &event) = 0;
   /// Takes the result of an ended request whose events were all read; the

@@ -91,6 +91,26 @@ TEST(Failing, DeadIsSeenAndSilentIsNot) {
   }
 }
 
+/// Messages that change the placement have numbers instead of steps: what counts is the step the controller began.
+TEST(Failing, AtTheChosenMessageOfNoStep) {
+  auto transport = Make(Plan("expert:1@step=5,phase=load"));
+  auto control = *transport->Open(kController), expert = *transport->Open(Expert(1));
+  int arrived = 0;
+  auto order = [&](uint64_t number, Phase phase) { arrived += Arrive(*control, *expert, {At(number, 0, phase)}); };
+  auto step = [&](uint64_t number) {
+    ASSERT_TRUE(TrySend(*control, Attention(0), "", Named(number, Phase::kStep)).ok());
+  };
+  step(4);
+  order(100, Phase::kLoad);
+  step(5);
+  order(101, Phase::kEpoch);
+  EXPECT_EQ(arrived, 2);
+  EXPECT_TRUE(control->PeerStatus(Expert(1)).ok());
+  order(1, Phase::kLoad);
+  EXPECT_EQ(arrived, 2);
+  EXPECT_FALSE(control->PeerStatus(Expert(1)).ok());
+}
+
 /// A buffer that was acquired before and posted after is not lost to the sender.
 TEST(Failing, CreditsComeBackFromWhatIsNotSent) {
   auto transport = Make(Plan("expert:1@step=2", "expert:1@step=3"));

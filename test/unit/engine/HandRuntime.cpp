@@ -6,9 +6,9 @@
 
 namespace janus::hand {
 
-HandRuntime::HandRuntime(RuntimeOptions options)
-    : weights_(MakeNumbers(7)), desc_(Model(GateSide::kExpert)),
-      attention_(Program(GateSide::kExpert, Role::kAttention)), expert_(Program(GateSide::kExpert, Role::kExpert)) {
+HandRuntime::HandRuntime(RuntimeOptions options, GateSide side)
+    : side_(side), weights_(MakeNumbers(7)), desc_(Model(side)), attention_(Program(side, Role::kAttention)),
+      expert_(Program(side, Role::kExpert)) {
   absl::StatusOr<std::unique_ptr<janus::Deployment>> created = Create(options);
   EXPECT_TRUE(created.ok()) << created.status();
   if (created.ok())
@@ -21,7 +21,7 @@ absl::StatusOr<std::unique_ptr<janus::Deployment>> HandRuntime::Create(const Run
     small.threads = 1;
   LoadedModel model;
   model.desc = &desc_;
-  model.programs[GateSide::kExpert] = {&attention_, &expert_};
+  model.programs[side_] = {&attention_, &expert_};
   model.attention = model.expert = &Code();
   model.weights = &weights_;
   return janus::Deployment::Create(model, small, nullptr);

@@ -7,10 +7,10 @@
 
 namespace janus::hand {
 
-/// A runtime of the model of test/unit/executor. EGate.
+/// A runtime of the model of test/unit/executor.
 class HandRuntime {
 public:
-  explicit HandRuntime(RuntimeOptions options = {});
+  explicit HandRuntime(RuntimeOptions options = {}, GateSide side = GateSide::kExpert);
   absl::StatusOr<std::unique_ptr<janus::Deployment>> Create(const RuntimeOptions &options);
 
   janus::Deployment *operator->() { return runtime.get(); }
@@ -25,6 +25,7 @@ public:
   std::unique_ptr<janus::Deployment> runtime;
 
 private:
+  GateSide side_;
   PackedWeights weights_;
   ModelDesc desc_;
   RoleProgram attention_, expert_;

@@ -5,6 +5,8 @@
 #include "runtime/executor/Clock.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace janus::hand {
 namespace {
@@ -132,7 +134,9 @@ void Deployment::Send(Address to, const StepDescriptor &descriptor) {
   MessageName name;
   name.epoch = descriptor.epoch;
   name.step = descriptor.step;
+  name.attempt = descriptor.attempt;
   name.phase = Phase::kStep;
+  name.part = descriptor.suspend ? kSuspendPart : 0;
   controller->Post(*buffer, name);
 }
 
@@ -156,31 +160,73 @@ void Deployment::Begin(StepDescriptor step, const std::vector<std::vector<StepSe
   }
   step.sequences.clear();
   for (int i = 0; i < options.n; ++i)
-    Send({EndpointKind::kExpert, i}, step);
+    if (std::find(step.lost_experts.begin(), step.lost_experts.end(), i) == step.lost_experts.end())
+      Send({EndpointKind::kExpert, i}, step);
+}
+
+void Deployment::Listen() {
+  Incoming message;
+  while (controller->Poll(message)) {
+    if (message.name.phase == Phase::kResult) {
+      absl::StatusOr<StepResult> result = DecodeStepResult(message.bytes);
+      if (result.ok())
+        results.emplace_back(message.name.source, *std::move(result));
+    } else if (other_message) {
+      other_message(message);
+    }
+    controller->Release(message);
+  }
 }
 
 std::vector<std::pair<Address, StepResult>> Deployment::Await(uint64_t step, size_t count) {
-  std::vector<std::pair<Address, StepResult>> results;
+  std::vector<std::pair<Address, StepResult>> found;
   const int64_t end = Nanoseconds() + kGiveUpNs;
-  while (results.size() < count && Nanoseconds() < end) {
+  while (found.size() < count && Nanoseconds() < end) {
     Pump();
-    Incoming message;
-    while (controller->Poll(message)) {
-      if (message.name.phase != Phase::kResult) {
-        if (other_message)
-          other_message(message);
-        controller->Release(message);
-        continue;
-      }
-      absl::StatusOr<StepResult> result = DecodeStepResult(message.bytes);
-      const bool known = std::any_of(results.begin(), results.end(),
-                                     [&](const auto &other) { return other.first == message.name.source; });
-      if (result.ok() && result->step == step && !known)
-        results.emplace_back(message.name.source, *std::move(result));
-      controller->Release(message);
+    Listen();
+    for (auto &[from, result] : std::exchange(results, {})) {
+      const bool known =
+          std::any_of(found.begin(), found.end(), [&, from = from](const auto &other) { return other.first == from; });
+      if (result.step == step && result.kind != StepResult::Kind::kPosition && !known)
+        found.emplace_back(from, std::move(result));
     }
   }
-  return results;
+  return found;
+}
+
+bool Deployment::Retry(StepDescriptor step, const std::vector<std::vector<StepSequence>> &sequences, uint16_t attempt,
+                       const std::vector<int32_t> &lost_experts) {
+  StepDescriptor suspend;
+  suspend.step = step.step;
+  suspend.attempt = attempt;
+  suspend.suspend = true;
+  std::set<Address> missing;
+  for (int i = 0; i < options.m + options.n; ++i) {
+    const Address address =
+        i < options.m ? Address{EndpointKind::kAttention, i} : Address{EndpointKind::kExpert, i - options.m};
+    if (i >= options.m && std::find(lost_experts.begin(), lost_experts.end(), address.id) != lost_experts.end())
+      continue;
+    missing.insert(address);
+    Send(address, suspend);
+  }
+  step.attempt = attempt;
+  step.lost_experts = lost_experts;
+  step.from_layer.assign(options.m, kFinished);
+  const int64_t end = Nanoseconds() + kGiveUpNs;
+  while (!missing.empty() && Nanoseconds() < end) {
+    Pump();
+    Listen();
+    for (const auto &[from, result] : results)
+      if (result.kind == StepResult::Kind::kPosition && result.step == step.step && result.attempt == attempt) {
+        missing.erase(from);
+        if (from.kind == EndpointKind::kAttention)
+          step.from_layer[from.id] = result.position;
+      }
+  }
+  if (!missing.empty())
+    return false;
+  Begin(step, sequences);
+  return true;
 }
 
 void Deployment::Shutdown() {
@@ -230,6 +276,8 @@ absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence
     step.step = next_step;
     step.scheme = options.scheme;
     Begin(step, rows);
+    if (begun)
+      begun(step, rows);
     const std::vector<std::pair<Address, StepResult>> results = Await(next_step, active);
     if (results.size() != active)
       return absl::DeadlineExceededError(

@@ -60,8 +60,12 @@ public:
   absl::StatusOr<std::vector<Outcome>> Play(const std::vector<Sequence> &sequences);
   /// Sends each instance the descriptor of a step: rows by attention instance.
   void Begin(StepDescriptor common, const std::vector<std::vector<StepSequence>> &sequences);
-  /// Polls until `count` results of the step arrived.
+  /// Polls until `count` results of the step arrived, of any attempt.
   std::vector<std::pair<Address, StepResult>> Await(uint64_t step, size_t count);
+  /// Stops the step and begins the next attempt of it, without `lost_experts`.
+  /// False: not everyone answered.
+  bool Retry(StepDescriptor step, const std::vector<std::vector<StepSequence>> &sequences, uint16_t attempt,
+             const std::vector<int32_t> &lost_experts);
   void Send(Address to, const StepDescriptor &descriptor);
   /// Creates the instances that `here` selects in this process.
   absl::Status Create(const std::function<bool(Address)> &here);
@@ -93,6 +97,13 @@ public:
   std::function<void(const Incoming &)> other_message;   // that is no result, in Await
   /// Called when a poll made no progress; default: nothing.
   std::function<void()> idle;
+  /// Called by Play when a step has begun; default: nothing.
+  std::function<void(const StepDescriptor &, const std::vector<std::vector<StepSequence>> &)> begun;
+
+private:
+  std::vector<std::pair<Address, StepResult>> results; // that arrived and were not asked for
+  /// Takes in what arrived.
+  void Listen();
 };
 
 /// Node of each of `count` instances, in turn or consecutive ones together.

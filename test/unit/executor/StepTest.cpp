@@ -13,8 +13,12 @@ StepDescriptor Example() {
   StepDescriptor step;
   step.epoch = 3;
   step.step = uint64_t{1} << 40;
+  step.attempt = 2;
   step.scheme = 2;
   step.rows = {3, 0, 1};
+  step.lost_attention = {1};
+  step.lost_experts = {0, 4};
+  step.from_layer = {2, kFinished, kNotBegun};
   StepSequence sequence;
   sequence.slot = 5;
   sequence.begin = 70;
@@ -34,7 +38,12 @@ TEST(StepDescriptor, RoundTrips) {
   ASSERT_TRUE(step.ok()) << step.status();
   EXPECT_EQ(step->epoch, 3u);
   EXPECT_EQ(step->step, uint64_t{1} << 40);
+  EXPECT_EQ(step->attempt, 2);
   EXPECT_EQ(step->scheme, 2);
+  EXPECT_FALSE(step->suspend);
+  EXPECT_THAT(step->lost_attention, ElementsAre(1));
+  EXPECT_THAT(step->lost_experts, ElementsAre(0, 4));
+  EXPECT_THAT(step->from_layer, ElementsAre(2, kFinished, kNotBegun));
   EXPECT_FALSE(step->shutdown);
   EXPECT_THAT(step->rows, ElementsAre(3, 0, 1));
   ASSERT_EQ(step->sequences.size(), 1u);
@@ -55,12 +64,20 @@ TEST(StepDescriptor, RoundTrips) {
 TEST(StepResult, RoundTrips) {
   StepResult result;
   result.step = 9;
+  result.attempt = 3;
+  result.kind = StepResult::Kind::kLost;
+  result.position = 17;
+  result.lost = {EndpointKind::kExpert, 6};
   result.error_code = 4;
   result.error = {'l', 'a', 't', 'e'};
   result.sequences = {{1, 2, {0.5f, -1.0f}}, {3, -1, {}}};
   absl::StatusOr<StepResult> decoded = DecodeStepResult(Encode(result));
   ASSERT_TRUE(decoded.ok()) << decoded.status();
   EXPECT_EQ(decoded->step, 9u);
+  EXPECT_EQ(decoded->attempt, 3);
+  EXPECT_EQ(decoded->kind, StepResult::Kind::kLost);
+  EXPECT_EQ(decoded->position, 17);
+  EXPECT_EQ(decoded->lost, result.lost);
   EXPECT_EQ(decoded->error_code, 4);
   EXPECT_THAT(decoded->error, ElementsAre('l', 'a', 't', 'e'));
   ASSERT_EQ(decoded->sequences.size(), 2u);
@@ -81,7 +98,9 @@ TEST(StepDescriptor, Truncated) {
 }
 
 TEST(StepResult, Truncated) {
-  std::vector<char> bytes = Encode(StepResult{1, {{1, 2, {0.5f}}}, 0, {}});
+  StepResult result;
+  result.sequences = {{1, 2, {0.5f}}};
+  std::vector<char> bytes = Encode(result);
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_FALSE(DecodeStepResult({bytes.data(), size}).ok()) << size;
 }
@@ -112,6 +131,12 @@ TEST(StepDescriptor, WrongFields) {
   EXPECT_THAT(error([](StepDescriptor &s) { s.sequences[0].tokens.clear(); }), HasSubstr("tokens: found 0"));
   EXPECT_THAT(error([](StepDescriptor &s) { s.sequences[0].logits = StepSequence::Logits::kNone; }),
               HasSubstr("sample"));
+  EXPECT_THAT(error([](StepDescriptor &s) { s.suspend = true, s.attempt = 0; }), HasSubstr("attempt: found 0"));
+  EXPECT_THAT(error([](StepDescriptor &s) { s.lost_experts = {2, 2}; }),
+              HasSubstr("lost: found 2, expected ascending"));
+  EXPECT_THAT(error([](StepDescriptor &s) { s.lost_attention = {-1}; }), HasSubstr("lost: found -1"));
+  EXPECT_THAT(error([](StepDescriptor &s) { s.from_layer.pop_back(); }), HasSubstr("from_layer: found 2"));
+  EXPECT_THAT(error([](StepDescriptor &s) { s.from_layer[0] = -2; }), HasSubstr("from_layer: found -2"));
   EXPECT_THAT(error([](StepDescriptor &s) { s.sequences[0].sampling.temperature = -1; }), HasSubstr("temperature"));
   EXPECT_THAT(error([](StepDescriptor &s) { s.sequences[0].sampling.top_p = 2; }), HasSubstr("top_p"));
 }
