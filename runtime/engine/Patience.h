@@ -22,7 +22,7 @@ public:
   }
   /// False once the deadline has passed.
   bool Wait() {
-    if (++idle_ > 256)
+    if (++idle_ > kSpins)
       sched_yield();
     if (deadline_ <= Clock::duration::zero() || !Looks())
       return true;
@@ -32,10 +32,11 @@ public:
     return waited_ < deadline_;
   }
   /// Now and then: time to look at what costs more than a poll.
-  bool Looks() const { return idle_ % 64 == 0; }
+  bool Looks() const { return idle_ % (idle_ > kSpins ? 8 : 64) == 0; }
 
 private:
   using Clock = std::chrono::steady_clock;
+  static constexpr int64_t kSpins = 256;
   const Clock::duration deadline_;
   Clock::duration waited_ = {};
   Clock::time_point last_;
