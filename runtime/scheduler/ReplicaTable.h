@@ -28,13 +28,13 @@ enum class Rule : uint8_t {
   /// By (live replicas, expert id), each to its least loaded host, ties to the
   /// lower instance; then repaired until no assignment has a lower maximum.
   kExact,
-  /// The greedy rule of the Janus paper (arXiv 2512.13525): experts with one
-  /// replica, then the others by expert id, each to its least loaded host. Ties,
-  /// which the paper leaves open, to the lower instance.
+  /// The greedy rule of the Janus paper (arXiv 2512.13525v3, section 3.4, algorithm
+  /// 1): experts with one replica, then the others, each to its least loaded host.
+  /// What the paper leaves open: experts by id, ties to the lower instance.
   kJanusGreedy,
-  /// The greedy rule of METRO (arXiv 2512.09277, section IV-C, algorithm 1): every
+  /// The greedy rule of METRO (arXiv 2512.09277v1, section IV-C, algorithm 1): every
   /// expert to its least loaded host. METRO's experts race for locks; here they
-  /// come by expert id. Ties to the lower instance.
+  /// come by id. Ties, which it leaves open, to the lower instance.
   kMetroGreedy,
 };
 

@@ -4,6 +4,10 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
+#include <numeric>
+#include <set>
+
 namespace janus::scheduler {
 namespace {
 
@@ -57,6 +61,60 @@ TEST(Optimum, LargeSteps) {
       ASSERT_EQ(Trouble(input, outcome), "");
       EXPECT_EQ(outcome.result.a_max, ExactOptimum(input.ActivatedHosts(), instances)) << rows << " rows";
     }
+}
+
+/// As many experts as instances, and a hidden assignment with one each: nothing but that is optimal, and paths are
+/// long.
+TEST(Optimum, AHiddenPerfectAssignment) {
+  std::mt19937_64 random(kSeed);
+  for (int size : {16, 100, 1024})
+    for (int replicas : {2, 3}) {
+      std::vector<int32_t> hidden(size);
+      std::iota(hidden.begin(), hidden.end(), 0);
+      std::shuffle(hidden.begin(), hidden.end(), random);
+      Case input;
+      input.instances = size;
+      for (int e = 0; e < size; ++e) {
+        std::set<int32_t> hosts = {hidden[e]};
+        while (static_cast<int>(hosts.size()) < replicas)
+          hosts.insert(static_cast<int32_t>(random() % size));
+        input.hosts.emplace_back(hosts.begin(), hosts.end());
+        input.ids.push_back(static_cast<uint16_t>(e));
+      }
+      const Outcome outcome = Solve(input);
+      EXPECT_EQ(Trouble(input, outcome), "");
+      EXPECT_EQ(outcome.result.a_max, 1) << size;
+      EXPECT_GT(Solve(input, Rule::kJanusGreedy).result.a_max, 1) << size;
+    }
+}
+
+/// The largest sizes: 1,024 experts of which 16 are chosen by each of 65,536 rows, up to 1,024 instances, some dead,
+/// every fifth row masked.
+TEST(Optimum, TheLargestSteps) {
+  std::mt19937_64 random(kSeed);
+  for (int instances : {32, 128, 1024}) {
+    Case input;
+    input.instances = instances;
+    input.k = 16;
+    for (int g = 0; g < instances; ++g)
+      input.live.push_back(random() % 16 != 0);
+    for (int e = 0; e < 1024; ++e) {
+      std::set<int32_t> hosts;
+      for (uint64_t r = 0; r <= random() % 4; ++r)
+        hosts.insert(static_cast<int32_t>(random() % instances * (random() % instances) / instances));
+      input.hosts.emplace_back(hosts.begin(), hosts.end());
+    }
+    const int experts = 900 + instances / 10;
+    for (int row = 0; row < 65536; ++row) {
+      input.row_mask.push_back(row % 5 != 0);
+      for (int rank = 0; rank < 16; ++rank)
+        input.ids.push_back(static_cast<uint16_t>(random() % experts));
+    }
+    const Outcome outcome = Solve(input);
+    ASSERT_EQ(Trouble(input, outcome), "");
+    EXPECT_GT(outcome.result.missing, 0);
+    EXPECT_EQ(outcome.result.a_max, ExactOptimum(input.ActivatedHosts(), instances)) << instances;
+  }
 }
 
 } // namespace
