@@ -46,7 +46,7 @@ private:
   AebsResult result;
 };
 
-/// Nanoseconds of the f32 experts of one layer of the bench model (hidden 1024,
+/// Processor nanoseconds of the f32 experts of one layer of the bench model (hidden 1024,
 /// width 512, 64 experts), all activated experts one after the other on one
 /// core, with the fastest kernels of this CPU; 0 when it has none. ids [rows, 8].
 class ExpertLayer {
@@ -58,6 +58,10 @@ public:
 private:
   std::vector<float> up, down, x, hidden, y, weight;
 };
+
+/// Prints the time of one launch on the first CUDA device at the sizes of the
+/// paper's budget, or why there is none.
+void CudaTimes();
 
 } // namespace janus::scheduler
 

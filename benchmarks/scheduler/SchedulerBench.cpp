@@ -3,6 +3,7 @@
 #include "benchmarks/scheduler/Measure.h"
 #include "benchmarks/scheduler/Routing.h"
 #include "runtime/executor/Assignments.h"
+#include "runtime/executor/Scheduling.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -93,39 +94,57 @@ void Cost(const Options &options) {
   Print("grouping, one instance", group, group_ratio);
 }
 
-/// One call beside the experts of a layer.
+/// One call beside the experts of a layer, with the caches as the layer leaves them; and all that eight instances of
+/// one process do for a schedule: check and convert their ids, find out that one of them computed it.
 void Share(const Options &options) {
-  constexpr int32_t kInstances = 8, kSlots = 80, kK = ExpertLayer::kK, kExperts = ExpertLayer::kExperts;
+  constexpr int32_t kInstances = 8, kSlots = 10, kK = ExpertLayer::kK, kExperts = ExpertLayer::kExperts;
   std::printf(
       "\n## One call beside one f32 expert layer of the bench model, all instances together, one core: 64 "
       "experts, 8 chosen, n = 8, 80 slots\n\n"
-      "| batch | layer us | call us | one call %% | eight calls (a process each) %% |\n|---|---|---|---|---|\n");
+      "| batch | layer us | call us | %% | eight calls, a process each: %% | eight instances in one process: us | %% "
+      "|\n|---|---|---|---|---|---|---|\n");
   ExpertLayer layer;
   Bench bench;
   bench.Reserve(kExperts, kInstances, 64 * kK);
   for (int64_t rows : {1, 8, 64}) {
     std::mt19937_64 random(kSeed);
-    std::vector<double> share, layers, calls;
+    std::vector<double> shares, layers, calls, process_shares, processes;
     for (int i = 0; i < std::max(3, options.routings / 50); ++i) {
-      const Layout layout = MakeLayout(kExperts, kInstances, kSlots, random);
+      const Placement placement = *Placement::Random({{kExperts}, kInstances, kSlots}, random());
       ReplicaTable table;
-      table.Set(layout.list());
+      table.Set(placement.replicas(0));
+      executor::ScheduleMemo memo;
+      std::vector<executor::Scheduler> schedulers(kInstances);
+      for (executor::Scheduler &scheduler : schedulers) {
+        scheduler.Bind(placement);
+        scheduler.Reserve(64 * kK);
+        scheduler.Share(memo);
+      }
       const std::vector<uint16_t> ids = MakeRouting(rows, kK, kExperts, 0.25, random);
-      // Cold, as after a layer: what ran before it has taken the caches.
-      std::vector<double> cold;
-      const double of_layer = layer.Measure(ids, 3);
+      const std::vector<int32_t> wide(ids.begin(), ids.end());
+      const double of_layer = std::max(1.0, layer.Measure(ids, 3));
+      std::vector<double> call, process;
       for (int r = 0; r < 5; ++r) {
         layer.Measure(ids, 1);
-        const double begin = Nanoseconds();
+        double begin = Nanoseconds();
         bench.Call(table.view(), Of(ids, kK));
-        cold.push_back(Nanoseconds() - begin);
+        call.push_back(Nanoseconds() - begin);
+        (void)schedulers[0].Run(0, wide.data(), 1); // the memo holds another schedule
+        layer.Measure(ids, 1);
+        begin = Nanoseconds();
+        for (executor::Scheduler &scheduler : schedulers)
+          (void)scheduler.Run(0, wide.data(), static_cast<int64_t>(wide.size()));
+        process.push_back(Nanoseconds() - begin);
       }
       layers.push_back(of_layer);
-      calls.push_back(Median(cold));
-      share.push_back(100 * Median(cold) / std::max(1.0, of_layer));
+      calls.push_back(Median(call));
+      processes.push_back(Median(process));
+      shares.push_back(100 * Median(call) / of_layer);
+      process_shares.push_back(100 * Median(process) / of_layer);
     }
-    std::printf("| %5lld | %8.0f | %7.2f | %.3f | %.3f |\n", static_cast<long long>(rows), Median(layers) / 1e3,
-                Median(calls) / 1e3, Median(share), kInstances * Median(share));
+    std::printf("| %5lld | %8.0f | %7.2f | %.3f | %.3f | %7.2f | %.3f |\n", static_cast<long long>(rows),
+                Median(layers) / 1e3, Median(calls) / 1e3, Median(shares), kInstances * Median(shares),
+                Median(processes) / 1e3, Median(process_shares));
   }
 }
 
@@ -174,6 +193,7 @@ int Main(const Options &options) {
   Share(options);
   Grid(options, 160, 6, {1, 16, 64, 512, 4096}, {8, 16, 32}, {1.0, 1.25, 1.5, 2.0});
   Grid(options, 1024, 16, {64, 4096, 65536}, {128, 1024}, {1.0, 1.25, 2.0});
+  CudaTimes();
   return 0;
 }
 
