@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -16,7 +17,7 @@ inline double Nanoseconds() {
 }
 
 inline double Quantile(std::vector<double> values, double q) {
-  const auto at = static_cast<int64_t>(q * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at = std::lround(q * static_cast<double>(values.size() - 1));
   std::nth_element(values.begin(), values.begin() + at, values.end());
   return values[at];
 }

@@ -5,10 +5,11 @@
 #include "runtime/executor/Assignments.h"
 #include "runtime/executor/Scheduling.h"
 
+#include "absl/strings/numbers.h"
+
+#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <string>
 
 namespace janus::scheduler {
 namespace {
@@ -177,7 +178,7 @@ void Grid(const Options &options, int32_t experts, int32_t k, const std::vector<
               continue;
             call += pieces.call() / count;
             loop += pieces.loop / count;
-            limit += static_cast<double>((pieces.result.activated + n - 1) / n) / count;
+            limit += std::ceil(static_cast<double>(pieces.result.activated) / n) / count;
           }
         }
         std::printf("| %5lld | %4d | %5d | %9.0f | %6.2f | %7.0f %7.0f %7.0f | %6.2f %6.2f %6.2f | %6.2f |\n",
@@ -203,8 +204,9 @@ int Main(const Options &options) {
 int main(int argc, char **argv) {
   janus::scheduler::Options options;
   for (int i = 1; i < argc; ++i) {
-    if (i + 1 < argc && std::strcmp(argv[i], "--routings") == 0 && std::atoi(argv[i + 1]) > 0) {
-      options.routings = std::atoi(argv[++i]);
+    if (i + 1 < argc && std::strcmp(argv[i], "--routings") == 0 && absl::SimpleAtoi(argv[i + 1], &options.routings) &&
+        options.routings > 0) {
+      ++i;
     } else {
       std::fprintf(stderr,
                    "usage: %s [--routings N]   routings of the first table (default 1000; the others use fewer)\n",
