@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs clang-tidy over files of the repository as build/compile_commands.json compiles them, two at a time.
-#   scripts/tidy.sh            the parts without LLVM: kernels, runtime, janus-run, the ONNX reader (a minute or two)
+#   scripts/tidy.sh            the parts without LLVM: kernels, runtime, janus-run, janus-plan, the ONNX reader (a minute or two)
 #   scripts/tidy.sh FILE...    these
 #   scripts/tidy.sh --all      everything that build/ compiles (half an hour)
 # Prints what clang-tidy found and exits with 1 if that is anything. JANUS_BUILD_DIR: another build directory.
@@ -26,7 +26,7 @@ for entry in json.load(open(f"{build}/compile_commands.json")):
 json.dump([entry for _, entry in commands], open(f"{build}/tidy/compile_commands.json", "w"))
 names = sorted({name for name, _ in commands})
 if not wanted:
-    names = [n for n in names if n.startswith(("kernels/", "runtime/", "tools/janus-run/", "lib/Import/Reader/"))]
+    names = [n for n in names if n.startswith(("kernels/", "runtime/", "tools/janus-run/", "tools/janus-plan/", "lib/Import/Reader/"))]
 elif wanted != ["--all"]:
     wanted = [os.path.relpath(w, root) for w in wanted]
     if missing := [w for w in wanted if w not in names]:

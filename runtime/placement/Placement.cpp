@@ -1,20 +1,16 @@
 #include "runtime/placement/Placement.h"
 
-#include "runtime/base/Json.h"
 #include "runtime/base/Random.h"
 #include "runtime/placement/Policies.h"
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
-#include "nlohmann/json.hpp"
 
 #include <algorithm>
 #include <numeric>
 
 namespace janus {
 namespace {
-
-using nlohmann::json;
 
 /// Every layer's experts in an order of its own.
 std::vector<LayerSlots> InOrder(const PlacementShape &shape, absl::FunctionRef<void(std::vector<int32_t> &)> reorder) {
@@ -169,62 +165,6 @@ absl::StatusOr<Placement> Placement::Random(const PlacementShape &shape, uint64_
     return status;
   janus::Random random(seed);
   return Make(shape, InOrder(shape, [&](std::vector<int32_t> &order) { random.Shuffle(order); }));
-}
-
-absl::StatusOr<Placement> Placement::FromJson(const PlacementShape &shape, std::string_view text) {
-  json document = ParseJson(text);
-  auto bad = [&](auto... what) {
-    return absl::InvalidArgumentError(absl::StrCat("placement file: ", what..., "; see docs/placement-file.md"));
-  };
-  if (document.is_discarded() || !document.is_object())
-    return bad("found no JSON object");
-  if (document.value("format", json()) != "janus-placement" || document.value("version", json()) != 1)
-    return bad("found format ", document.value("format", json()).dump(), " version ",
-               document.value("version", json()).dump(), ", expected \"janus-placement\" version 1");
-  for (const auto &[name, value] : document.items())
-    if (name != "format" && name != "version" && name != "layers")
-      return bad("found '", name, "', expected format, version and layers");
-  const json layers = document.value("layers", json());
-  if (!layers.is_array())
-    return bad("'layers' is no array");
-  std::vector<LayerSlots> slots;
-  for (const json &layer : layers) {
-    if (!layer.is_array())
-      return bad("layer ", slots.size(), " is no array of instances");
-    auto &instances = slots.emplace_back();
-    for (const json &held : layer) {
-      if (!held.is_array())
-        return bad("layer ", slots.size() - 1, " instance ", instances.size(), " is no array of experts");
-      auto &experts = instances.emplace_back();
-      for (const json &expert : held) {
-        const bool fits = expert.is_number_unsigned() ? expert.get<uint64_t>() <= INT32_MAX : expert == -1;
-        if (!expert.is_number_integer() || !fits)
-          return bad("layer ", slots.size() - 1, " instance ", instances.size() - 1, " holds ", expert.dump(),
-                     ", expected an expert id or -1");
-        experts.push_back(expert.get<int32_t>());
-      }
-    }
-  }
-  absl::StatusOr<Placement> placement = Make(shape, std::move(slots));
-  if (!placement.ok())
-    return absl::Status(placement.status().code(),
-                        absl::StrCat(placement.status().message(), "; see docs/placement-file.md"));
-  return placement;
-}
-
-std::string Placement::ToJson() const {
-  json layers = json::array();
-  for (int64_t l = 0; l < this->layers(); ++l) {
-    json instances = json::array();
-    for (int64_t g = 0; g < shape_.instances; ++g) {
-      json held = json::array();
-      for (int64_t s = 0; s < shape_.slots; ++s)
-        held.push_back(expert(l, g, s));
-      instances.push_back(held);
-    }
-    layers.push_back(instances);
-  }
-  return json{{"format", "janus-placement"}, {"version", 1}, {"layers", layers}}.dump() + "\n";
 }
 
 } // namespace janus

@@ -24,25 +24,37 @@ struct RowFilter {
   }
 };
 
-/// `steps` batches out of some sequences of a trace, by BatchSampler: `batch`
-/// rows of different sequences, each at a random place among the rows that the
-/// filter takes.
+/// `steps` batches by BatchSampler: `batch` rows of different sequences, each at
+/// a random place among the rows that the filter takes.
 struct BatchDraw {
-  absl::Span<const trace::TraceSequence> sequences; // not owned
   int64_t batch = 1, steps = 0;
   uint64_t seed = 0;
+  bool keep_rows = false; // also what every single row chose
+};
+/// Draws out of some sequences of a trace.
+struct StepSource {
+  std::vector<trace::TraceSequence> sequences;
+  std::vector<BatchDraw> draws;
+};
+
+struct DrawnSteps {
+  std::vector<ActivationWindow> layers;   // a window with the batches in the order of the draw
+  std::vector<std::vector<uint16_t>> ids; // with keep_rows, by layer: [steps][batch][k]
+};
+struct SourceSteps {
+  std::vector<DrawnSteps> draws;
+  std::vector<std::vector<double>> tokens; // by layer: rows of the sequences that chose each expert
 };
 
 /// Told now and then how many rows were read.
 using TraceProgress = std::function<void(int64_t rows)>;
 
-/// What was active in the batches of each draw: result[draw][layer], a window
-/// with the batches in the order of the draw. One pass over the trace, memory
-/// for the windows and the draws alone. InvalidArgument when a draw has fewer
+/// The draws of each source. One pass over the trace, memory for what is
+/// returned and the draws alone. InvalidArgument when a source has fewer
 /// sequences with rows than a batch takes; otherwise the trace's errors.
-absl::StatusOr<std::vector<std::vector<ActivationWindow>>> DrawSteps(trace::Trace &trace, const RowFilter &filter,
-                                                                     absl::Span<const BatchDraw> draws,
-                                                                     const TraceProgress &progress = {});
+absl::StatusOr<std::vector<SourceSteps>> DrawSteps(trace::Trace &trace, const RowFilter &filter,
+                                                   absl::Span<const StepSource> sources,
+                                                   const TraceProgress &progress = {});
 
 /// The steps of a trace of version 2 as they were run, by layer: no more than the
 /// last `most`, of their rows those that the filter takes, none without any.

@@ -56,8 +56,9 @@ public:
   bool Close(const std::string &meta) {
     failed_ |= std::fclose(steps_) != 0;
     steps_ = nullptr;
-    const bool ended = routing.Close() & schedule.Close();
-    if (!ended || failed_)
+    failed_ |= !routing.Close();
+    failed_ |= !schedule.Close();
+    if (failed_)
       return false;
     FILE *file = std::fopen(MetaPath().c_str(), "w");
     bool whole = file && std::fputs(meta.c_str(), file) >= 0;

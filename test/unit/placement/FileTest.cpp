@@ -1,4 +1,5 @@
 // The placement file: the document's own example, round trips, and what is refused.
+#include "runtime/placement/PlacementFile.h"
 #include "test/unit/placement/Support.h"
 
 #include "gmock/gmock.h"
@@ -52,6 +53,20 @@ TEST(PlacementFile, EmptySlots) {
   EXPECT_EQ(placement->expert(0, 1, 2), -1);
 }
 
+/// What janus-plan writes is what janus-run reads.
+TEST(PlacementFile, ALineALayer) {
+  const PlacementFile file = {"a \"toy\"", {{{0, 1, -1}, {2, 3}}, {{}, {}}}};
+  const std::string text = FormatPlacementFile(file);
+  const absl::StatusOr<PlacementFile> again = ParsePlacementFile(text);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->model, file.model);
+  EXPECT_EQ(again->layers, file.layers);
+  EXPECT_EQ(again->instances(), 2);
+  EXPECT_EQ(again->slots(), 2);
+  EXPECT_TRUE(Placement::FromJson({{4, 0}, 2, 3}, text).ok());
+  EXPECT_THAT(text, HasSubstr("\n  [[0, 1, -1], [2, 3]],\n  [[], []]\n"));
+}
+
 TEST(PlacementFile, Refusals) {
   auto message = [](const std::string &text) {
     const absl::Status status = Placement::FromJson({{4}, 2, 3}, text).status();
@@ -59,11 +74,16 @@ TEST(PlacementFile, Refusals) {
     return std::string(status.message());
   };
   EXPECT_TRUE(Placement::FromJson({{4}, 2, 3}, Document("[[[0, 1], [2, 3]]]")).ok());
-  for (const char *text : {"", "{", "[]", "3", "\"janus-placement\"", "null"})
+  const std::string deep = Document(std::string(100000, '[') + std::string(100000, ']')),
+                    huge = Document("[[[1e999]]]");
+  for (const std::string &text : {std::string(), std::string("{"), std::string("[]"), std::string("3"),
+                                  std::string("\"janus-placement\""), std::string("null"), deep, huge})
     EXPECT_THAT(message(text), AllOf(HasSubstr("no JSON object"), HasSubstr("docs/placement-file.md")));
   EXPECT_THAT(message(R"({"version": 1, "layers": []})"), HasSubstr("expected \"janus-placement\" version 1"));
   EXPECT_THAT(message(R"({"format": "janus-placement", "version": 2, "layers": []})"), HasSubstr("version 2"));
   EXPECT_THAT(message(Document("[[[0, 1], [2, 3]]]", R"(, "slots": 3)")), HasSubstr("'slots'"));
+  EXPECT_THAT(message(Document("[[[0, 1], [2, 3]]]", R"(, "model": 3)")), HasSubstr("'model' is no name"));
+  EXPECT_THAT(message(Document("[[[0, 1], [2, \"" + std::string(1000, 'x') + "\"]]]")).size(), testing::Lt(300u));
   EXPECT_THAT(message(Document("{}")), HasSubstr("'layers' is no array"));
   EXPECT_THAT(message(Document("[7]")), HasSubstr("layer 0"));
   EXPECT_THAT(message(Document("[[[0, 1], 2]]")), HasSubstr("layer 0 instance 1 is no array"));

@@ -82,20 +82,25 @@ Experts ActiveIn(const ActivationWindow &window, int64_t step) {
   return experts;
 }
 
-/// The same draw, row by row out of all rows.
-void ExpectDraw(trace::Trace &trace, const RowFilter &filter, const BatchDraw &draw,
-                const std::vector<ActivationWindow> &windows) {
-  ASSERT_TRUE(trace.Rewind().ok());
+/// The rows of each sequence that count, by layer, in order.
+using RowsOf = std::map<std::pair<uint32_t, int64_t>, std::vector<std::vector<uint16_t>>>;
+RowsOf AllRows(trace::Trace &trace, const RowFilter &filter) {
+  EXPECT_TRUE(trace.Rewind().ok());
   const trace::Content content = trace::ReadAll(trace);
-  ASSERT_TRUE(content.status.ok());
-  // Of each sequence and layer its rows in order, those that count.
-  std::map<std::pair<uint32_t, int64_t>, std::vector<Experts>> rows;
+  EXPECT_TRUE(content.status.ok());
+  RowsOf rows;
   for (const trace::Row &row : content.rows)
     if (filter.Takes(row.prefill ? RowPhase::kPrefill : RowPhase::kDecode))
-      rows[{row.sequence, row.layer}].push_back({row.ids.begin(), row.ids.end()});
+      rows[{row.sequence, row.layer}].push_back(row.ids);
+  return rows;
+}
+
+/// The same draw, row by row out of all rows.
+void ExpectDraw(RowsOf &rows, const std::vector<trace::TraceSequence> &sequences, const BatchDraw &draw,
+                const DrawnSteps &steps) {
   std::vector<SequenceRange> ranges;
   std::vector<std::pair<uint32_t, int64_t>> of_number; // sequence and ordinal by the number that is drawn
-  for (const trace::TraceSequence &sequence : draw.sequences) {
+  for (const trace::TraceSequence &sequence : sequences) {
     const int64_t count = static_cast<int64_t>(rows[{sequence.id, 0}].size());
     if (count == 0)
       continue;
@@ -104,14 +109,19 @@ void ExpectDraw(trace::Trace &trace, const RowFilter &filter, const BatchDraw &d
       of_number.emplace_back(sequence.id, i);
   }
   BatchSampler sampler(ranges, draw.seed);
+  std::vector<std::vector<uint16_t>> ids(kLayers);
   for (int64_t step = 0; step < draw.steps; ++step) {
     std::vector<Experts> expected(kLayers);
     for (int64_t number : sampler.Draw(draw.batch))
-      for (int64_t layer = 0; layer < kLayers; ++layer)
-        expected[layer].merge(Experts(rows[{of_number[number].first, layer}][of_number[number].second]));
+      for (int64_t layer = 0; layer < kLayers; ++layer) {
+        const std::vector<uint16_t> &row = rows[{of_number[number].first, layer}][of_number[number].second];
+        expected[layer].insert(row.begin(), row.end());
+        ids[layer].insert(ids[layer].end(), row.begin(), row.end());
+      }
     for (int64_t layer = 0; layer < kLayers; ++layer)
-      ASSERT_EQ(ActiveIn(windows[layer], step), expected[layer]) << "step " << step << ", layer " << layer;
+      ASSERT_EQ(ActiveIn(steps.layers[layer], step), expected[layer]) << "step " << step << ", layer " << layer;
   }
+  EXPECT_EQ(steps.ids, draw.keep_rows ? ids : std::vector<std::vector<uint16_t>>());
 }
 
 void ExpectDraws(trace::Trace &trace, const RowFilter &filter) {
@@ -119,15 +129,25 @@ void ExpectDraws(trace::Trace &trace, const RowFilter &filter) {
   std::vector<trace::TraceSequence> even;
   for (size_t i = 0; i < all.size(); i += 2)
     even.push_back(all[i]);
-  const std::vector<BatchDraw> draws = {{all, 1, 30, 1}, {even, 8, 50, 2}, {all, 20, 20, 3}, {all, 3, 0, 4}};
+  const std::vector<StepSource> sources = {{all, {{1, 30, 1}, {20, 20, 3, true}, {3, 0, 4}}}, {even, {{8, 50, 2}}}};
   int64_t told = -1;
-  absl::StatusOr<std::vector<std::vector<ActivationWindow>>> steps =
-      DrawSteps(trace, filter, draws, [&](int64_t rows) { told = rows; });
+  absl::StatusOr<std::vector<SourceSteps>> steps =
+      DrawSteps(trace, filter, sources, [&](int64_t rows) { told = rows; });
   ASSERT_TRUE(steps.ok()) << steps.status();
   EXPECT_GE(told, 0);
-  ASSERT_EQ(steps->size(), draws.size());
-  for (size_t i = 0; i < draws.size(); ++i)
-    ExpectDraw(trace, filter, draws[i], (*steps)[i]);
+  RowsOf rows = AllRows(trace, filter);
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (size_t d = 0; d < sources[i].draws.size(); ++d)
+      ExpectDraw(rows, sources[i].sequences, sources[i].draws[d], (*steps)[i].draws[d]);
+    for (int64_t layer = 0; layer < kLayers; ++layer) {
+      std::vector<double> tokens(kExperts);
+      for (const trace::TraceSequence &sequence : sources[i].sequences)
+        for (const std::vector<uint16_t> &row : rows[{sequence.id, layer}])
+          for (uint16_t id : row)
+            tokens[id] += 1;
+      EXPECT_EQ((*steps)[i].tokens[layer], tokens);
+    }
+  }
 }
 
 TEST(DrawSteps, OfSequences) { ExpectDraws(*ArrayOfSequences(), {}); }
@@ -137,13 +157,13 @@ TEST(DrawSteps, OfDecodeRowsAlone) { ExpectDraws(*RecordedRun(), {true, false});
 TEST(DrawSteps, MoreThanThereAreSequences) {
   std::unique_ptr<trace::Trace> trace = ArrayOfSequences(true);
   const std::vector<trace::TraceSequence> all = *trace->Sequences();
-  EXPECT_TRUE(DrawSteps(*trace, {}, {{all, 40, 2, 1}}).ok());
-  const absl::Status status = DrawSteps(*trace, {}, {{all, 41, 2, 1}}).status();
+  EXPECT_TRUE(DrawSteps(*trace, {}, {{all, {{40, 2, 1}}}}).ok());
+  const absl::Status status = DrawSteps(*trace, {}, {{all, {{41, 2, 1}}}}).status();
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("found 40 sequences"), HasSubstr("at least 41")));
-  EXPECT_TRUE(DrawSteps(*trace, {true, false}, {{all, 20, 2, 1}}).ok()) << "half of them decode";
-  EXPECT_FALSE(DrawSteps(*trace, {true, false}, {{all, 21, 2, 1}}).ok());
-  EXPECT_FALSE(DrawSteps(*trace, {}, {{all, 0, 2, 1}}).ok());
+  EXPECT_TRUE(DrawSteps(*trace, {true, false}, {{all, {{20, 2, 1}}}}).ok()) << "half of them decode";
+  EXPECT_FALSE(DrawSteps(*trace, {true, false}, {{all, {{21, 2, 1}}}}).ok());
+  EXPECT_FALSE(DrawSteps(*trace, {}, {{all, {{0, 2, 1}}}}).ok());
 }
 
 TEST(RecordedSteps, AreThoseOfTheRun) {
