@@ -28,6 +28,11 @@ bool Controller::TrySend(Address to, const StepDescriptor &descriptor) {
   return true;
 }
 
+bool Controller::Exchange() {
+  const bool any = drive_();
+  return TakeMessages(nullptr) || any;
+}
+
 /// Sends the descriptor to all instances that are there.
 Controller::Outcome Controller::Tell(std::vector<std::vector<StepSequence>> &sequences) {
   Patience patience(options_.failure_deadline_ms > 0 ? options_.failure_deadline_ms : options_.step_deadline_ms);
@@ -193,7 +198,7 @@ absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>>
     Outcome outcome = Tell(sequences);
     if (outcome == Outcome::kDone)
       outcome = Gather(results);
-    if (outcome == Outcome::kSuspicion)
+    while (outcome == Outcome::kSuspicion)
       outcome = Recover(results, futile);
     if (outcome == Outcome::kError)
       return error_;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace janus {
@@ -42,8 +43,10 @@ class Controller {
 public:
   /// `drive` makes progress on the instances of this process, if any, and tells
   /// whether it did. `adapt` is told when instances were lost or joined, and does
-  /// what the next attempt or step needs to do without or with them; an error
-  /// says what is missing: no step can be run then.
+  /// what the next attempt or step needs to do without or with them, when no step
+  /// goes on. Aborted: another instance may be lost, or there is more to do;
+  /// everyone is asked again where it is, and then it is called again. Another
+  /// error says what is missing: no step can be run then.
   Controller(std::unique_ptr<Endpoint> endpoint, const ControllerOptions &options, std::function<bool()> drive,
              std::function<absl::Status(const Members &)> adapt);
 
@@ -56,6 +59,8 @@ public:
   bool answered(int attention) const { return done_[attention] != 0; }
   /// Counts a step without rows: while capacity() is not ok.
   void Idle();
+  /// Waits until a new instance said hello. False: it does not.
+  bool AwaitHello(Address address);
   /// Takes in instances that said hello since.
   void Admit();
   /// Tells every instance to stop.
@@ -63,9 +68,16 @@ public:
 
   /// Names the epoch of the steps and attempts to come; every instance is ready for it.
   void set_epoch(uint32_t epoch) { descriptor_.epoch = epoch; }
-  /// Gets every message that is no StepResult, while a step is awaited.
-  void set_listener(std::function<void(const Incoming &)> listener) { listener_ = std::move(listener); }
+  using Listener = std::function<void(const Incoming &)>;
+  /// Gets every message of a live instance that is no StepResult. Returns the one
+  /// before.
+  Listener ExchangeListener(Listener listener) { return std::exchange(listener_, std::move(listener)); }
+  void set_listener(Listener listener) { listener_ = std::move(listener); }
   Endpoint &endpoint() { return *endpoint_; }
+  /// For `adapt`, who waits for messages: true if anything was done.
+  bool Exchange();
+  /// A live instance is known to be gone.
+  bool AnyoneGone();
 
   const Members &members() const { return members_; }
   /// Why no step can be run, if so.
@@ -85,7 +97,6 @@ private:
   bool TakeMessages(std::vector<StepResult> *results);
   absl::Status TakeResult(const MessageName &name, std::vector<StepResult> &results);
   bool Missing() const;
-  bool AnyoneGone();
   std::string Awaited() const;
 
   // Recovery.cpp
@@ -93,15 +104,17 @@ private:
   Outcome Suspend(std::vector<StepResult> &results);
   void Lose(Address address);
   void Adapt();
+  void Settle();
   void GoOn();
 
   std::unique_ptr<Endpoint> endpoint_;
   ControllerOptions options_;
   std::function<bool()> drive_;
   std::function<absl::Status(const Members &)> adapt_;
-  std::function<void(const Incoming &)> listener_;
+  Listener listener_;
   Members members_;
   absl::Status capacity_;
+  bool again_ = false; // `adapt_` is to be called again
   std::vector<Address> hello_;
   FailureCounters failures_;
   uint64_t step_ = 0;

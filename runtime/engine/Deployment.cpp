@@ -2,6 +2,7 @@
 
 #include "kernels/Kernels.h"
 #include "runtime/base/AvailableCores.h"
+#include "runtime/executor/Orders.h"
 #include "runtime/placement/TraceSteps.h"
 #include "runtime/traffic/Schemes.h"
 
@@ -19,6 +20,7 @@ namespace janus {
 namespace {
 
 constexpr int kMaxInstances = 1024;
+constexpr int64_t kPieceBytes = int64_t{1} << 20; // of an expert in one message
 
 absl::Status Invalid(const std::string &what) { return absl::InvalidArgumentError(what); }
 
@@ -230,7 +232,9 @@ absl::Status Deployment::Restore(Address address) {
     return absl::Status(instance.status().code(),
                         absl::StrCat("restoring ", Describe(address), ": ", instance.status().message()));
   executor_->Replace(index, *std::move(instance));
-  return absl::OkStatus();
+  return engine_->controller().AwaitHello(address)
+             ? absl::OkStatus()
+             : absl::DeadlineExceededError(absl::StrCat("restoring ", Describe(address), ": it does not say hello"));
 }
 
 absl::Status Deployment::Adapt(const Members &members) {
@@ -244,15 +248,12 @@ absl::Status Deployment::Adapt(const Members &members) {
   absl::StatusOr<Topology> topology = Topology::Make(attention_nodes, expert_nodes);
   if (topology.ok() && forced_scheme_ < 0)
     ChooseSchemes(*topology);
-  for (int64_t layer = 0; layer < placement_->layers(); ++layer) {
-    const scheduler::ReplicaList table = placement_->replicas(layer);
-    for (int32_t e = 0; e < table.experts; ++e)
-      if (std::none_of(table.instance + table.begin[e], table.instance + table.begin[e + 1],
-                       [&](int32_t instance) { return members.live({EndpointKind::kExpert, instance}); }))
-        return absl::UnavailableError(
-            absl::StrCat("expert ", e, " of layer ", layer, " is on no instance that is left"));
-  }
-  return absl::OkStatus();
+  absl::StatusOr<RepairResult> repaired = RepairPlacement(engine_->controller(), *placement_, ++last_epoch_, repair_);
+  if (!repaired.ok())
+    return repaired.status();
+  placement_ = std::move(repaired->placement);
+  experts_loaded_ += repaired->moves;
+  return repaired->complete ? absl::OkStatus() : absl::AbortedError("there are more experts to load");
 }
 
 absl::Status Deployment::OpenTransport() {
@@ -272,6 +273,23 @@ absl::Status Deployment::OpenTransport() {
   failing_ = failing.get();
   transport_ = std::move(failing);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> Deployment::ExpertBytes(const LoadedModel &model) const {
+  std::vector<int64_t> bytes(desc_.moe_layers.size());
+  for (const Instruction &step : model.programs.at(gate_).expert->steps)
+    for (const std::string &name : step.weights) {
+      absl::StatusOr<int64_t> experts = model.weights->Experts(name);
+      if (!experts.ok())
+        return experts.status();
+      if (*experts == 0 || step.layer < 0 || step.layer >= static_cast<int64_t>(bytes.size()))
+        continue;
+      absl::StatusOr<int64_t> each = model.weights->Bytes(name, 0);
+      if (!each.ok())
+        return each.status();
+      bytes[step.layer] += *each;
+    }
+  return bytes;
 }
 
 absl::StatusOr<int64_t> Deployment::MemoryLeft(const LoadedModel &model) {
@@ -323,7 +341,12 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   transport_options_.experts = options_.experts;
   transport_options_.attention_nodes = topology_->attention_nodes();
   transport_options_.expert_nodes = topology_->expert_nodes();
-  transport_options_.max_message_bytes = MaxMessageBytes(desc_, limits_, options_.attention);
+  transport_options_.max_message_bytes =
+      std::max(MaxMessageBytes(desc_, limits_, options_.attention), MaxOrderBytes(placement_->shape(), kPieceBytes));
+  absl::StatusOr<std::vector<int64_t>> bytes = ExpertBytes(model);
+  if (!bytes.ok())
+    return bytes.status();
+  repair_ = {*std::move(bytes), 0, kPieceBytes, options_.failure_deadline_ms};
   if (absl::Status status = OpenTransport(); !status.ok())
     return status;
   if (!options_.record_routing.empty()) {
@@ -458,8 +481,8 @@ RunReport Deployment::report() const {
       add(endpoint->counters());
   add(engine_->controller().counters());
   const FailureCounters &failures = engine_->controller().failures();
-  report.failures = {failures.lost_attention, failures.lost_experts,     failures.joined,     failures.attempts,
-                     failures.steps_given_up, engine_->requests_again(), engine_->stalled_s()};
+  report.failures = {failures.lost_attention, failures.lost_experts, failures.joined,           failures.attempts,
+                     failures.steps_given_up, experts_loaded_,       engine_->requests_again(), engine_->stalled_s()};
   for (const auto &[layer, count] : failures.layers_again)
     if (layer < static_cast<int32_t>(report.layers.size()))
       report.layers[layer].retries = count;

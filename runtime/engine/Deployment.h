@@ -6,6 +6,7 @@
 #include "runtime/base/WorkerPool.h"
 #include "runtime/engine/Engine.h"
 #include "runtime/engine/LoadedModel.h"
+#include "runtime/engine/PlacementRepair.h"
 #include "runtime/engine/RoutingFile.h"
 #include "runtime/engine/Sampler.h"
 #include "runtime/executor/Executor.h"
@@ -51,6 +52,8 @@ private:
   absl::Status AddInstance(const LoadedModel &model, Role role, int id);
   absl::StatusOr<std::unique_ptr<Instance>> MakeInstance(const LoadedModel &model, Role role, int id, bool says_hello);
   absl::Status OpenTransport();
+  /// Of one expert, by layer.
+  absl::StatusOr<std::vector<int64_t>> ExpertBytes(const LoadedModel &model) const;
   /// A new instance in the place of one that failed.
   absl::Status Restore(Address address);
   /// What a step needs without those that are lost.
@@ -65,7 +68,10 @@ private:
   ModelDesc desc_;
   GateSide gate_ = GateSide::kExpert;
   std::optional<Topology> topology_;
-  std::optional<Placement> placement_;
+  std::optional<Placement> placement_; // of the epoch that steps name
+  RepairOptions repair_;
+  uint32_t last_epoch_ = 0; // that was given to a change, also to one that failed
+  int64_t experts_loaded_ = 0;
   TransportOptions transport_options_;
   FaultPlan faults_;
   FailingTransport *failing_ = nullptr; // transport_, if anything is to fail

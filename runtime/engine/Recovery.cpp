@@ -24,6 +24,30 @@ void Controller::Adapt() {
     capacity_ = absl::UnavailableError("no attention instance is left");
   else
     capacity_ = adapt_(members_);
+  again_ = absl::IsAborted(capacity_);
+}
+
+/// The same outside of steps.
+void Controller::Settle() {
+  Adapt();
+  std::vector<StepResult> results(members_.attention());
+  for (int tries = 0; again_ && tries < kFutileAttempts; ++tries) {
+    const FailureCounters before = failures_;
+    const uint32_t epoch = descriptor_.epoch;
+    descriptor_.step = ++step_;
+    descriptor_.attempt = 0;
+    descriptor_.rows.assign(members_.attention(), 0);
+    done_.assign(members_.attention(), false);
+    positions_.assign(members_.attention(), kNotBegun);
+    error_ = absl::OkStatus();
+    if (Suspend(results) == Outcome::kError)
+      capacity_ = error_, again_ = false;
+    else
+      Adapt();
+    if (epoch != descriptor_.epoch || before.lost_attention != failures_.lost_attention ||
+        before.lost_experts != failures_.lost_experts)
+      tries = -1; // it gets on
+  }
 }
 
 /// Asks everyone to stop and to say where it is. Who does not is lost; some may
@@ -74,19 +98,22 @@ Controller::Outcome Controller::Recover(std::vector<StepResult> &results, int &f
   }
   const int before = members_.live_attention() + members_.live_experts();
   const std::vector<int32_t> positions = positions_;
+  const uint32_t epoch = descriptor_.epoch;
   ++failures_.attempts;
   if (Outcome outcome = Suspend(results); outcome == Outcome::kError)
     return outcome;
   const bool lost = members_.live_attention() + members_.live_experts() < before;
-  futile = lost || positions != positions_ ? 0 : futile + 1;
+  if (lost || again_)
+    Adapt();
+  futile = lost || positions != positions_ || epoch != descriptor_.epoch ? 0 : futile + 1;
   if (futile == kFutileAttempts) {
     error_ = absl::DeadlineExceededError(absl::StrCat(
         "step ", descriptor_.step, ": no progress in ", futile, " attempts of ", options_.failure_deadline_ms,
         " ms, though every instance answers, while awaiting the result of ", Awaited()));
     return Outcome::kError;
   }
-  if (lost)
-    Adapt();
+  if (again_)
+    return Outcome::kSuspicion;
   if (!capacity_.ok()) {
     ++failures_.steps_given_up;
     error_ = capacity_;
@@ -131,11 +158,20 @@ void Controller::Idle() {
     Lose(address);
     lost = true;
   }
-  if (lost)
-    Adapt();
+  if (lost || again_)
+    Settle();
   drive_();
   error_ = absl::OkStatus();
   TakeMessages(nullptr);
+}
+
+bool Controller::AwaitHello(Address address) {
+  for (Patience patience(options_.step_deadline_ms); std::find(hello_.begin(), hello_.end(), address) == hello_.end();)
+    if (Exchange())
+      patience.Progress();
+    else if (!patience.Wait())
+      return false;
+  return true;
 }
 
 void Controller::Admit() {
@@ -148,7 +184,7 @@ void Controller::Admit() {
     members_.Join(address);
     ++failures_.joined;
   }
-  Adapt();
+  Settle();
 }
 
 } // namespace janus

@@ -91,6 +91,7 @@ void Instance::State::Start() {
 void Instance::State::Suspend() {
   ++stats.suspensions;
   mail->Await(next.step, next.attempt);
+  const absl::Status switched = SwitchTo(next.epoch);
   has_notice = true;
   notice.step = next.step;
   notice.attempt = next.attempt;
@@ -98,9 +99,9 @@ void Instance::State::Suspend() {
   notice.position = begun ? position : kNotBegun;
   notice.error_code = 0;
   notice.error.clear();
-  if (begun && !error.ok()) { // there is nothing to go on with
+  if (!switched.ok() || (begun && !error.ok())) { // there is nothing to go on with
     notice.kind = StepResult::Kind::kDone;
-    notice.SetError(Name(), error);
+    notice.SetError(Name(), switched.ok() ? error : switched);
   }
 }
 

@@ -117,6 +117,7 @@ struct FailureReport {
   int64_t joined = 0;                           // that took a lost one's place
   int64_t attempts = 0;                         // of steps, beyond the first of each
   int64_t steps_given_up = 0;
+  int64_t experts_loaded = 0; // from the artifact, in place of those that were lost
   int64_t requests_again = 0; // computed again from their tokens
   double stalled_s = 0;
 };
