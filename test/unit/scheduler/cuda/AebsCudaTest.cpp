@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <cuda_runtime.h>
 
 namespace janus::scheduler {
