@@ -2,6 +2,7 @@
 
 #include "runtime/placement/Planner.h"
 #include "runtime/placement/Replay.h"
+#include "runtime/placement/RowWindow.h"
 #include "runtime/placement/Schedules.h"
 
 #include <atomic>
@@ -43,9 +44,20 @@ void Explain(const LayerProblem &problem, const LayerSlots &slots, const Activat
   }
 }
 
+ActivationWindow FromRows(const Routing &routing, const Cell &cell, const CellOptions &options, int64_t layer,
+                          uint64_t seed, const std::vector<std::vector<int64_t>> &seen) {
+  RowWindow rows(routing.experts, routing.k, cell.batch * std::ssize(seen));
+  for (const std::vector<int64_t> &batch : seen)
+    for (int64_t row : batch)
+      rows.Add({routing.ids[layer].data() + row * routing.k, static_cast<size_t>(routing.k)});
+  return rows.Draw(cell.batch, options.fit_steps, seed);
+}
+
 Unit MeasureUnit(const Routing &routing, const Cell &cell, const CellOptions &options, int64_t layer, uint64_t seed,
                  const std::vector<std::vector<int64_t>> &fit, const std::vector<std::vector<int64_t>> &test) {
-  const ActivationWindow fitted = routing.Steps(layer, fit), tested = routing.Steps(layer, test);
+  const ActivationWindow fitted = options.window ? FromRows(routing, cell, options, layer, seed, fit)
+                                                 : routing.Steps(layer, fit),
+                         tested = routing.Steps(layer, test);
   const double steps = static_cast<double>(tested.steps());
   Unit unit;
   for (size_t p = 0; p < kPolicies.size(); ++p) {
@@ -95,7 +107,7 @@ double StudentT(double degrees) {
 absl::StatusOr<CellResult> Measure(const Routing &routing, const Cell &cell, const CellOptions &options) {
   std::vector<std::vector<std::vector<int64_t>>> fit, test;
   for (int64_t seed = 0; seed < options.seeds; ++seed) {
-    fit.push_back(routing.Batches(kFit, cell.batch, options.fit_steps, 2 * seed));
+    fit.push_back(routing.Batches(kFit, cell.batch, options.window ? options.window : options.fit_steps, 2 * seed));
     test.push_back(routing.Batches(kTest, cell.batch, options.test_steps, 2 * seed + 1));
   }
   std::vector<Unit> units(options.seeds * routing.layers);

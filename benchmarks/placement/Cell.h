@@ -15,6 +15,7 @@ inline constexpr std::array<const char *, 6> kPolicies = {"search", "contiguous"
 
 struct CellOptions {
   int64_t fit_steps = 4096, test_steps = 200, seeds = 3, threads = 2, work = 0;
+  int64_t window = 0; // fit to batches drawn from the rows of so many batches, as the runtime does; 0: from all rows
 };
 
 struct Cell {

@@ -19,14 +19,20 @@ struct Group {
 };
 constexpr Group kGroups[] = {{"25 % spare slots", 1.05}, {"50 % spare slots", 1.02}, {"the fewest slots", 0}};
 
+/// Cells left out: 0 takes all.
+struct Only {
+  int64_t instances = 0, batch = 0;
+};
+
 /// The groups' cells. Spare is (n C - E) / E; a C that has 50 % to spare counts there and not under 25 %. Where n does
 /// not divide E, the fewest slots leave a few to spare.
-std::vector<std::vector<Cell>> Grid(const Routing &routing) {
+std::vector<std::vector<Cell>> Grid(const Routing &routing, const Only &only) {
   std::vector<std::vector<Cell>> grid(std::size(kGroups));
   const int64_t e = routing.experts;
   for (int64_t n : {4, 6, 8, 12, 16})
     for (int64_t batch : {8, 16, 32, 64, 128}) {
-      if (batch > std::ssize(routing.sequences[kTest]) || batch > std::ssize(routing.sequences[kFit]))
+      if ((only.instances && n != only.instances) || (only.batch && batch != only.batch) ||
+          batch > std::ssize(routing.sequences[kTest]) || batch > std::ssize(routing.sequences[kFit]))
         continue;
       const Cell quarter = {n, (5 * e + 4 * n - 1) / (4 * n), batch}, half = {n, (3 * e + 2 * n - 1) / (2 * n), batch};
       if (quarter.slots < half.slots)
@@ -95,6 +101,8 @@ bool Summarise(const Group &group, const std::vector<Named> &results) {
                     static_cast<long long>(result.cell.batch), result.difference[p], result.interval[p]);
       }
   }
+  if (results.empty())
+    return true;
   PrintWorst(results);
   const bool met = beaten == 0 && (group.goal == 0 || mean <= group.goal);
   std::printf("\n**%s: mean of mean a_max / mean ceil(D / n) over %lld cells: %.4f", group.name,
@@ -102,12 +110,12 @@ bool Summarise(const Group &group, const std::vector<Named> &results) {
   if (group.goal > 0)
     std::printf(", goal %.2f", group.goal);
   std::printf("; comparisons in which a baseline is better by more than the interval: %lld of %lld. %s**\n",
-              static_cast<long long>(beaten), static_cast<long long>(results.size() * (kPolicies.size() - 1)),
+              static_cast<long long>(beaten), static_cast<long long>(results.size()) * (std::ssize(kPolicies) - 1),
               met ? "Met." : "Missed.");
   return met;
 }
 
-int Run(const std::string &root, const CellOptions &options) {
+int Run(const std::string &root, const CellOptions &options, const Only &only) {
   std::vector<Routing> routings;
   for (const char *name : {"gpt_oss_20b", "deepseek_v2_lite_esft"}) {
     const std::string directory = root + "/" + name;
@@ -123,9 +131,12 @@ int Run(const std::string &root, const CellOptions &options) {
     routings.push_back(*std::move(routing));
   }
   bool met = true;
-  std::printf("%lld steps a layer, %lld seeds; fitted to %lld batches a layer and seed\n",
+  std::printf("%lld steps a layer, %lld seeds; fitted to %lld batches a layer and seed",
               static_cast<long long>(options.test_steps), static_cast<long long>(options.seeds),
               static_cast<long long>(options.fit_steps));
+  if (options.window)
+    std::printf(", drawn from the rows of %lld", static_cast<long long>(options.window));
+  std::printf("\n");
   for (size_t g = 0; g < std::size(kGroups); ++g) {
     std::vector<Named> results;
     std::printf("\n### With %s\n", kGroups[g].name);
@@ -134,7 +145,7 @@ int Run(const std::string &root, const CellOptions &options) {
                   static_cast<long long>(routing.experts), static_cast<long long>(routing.k),
                   static_cast<long long>(routing.layers));
       PrintHead();
-      const std::vector<std::vector<Cell>> grid = Grid(routing);
+      const std::vector<std::vector<Cell>> grid = Grid(routing, only);
       for (const Cell &cell : grid[g]) {
         absl::StatusOr<CellResult> result = Measure(routing, cell, options);
         if (!result.ok()) {
@@ -145,7 +156,7 @@ int Run(const std::string &root, const CellOptions &options) {
         results.push_back({routing.name, *std::move(result)});
       }
     }
-    met &= Summarise(kGroups[g], results);
+    met &= Summarise({kGroups[g].name, only.instances || only.batch ? 0 : kGroups[g].goal}, results);
   }
   return met ? 0 : 1;
 }
@@ -153,11 +164,12 @@ int Run(const std::string &root, const CellOptions &options) {
 int Main(int argc, char **argv) {
   std::string root;
   CellOptions options;
-  const std::map<std::string, int64_t *> numbers = {{"--steps", &options.test_steps},
-                                                    {"--fit-steps", &options.fit_steps},
-                                                    {"--seeds", &options.seeds},
-                                                    {"--threads", &options.threads},
-                                                    {"--work", &options.work}};
+  Only only;
+  const std::map<std::string, int64_t *> numbers = {
+      {"--steps", &options.test_steps}, {"--fit-steps", &options.fit_steps},
+      {"--seeds", &options.seeds},      {"--threads", &options.threads},
+      {"--work", &options.work},        {"--window", &options.window},
+      {"--instances", &only.instances}, {"--batch", &only.batch}};
   for (int i = 1; i < argc; i += 2) {
     const auto number = numbers.find(argv[i]);
     if (i + 1 < argc && std::strcmp(argv[i], "--traces") == 0)
@@ -165,14 +177,15 @@ int Main(int argc, char **argv) {
     else if (i + 1 >= argc || number == numbers.end() || !absl::SimpleAtoi(argv[i + 1], number->second) ||
              *number->second < 1) {
       std::fprintf(stderr,
-                   "usage: %s [--traces DIR] [--steps N] [--fit-steps N] [--seeds N] [--threads N] [--work N]\n",
+                   "usage: %s [--traces DIR] [--steps N] [--fit-steps N] [--seeds N] [--threads N] [--work N] "
+                   "[--window N] [--instances N] [--batch N]\n",
                    argv[0]);
       return 2;
     }
   }
   if (options.seeds * options.test_steps < 2)
     options.test_steps = 2;
-  return Run(root, options);
+  return Run(root, options, only);
 }
 
 } // namespace

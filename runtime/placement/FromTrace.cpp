@@ -1,4 +1,5 @@
 // A placement fitted to recorded steps.
+#include "runtime/base/AvailableCores.h"
 #include "runtime/placement/ActivationWindow.h"
 #include "runtime/placement/Placement.h"
 #include "runtime/placement/Planner.h"
@@ -32,7 +33,7 @@ absl::StatusOr<Placement> Placement::FromTrace(const PlacementShape &shape,
     problem.slots.assign(shape.instances, shape.slots);
     problem.steps = &windows[l];
   }
-  absl::StatusOr<std::vector<LayerPlan>> plans = PlanLayers(problems, PlannerOptions());
+  absl::StatusOr<std::vector<LayerPlan>> plans = PlanLayers(problems, PlannerOptions(), AvailableCores());
   if (!plans.ok())
     return plans.status();
   std::vector<LayerSlots> slots;

@@ -11,6 +11,7 @@ namespace janus {
 namespace {
 
 constexpr int64_t kStepWeight = 8;    // of a step against a filled one
+constexpr int kFills = 2;             // ways to fill each step
 constexpr int64_t kFruitless = 10000; // proposals in a row that could not be tried: there is nothing to try
 constexpr double kHeat = 0.1;         // of the first changes, times the square root of the steps
 
@@ -160,9 +161,13 @@ SearchResult Search(Layout &layout, const ActivationWindow &window, const Search
   const bool met = Annealing(layout, {{&window, 1}}, options, options.seed).Run(options.work, cut, result);
   if (!met || result.cut || options.price > 0 || result.work >= options.work)
     return result;
-  const ActivationWindow filled = FillSteps(window, layout.shape().live(), options.seed);
-  Annealing(layout, {{&window, kStepWeight}, {&filled, 1}}, options, ~options.seed)
-      .Run(options.work - result.work, cut, result);
+  std::vector<ActivationWindow> filled;
+  std::vector<Schedules::Part> parts = {{&window, kStepWeight}};
+  for (int i = 0; i < kFills; ++i)
+    filled.push_back(FillSteps(window, layout.shape().live(), options.seed + static_cast<uint64_t>(i)));
+  for (const ActivationWindow &steps : filled)
+    parts.push_back({&steps, 1});
+  Annealing(layout, parts, options, ~options.seed).Run(options.work - result.work, cut, result);
   return result;
 }
 
