@@ -102,7 +102,7 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
       return restoration.status();
     faults_.restorations.push_back(*restoration);
   }
-  if (absl::Status status = CheckFaults(faults_, o.attention, o.experts); !status.ok())
+  if (absl::Status status = CheckFaults(faults_, o.attention, o.experts, desc_.moe_layers.size()); !status.ok())
     return status;
   if (o.max_context == 0)
     o.max_context = desc_.context;

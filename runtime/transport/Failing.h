@@ -44,9 +44,9 @@ struct FaultPlan {
 absl::StatusOr<Fault> ParseFault(absl::string_view text);
 /// Parses "expert:2@step=90".
 absl::StatusOr<Restoration> ParseRestoration(absl::string_view text);
-/// InvalidArgument: an instance that there is not; a restoration of what does
-/// not fail before it.
-absl::Status CheckFaults(const FaultPlan &plan, int attention, int experts);
+/// InvalidArgument: an instance or a layer that there is not; a restoration of
+/// what does not fail before it.
+absl::Status CheckFaults(const FaultPlan &plan, int attention, int experts, int64_t layers);
 
 class FailingTransport : public Transport {
 public:

@@ -99,7 +99,7 @@ absl::StatusOr<Restoration> ParseRestoration(absl::string_view text) {
   return restoration;
 }
 
-absl::Status CheckFaults(const FaultPlan &plan, int attention, int experts) {
+absl::Status CheckFaults(const FaultPlan &plan, int attention, int experts, int64_t layers) {
   for (const Fault &fault : plan.faults) {
     const int count = fault.instance.kind == EndpointKind::kAttention ? attention : experts;
     if (fault.instance.id >= count)
@@ -107,6 +107,10 @@ absl::Status CheckFaults(const FaultPlan &plan, int attention, int experts) {
                                                      ", expected an id below ", count,
                                                      ", as many as there are instances"));
   }
+  for (const Fault &fault : plan.faults)
+    if (fault.layer && *fault.layer >= layers)
+      return absl::InvalidArgumentError(
+          absl::StrCat("--fail: found layer ", *fault.layer, ", expected one of the model's ", layers, " layers"));
   for (const Restoration &restoration : plan.restorations) {
     const bool fails = std::any_of(plan.faults.begin(), plan.faults.end(), [&](const Fault &fault) {
       return fault.instance == restoration.instance && fault.step < restoration.step;

@@ -55,6 +55,13 @@ template <typename Pick> Apply Text(Pick pick) {
   };
 }
 
+template <typename Pick> Apply Append(Pick pick) {
+  return [pick](Arguments &a, const std::string &text) {
+    pick(a).push_back(text);
+    return absl::OkStatus();
+  };
+}
+
 template <typename Pick> Apply Flag(Pick pick) {
   return [pick](Arguments &a, const std::string &) {
     pick(a) = true;
@@ -174,6 +181,21 @@ const std::vector<Option> &Options() {
       {"--chunk", "ROWS", "rows of one prompt in a step (default: step-rows)", kNeeds, Integer(FIELD(runtime.chunk))},
       {"--max-context", "N", "positions of a prompt with its new tokens (default: the model's)", kNeeds,
        Integer(FIELD(runtime.max_context))},
+
+      {"", "", "Failure of instances (docs/failures.md)", kNone, {}},
+      {"--failure-deadline", "MS",
+       "without progress for so long, instances are asked whether they are there, and those\n"
+       "that do not answer for as long again are lost; 0: never (default 2000)",
+       kNeeds, Integer(FIELD(runtime.failure_deadline_ms))},
+      {"--stall-timeout", "SECONDS",
+       "give a prompt up that waits for so long because too few instances are left (default 60)", kNeeds,
+       Number(FIELD(runtime.stall_timeout_s))},
+      {"--fail", "FAULT",
+       "let an instance fail: expert:2@step=37[,layer=L][,phase=P][,after=K][,how=dead|silent];\n"
+       "may be given several times",
+       kNeeds, Append(FIELD(runtime.fail))},
+      {"--restore", "PLACE", "start a new one in its place: expert:2@step=90; may be given several times", kNeeds,
+       Append(FIELD(runtime.restore))},
 
       {"", "", "Output", kNone, {}},
       {"--print-ids", "", "print new token ids, a comma-separated line a prompt, instead of text", kNone,
@@ -314,6 +336,8 @@ absl::Status CheckValues(const Arguments &a) {
       {"--step-rows", double(r.step_rows), 1, 65536, "a step needs room for at least one row"},
       {"--chunk", double(r.chunk), 0, 65536, "leave it out for --step-rows"},
       {"--max-context", double(r.max_context), 0, 1 << 30, "leave it out for the model's"},
+      {"--failure-deadline", double(r.failure_deadline_ms), 0, 1e12, "0 means never"},
+      {"--stall-timeout", r.stall_timeout_s, 0, 1e9, "the default is 60 seconds"},
       {"--max-new-tokens", double(a.max_new_tokens), 1, 1 << 30, "ask for at least one token"},
       {"--deadline-ms", double(a.deadline_ms), 0, 1e12, "0 means none"},
       {"--temperature", a.temperature, 0, 1e6, "0 is greedy"},

@@ -14,6 +14,9 @@ struct Handlers {
   /// Also for a request that was refused; result.status then says why.
   std::function<void(size_t index, RequestResult &result)> end;
   std::function<void()> step; // after each step
+  /// Each second in which requests are stalled, and first when they begin to be;
+  /// once more with none when they go on.
+  std::function<void(const StallReport &stall)> stalled;
 };
 
 /// As many as keep a runtime busy, and no more than its queue takes before the

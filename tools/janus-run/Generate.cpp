@@ -1,4 +1,5 @@
 #include "tools/janus-run/Drive.h"
+#include "tools/janus-run/Failures.h"
 #include "tools/janus-run/Modes.h"
 #include "tools/janus-run/Npy.h"
 #include "tools/janus-run/Report.h"
@@ -128,6 +129,7 @@ absl::Status Generate(const Arguments &arguments, const ModelInfo &model) {
   };
   Timing timing;
   Handlers handlers;
+  handlers.stalled = PrintStall;
   handlers.token = [&](size_t index, TokenEvent &event) {
     timing.Token();
     Output &output = outputs[index];

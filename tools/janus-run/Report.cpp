@@ -1,4 +1,5 @@
 #include "tools/janus-run/Report.h"
+#include "tools/janus-run/Failures.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -58,6 +59,7 @@ nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
                {"instances", instances},
                {"layers", layers},
                {"traffic", traffic},
+               {"failures", FailuresToJson(report.failures)},
                {"placement", Json::parse(report.placement, nullptr, false)}};
   if (report.recorded_steps + report.unrecorded_steps > 0)
     json["recorded"] = {{"steps", report.recorded_steps}, {"left_out", report.unrecorded_steps}};
@@ -105,6 +107,7 @@ void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timin
   for (const auto &[phase, links] : report.traffic)
     for (const auto &[link, count] : links)
       absl::StrAppendFormat(&text, "  %-18s %-14s %10d  %12s\n", phase, link, count.messages, Size(count.bytes));
+  absl::StrAppend(&text, FailureText(report));
   if (arguments.stats == Arguments::Stats::kText) {
     absl::StrAppend(&text, "time by layer, ms over all instances (attention, transfer, schedule, experts, wait):\n");
     for (size_t l = 0; l < report.layers.size(); ++l) {

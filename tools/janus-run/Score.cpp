@@ -1,4 +1,5 @@
 #include "tools/janus-run/Drive.h"
+#include "tools/janus-run/Failures.h"
 #include "tools/janus-run/Modes.h"
 #include "tools/janus-run/Npy.h"
 #include "tools/janus-run/Report.h"
@@ -43,6 +44,7 @@ absl::Status Score(const Arguments &arguments, const ModelInfo &model) {
   Timing timing;
   const bool progress = !arguments.quiet && isatty(STDERR_FILENO);
   Handlers handlers;
+  handlers.stalled = PrintStall;
   handlers.end = [&](size_t index, RequestResult &result) {
     timing.Prompt(result.prompt_tokens);
     ended[index] = std::move(result);

@@ -199,11 +199,13 @@ TEST(Faults, WhatIsRefused) {
                                {"expert:1@step=3,when=now", "found 'when'"}})
     EXPECT_THAT(std::string(ParseFault(text).status().message()), HasSubstr(message)) << text;
   EXPECT_THAT(std::string(ParseRestoration("expert:1@step=3,layer=1").status().message()), HasSubstr("nothing after"));
-  EXPECT_THAT(std::string(CheckFaults(Plan("expert:2@step=1"), 3, 2).message()), HasSubstr("expected an id below 2"));
-  EXPECT_TRUE(CheckFaults(Plan("attention:2@step=1"), 3, 2).ok());
-  EXPECT_THAT(std::string(CheckFaults(Plan("expert:1@step=5", "expert:1@step=5"), 3, 2).message()),
+  EXPECT_THAT(std::string(CheckFaults(Plan("expert:2@step=1"), 3, 2, 4).message()),
+              HasSubstr("expected an id below 2"));
+  EXPECT_THAT(std::string(CheckFaults(Plan("expert:1@step=1,layer=4"), 3, 2, 4).message()), HasSubstr("found layer 4"));
+  EXPECT_TRUE(CheckFaults(Plan("attention:2@step=1"), 3, 2, 4).ok());
+  EXPECT_THAT(std::string(CheckFaults(Plan("expert:1@step=5", "expert:1@step=5"), 3, 2, 4).message()),
               HasSubstr("expert 1 does not fail before step 5"));
-  EXPECT_THAT(std::string(CheckFaults(Plan("expert:1@step=5", "expert:0@step=9"), 3, 2).message()),
+  EXPECT_THAT(std::string(CheckFaults(Plan("expert:1@step=5", "expert:0@step=9"), 3, 2, 4).message()),
               HasSubstr("expert 0 does not fail"));
 }
 
