@@ -95,6 +95,8 @@ absl::StatusOr<std::vector<Answer>> ModelCheck::Play(const Configuration &config
   absl::StatusOr<std::vector<Answer>> answers = configuration.together
                                                     ? PlayAmongOthers(**deployment, requests_, configuration.seed)
                                                     : PlayAlone(**deployment, requests_);
+  if (absl::Status closed = (*deployment)->Close(); !closed.ok())
+    return closed;
   const RunReport report = (*deployment)->report();
   load_[configuration.together].steps += report.steps;
   load_[configuration.together].rows += report.rows;
