@@ -1,5 +1,5 @@
-// libFuzzer target: any bytes as a placement file, for a model of three layers on two instances, and as it stands. Finds
-// crashes, and placements that are sound by name only.
+// libFuzzer target: any bytes as a placement file, for a model of three layers on two instances, and as it stands.
+// Finds crashes, and placements that are sound by name only.
 #include "runtime/placement/PlacementFile.h"
 
 #include <cstdlib>
