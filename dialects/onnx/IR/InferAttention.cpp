@@ -50,9 +50,9 @@ LogicalResult inferAttention(Operation *op, ShapeContext &c) {
   auto attention = cast<AttentionOp>(op);
   Value given[] = {attention.getQ(), attention.getK(), attention.getV()};
   bool flat = c.dims(given[0])->size() == 3;
-  const auto queryHeads = static_cast<int64_t>(attention.getQNumHeads().value_or(0));
-  const auto kvHeads = static_cast<int64_t>(attention.getKvNumHeads().value_or(0));
-  const int64_t heads[] = {queryHeads, kvHeads, kvHeads};
+  const auto queryCount = static_cast<int64_t>(attention.getQNumHeads().value_or(0));
+  const auto kvCount = static_cast<int64_t>(attention.getKvNumHeads().value_or(0));
+  const int64_t heads[] = {queryCount, kvCount, kvCount};
   Dims dims[3]; // [B, heads, S, d] each
   for (int i = 0; i < 3; ++i) {
     if (failed(expectRank(op, c, given[i], flat ? 3 : 4, "q, k and v")))
