@@ -1,4 +1,5 @@
 #include "lib/Import/Reader/Reader.h"
+#include "absl/strings/str_cat.h"
 #include "test/unit/import/ModelBuilder.h"
 #include <cstring>
 #include <fstream>
@@ -226,13 +227,13 @@ TEST(Reader, InitializersThatAreAlsoInputsAreNoInputs) {
   addNode(model, "F0", {"x"}, {"y"})->set_domain("local");
   for (int i = 0; i < depth; ++i) {
     auto *function = model.add_functions();
-    function->set_domain("local"), function->set_name("F" + std::to_string(i));
+    function->set_domain("local"), function->set_name(absl::StrCat("F", i));
     function->add_input("a"), function->add_output("b");
     for (int k = 0; k < times; ++k) {
       auto *node = function->add_node();
-      node->add_input(k ? "t" + std::to_string(k - 1) : "a");
-      node->add_output(k + 1 == times ? "b" : "t" + std::to_string(k));
-      node->set_op_type(i + 1 == depth ? "Abs" : "F" + std::to_string(i + 1));
+      node->add_input(k ? absl::StrCat("t", k - 1) : "a");
+      node->add_output(k + 1 == times ? "b" : absl::StrCat("t", k));
+      node->set_op_type(i + 1 == depth ? "Abs" : absl::StrCat("F", i + 1));
       node->set_domain(i + 1 == depth ? "" : "local");
     }
   }
