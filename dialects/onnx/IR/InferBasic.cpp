@@ -213,6 +213,9 @@ LogicalResult inferCompare(Operation *op, ShapeContext &c) {
 }
 
 LogicalResult inferWhere(Operation *op, ShapeContext &c) {
+  if (c.element(op->getOperand(1)) != c.element(op->getOperand(2)))
+    return op->emitOpError() << "expects inputs of one element type, found " << c.element(op->getOperand(1)) << " and "
+                             << c.element(op->getOperand(2));
   if (failed(inferElementwise(op, c, c.element(op->getOperand(1)))))
     return failure();
   auto condition = c.constants(op->getOperand(0));

@@ -1,6 +1,7 @@
 #include "janus/Lowering/Passes.h"
 #include "lib/Lowering/Fragments.h"
 #include "lib/Lowering/Tensor/Operators.h"
+#include "lib/Lowering/Tensor/TensorSection.h"
 
 #include "dialects/moe/IR/MoEOps.h"
 #include "dialects/onnx/IR/OnnxOps.h"
@@ -8,11 +9,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "runtime/base/Json.h"
-#include "runtime/program/Program.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/JSON.h"
 
 using namespace mlir;
 
@@ -23,30 +21,6 @@ namespace janus {
 namespace {
 using namespace lowering;
 using onnx::SymExpr;
-
-/// "f32", "i64", "bool" ... ; empty for a type that no tensor file has.
-std::string typeName(Type type) {
-  if (type.isInteger(1))
-    return "bool";
-  std::string text;
-  llvm::raw_string_ostream(text) << type;
-  if (StringRef(text).starts_with("ui"))
-    return text.substr(1);
-  return isa<FloatType, IntegerType>(type) ? text : "";
-}
-
-llvm::json::Value tensorDescription(StringRef name, Type type) {
-  llvm::json::Array dims;
-  const auto known = onnx::getDims(type); // tensors of generated code have known dimensions
-  for (const SymExpr &dim : *known) {
-    if (auto constant = dim.constant())
-      dims.push_back(*constant);
-    else
-      dims.push_back(dim.str());
-  }
-  return llvm::json::Object{
-      {"name", name}, {"type", typeName(cast<RankedTensorType>(type).getElementType())}, {"dims", std::move(dims)}};
-}
 
 /// Parts of the workspace: buffers of equal size share a part when their lives do not overlap.
 class Workspace {
@@ -80,103 +54,179 @@ private:
   llvm::StringMap<SmallVector<unsigned>> free_;
 };
 
+/// [JNS-ONNX-007]: an operator, a type or a value that a tensor program cannot have.
+InFlightDiagnostic refuse(Operation *op, StringRef what) { return op->emitOpError() << "[JNS-ONNX-007] " << what; }
+
 class FunctionLowering {
 public:
   explicit FunctionLowering(func::FuncOp function)
       : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
 
   LogicalResult run() {
-    if (failed(collectSymbols()) || failed(collectRequirements()))
+    if (failed(checkTypes()) || failed(collectSymbols()))
       return failure();
     builder_.setInsertionPointToEnd(module_.getBody());
     auto pointer = LLVM::LLVMPointerType::get(builder_.getContext());
     auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder_.getContext()), {pointer});
-    auto code = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), "main.code", type);
-    Block *entry = code.addEntryBlock(builder_);
+    code_ = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), "main.code", type);
+    Block *entry = code_.addEntryBlock(builder_);
     builder_.setInsertionPointToStart(entry);
     call_ = entry->getArgument(0);
     Emitter emitter(builder_, loadSymbols(field(call_, offsetof(abi::Call, symbols))));
     Workspace workspace(emitter);
     e_ = &emitter, workspace_ = &workspace;
-    if (failed(lowerBody()))
+    if (failed(collectRequirements()) || failed(lowerBody()))
       return failure();
     LLVM::ReturnOp::create(builder_, function_.getLoc(), ValueRange{});
     emitWorkspaceFunction();
-    describe();
+    section_.symbols = symbols_;
+    for (const SymExpr &size : workspace.sizes())
+      section_.workspace.push_back(size.str());
+    describeTensorProgram(function_, section_);
     function_.erase();
-    code.setSymName("main");
+    code_.setSymName("main");
     return success();
   }
 
 private:
   Type pointerType() { return LLVM::LLVMPointerType::get(builder_.getContext()); }
-  Value field(Value base, int64_t offset) {
-    Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base,
-                                        ArrayRef<LLVM::GEPArg>{int32_t(offset)});
-    return LLVM::LoadOp::create(builder_, function_.getLoc(), pointerType(), address);
+  Location loc() { return function_.getLoc(); }
+  Value at(Value base, int64_t bytes) {
+    return LLVM::GEPOp::create(builder_, loc(), pointerType(), builder_.getI8Type(), base,
+                               ArrayRef<LLVM::GEPArg>{int32_t(bytes)});
+  }
+  Value field(Value base, int64_t bytes) {
+    return LLVM::LoadOp::create(builder_, loc(), pointerType(), at(base, bytes));
+  }
+  Value slot(Value table, int64_t index, Type type) {
+    Value address =
+        LLVM::GEPOp::create(builder_, loc(), pointerType(), type, table, ArrayRef<LLVM::GEPArg>{int32_t(index)});
+    return LLVM::LoadOp::create(builder_, loc(), type, address);
+  }
+  Value host(int64_t offset) { return field(field(call_, offsetof(abi::Call, host)), offset); }
+  Value context() { return field(call_, offsetof(abi::Call, context)); }
+  /// Memory of the function's frame, made once at entry.
+  Value frame(int64_t words) {
+    OpBuilder::InsertionGuard guard(builder_);
+    builder_.setInsertionPointToStart(&code_.getBody().front());
+    Value count = LLVM::ConstantOp::create(builder_, loc(), builder_.getI64Type(), std::max<int64_t>(words, 1));
+    return LLVM::AllocaOp::create(builder_, loc(), pointerType(), builder_.getI64Type(), count);
+  }
+
+  /// Every value has an element type and dimensions that generated code knows.
+  LogicalResult checkTypes() {
+    auto known = [](Type type) {
+      auto tensor = dyn_cast<RankedTensorType>(type);
+      return tensor && isStored(tensor.getElementType()) && onnx::getDims(type);
+    };
+    for (Type type : function_.getArgumentTypes())
+      if (!known(type))
+        return function_.emitError("[JNS-ONNX-007] expects inputs of numbers and known dimensions, found ") << type;
+    WalkResult result = function_.walk([&](Operation *op) {
+      for (Type type : op->getResultTypes())
+        if (!known(type))
+          return refuse(op, "has a result of a type that tensor programs do not have; found ") << type,
+                 WalkResult::interrupt();
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
   }
 
   LogicalResult collectSymbols() {
-    for (Type type : function_.getArgumentTypes()) {
-      auto dims = onnx::getDims(type);
-      if (!dims || typeName(cast<RankedTensorType>(type).getElementType()).empty())
-        return function_.emitError("expects inputs of numeric tensors with known dimensions, found ") << type;
-      for (const SymExpr &dim : *dims)
+    for (Type type : function_.getArgumentTypes())
+      for (const SymExpr &dim : *onnx::getDims(type))
         if (auto symbol = dim.asSymbol(); symbol && !llvm::is_contained(symbols_, *symbol))
           symbols_.push_back(*symbol);
-    }
-    for (Type type : function_.getArgumentTypes()) {
-      auto dims = onnx::getDims(type);
-      for (const SymExpr &dim : *dims)
+    for (Type type : function_.getArgumentTypes())
+      for (const SymExpr &dim : *onnx::getDims(type))
         for (const std::string &symbol : dim.symbols())
           if (!llvm::is_contained(symbols_, symbol))
-            return function_.emitError("symbol '")
+            return function_.emitError("[JNS-ONNX-007] symbol '")
                    << symbol << "' is no dimension of an input by itself and cannot be bound";
-    }
     return success();
   }
 
-  /// Equalities that hold when the graph is right: the runtime checks them once the inputs have bound the symbols.
+  /// Equalities that hold when the graph is right: the runtime checks those that the inputs decide once they have bound
+  /// the symbols, generated code the others where it knows their symbols.
   LogicalResult collectRequirements() {
     auto equalities = function_->getAttrOfType<ArrayAttr>(onnx::kRequireAttr);
     if (!equalities)
       return success();
     for (auto equality : equalities.getAsRange<StringAttr>()) {
-      llvm::json::Array sides;
-      for (StringRef side : {equality.getValue().split(" == ").first, equality.getValue().split(" == ").second}) {
-        auto expression = SymExpr::parse(side.str());
-        if (!expression || llvm::any_of(expression->symbols(), [&](const std::string &symbol) {
-              return !llvm::is_contained(symbols_, symbol);
-            }))
-          return function_.emitError("requires '")
-                 << equality.getValue() << "', which the dimensions of its inputs do not decide";
-        sides.push_back(side);
-      }
-      requirements_.push_back(std::move(sides));
+      auto [left, right] = equality.getValue().split(" == ");
+      auto a = SymExpr::parse(left.str()), b = SymExpr::parse(right.str());
+      if (!a || !b)
+        return function_.emitError("requires '") << equality.getValue() << "', which is no equality of expressions";
+      if (knows(*a) && knows(*b))
+        section_.require.emplace_back(left.str(), right.str());
+      else
+        pending_.emplace_back(*a, *b);
     }
     return success();
+  }
+  bool knows(const SymExpr &expression) {
+    return llvm::all_of(expression.symbols(), [&](const std::string &symbol) { return e_->knows(symbol); });
+  }
+  void checkPending(Operation *op) {
+    llvm::erase_if(pending_, [&](const auto &equality) {
+      const auto &[a, b] = equality;
+      if (!knows(a) || !knows(b))
+        return false;
+      check(op, e_->equal(e_->expression(a), e_->expression(b)), "needs " + a.str() + " == " + b.str());
+      return true;
+    });
   }
 
   llvm::StringMap<Value> loadSymbols(Value table) {
     llvm::StringMap<Value> values;
-    for (auto [index, name] : llvm::enumerate(symbols_)) {
-      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI64Type(), table,
-                                          ArrayRef<LLVM::GEPArg>{int32_t(index)});
-      values[name] = LLVM::LoadOp::create(builder_, function_.getLoc(), builder_.getI64Type(), address);
-    }
+    for (auto [index, name] : llvm::enumerate(symbols_))
+      values[name] = slot(table, index, builder_.getI64Type());
     return values;
   }
 
+  Value text(const std::string &value) {
+    auto [entry, fresh] = texts_.try_emplace(value, "text." + std::to_string(texts_.size()));
+    if (fresh) {
+      OpBuilder::InsertionGuard guard(builder_);
+      builder_.setInsertionPointToStart(module_.getBody());
+      std::string bytes = value + '\0';
+      auto type = LLVM::LLVMArrayType::get(builder_.getI8Type(), bytes.size());
+      LLVM::GlobalOp::create(builder_, loc(), type, true, LLVM::Linkage::Internal, entry->second,
+                             builder_.getStringAttr(bytes));
+    }
+    return LLVM::AddressOfOp::create(builder_, loc(), pointerType(), entry->second);
+  }
+
+  /// Goes on behind a new block when the condition holds; reports an error about `op` and returns otherwise.
+  void check(Operation *op, Value condition, const Twine &what) {
+    if (auto constant = condition.getDefiningOp<arith::ConstantOp>())
+      if (cast<IntegerAttr>(constant.getValue()).getValue().isOne())
+        return;
+    std::string name;
+    if (auto located = dyn_cast<NameLoc>(op->getLoc()))
+      name = ("node '" + located.getName().getValue() + "': ").str();
+    Block *next = new Block, *wrong = new Block;
+    code_.getBody().push_back(wrong);
+    code_.getBody().push_back(next);
+    LLVM::CondBrOp::create(builder_, loc(), condition, next, wrong);
+    builder_.setInsertionPointToStart(wrong);
+    auto nothing = LLVM::LLVMVoidType::get(builder_.getContext());
+    auto type = LLVM::LLVMFunctionType::get(nothing, {pointerType(), builder_.getI64Type(), pointerType()});
+    constexpr int64_t kInvalidArgument = 3; // absl::StatusCode
+    Value message = text(name + op->getName().stripDialect().str() + " " + what.str());
+    LLVM::CallOp::create(builder_, loc(), type,
+                         ValueRange{host(offsetof(abi::Host, fail)), context(), e_->i64(kInvalidArgument), message});
+    LLVM::ReturnOp::create(builder_, loc(), ValueRange{});
+    builder_.setInsertionPointToStart(next);
+  }
+
   FailureOr<Buffer> bufferOf(Type type, Value pointer, Operation *op) {
-    auto dims = onnx::getDims(type);
-    if (!dims)
-      return op->emitOpError("has a value of unknown shape, run --janus-infer-shapes first");
     Buffer buffer{pointer, cast<RankedTensorType>(type).getElementType(), {}, {}};
+    const auto dims = onnx::getDims(type); // checkTypes has looked at all
     for (const SymExpr &dim : *dims) {
       Value extent = e_->expression(dim);
       if (!extent)
-        return op->emitOpError("has the data-dependent extent '")
-               << dim.str() << "', which generated code does not handle";
+        return refuse(op, "has the extent '") << dim.str() << "', which nothing before it decides";
       buffer.shape.push_back(dim);
       buffer.extents.push_back(extent);
     }
@@ -190,12 +240,44 @@ private:
     return bytes;
   }
   Value partPointer(unsigned part) {
-    Value base = LLVM::LoadOp::create(
-        builder_, function_.getLoc(), pointerType(),
-        LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), call_,
-                            ArrayRef<LLVM::GEPArg>{int32_t(offsetof(abi::Call, workspace))}));
-    return LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), builder_.getI8Type(), base,
-                               ValueRange{workspace_->offset(part)});
+    return LLVM::GEPOp::create(builder_, loc(), pointerType(), builder_.getI8Type(),
+                               field(call_, offsetof(abi::Call, workspace)), ValueRange{workspace_->offset(part)});
+  }
+  /// Whether the inputs decide the extents: such values lie in the workspace, all others in memory taken when they are
+  /// made.
+  bool isBound(ArrayRef<SymExpr> dims) {
+    return llvm::all_of(dims, [&](const SymExpr &dim) {
+      return llvm::all_of(dim.symbols(), [&](const std::string &s) { return llvm::is_contained(symbols_, s); });
+    });
+  }
+  /// Memory from the host for these extents; the program ends when there is none.
+  Value allocate(ArrayRef<Value> extents, Type element) {
+    Value list = frame(extents.size());
+    for (auto [i, extent] : llvm::enumerate(extents))
+      LLVM::StoreOp::create(builder_, loc(), extent,
+                            LLVM::GEPOp::create(builder_, loc(), pointerType(), builder_.getI64Type(), list,
+                                                ArrayRef<LLVM::GEPArg>{int32_t(i)}));
+    Type i64 = builder_.getI64Type();
+    auto type = LLVM::LLVMFunctionType::get(pointerType(), {pointerType(), pointerType(), i64, i64});
+    Value memory = LLVM::CallOp::create(builder_, loc(), type,
+                                        ValueRange{host(offsetof(abi::Host, allocate)), context(), list,
+                                                   e_->i64(extents.size()), e_->i64(elementBytes(element))})
+                       .getResult();
+    Block *next = new Block, *none = new Block;
+    code_.getBody().push_back(none);
+    code_.getBody().push_back(next);
+    Value null = LLVM::ZeroOp::create(builder_, loc(), pointerType());
+    Value absent = LLVM::ICmpOp::create(builder_, loc(), LLVM::ICmpPredicate::eq, memory, null);
+    LLVM::CondBrOp::create(builder_, loc(), absent, none, next);
+    builder_.setInsertionPointToStart(none);
+    LLVM::ReturnOp::create(builder_, loc(), ValueRange{});
+    builder_.setInsertionPointToStart(next);
+    return memory;
+  }
+  void release(Value memory) {
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder_.getContext()), {pointerType(), pointerType()});
+    LLVM::CallOp::create(builder_, loc(), type, ValueRange{host(offsetof(abi::Host, release)), context(), memory});
   }
 
   /// The value whose memory this value lies in.
@@ -212,49 +294,102 @@ private:
     Block &body = function_.getBody().front();
     auto ret = cast<func::ReturnOp>(body.getTerminator());
     Value operands = field(call_, offsetof(abi::Call, operands)), weights = field(call_, offsetof(abi::Call, weights));
-    auto slot = [&](Value table, int64_t index) {
-      Value address = LLVM::GEPOp::create(builder_, function_.getLoc(), pointerType(), pointerType(), table,
-                                          ArrayRef<LLVM::GEPArg>{int32_t(index)});
-      return LLVM::LoadOp::create(builder_, function_.getLoc(), pointerType(), address).getResult();
-    };
     for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
-      FailureOr<Buffer> buffer = bufferOf(argument.getType(), slot(operands, index), function_);
+      FailureOr<Buffer> buffer = bufferOf(argument.getType(), slot(operands, index, pointerType()), function_);
       if (failed(buffer))
         return failure();
       buffers_[argument] = *buffer;
     }
     llvm::DenseMap<Value, Value> outputPointer; // results that an op writes itself
-    SmallVector<Value> resultPointers;
     for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
-      resultPointers.push_back(slot(operands, body.getNumArguments() + index));
+      if (!isBound(*onnx::getDims(value.getType())))
+        continue;
       Operation *definition = value.getDefiningOp();
       if (definition && !definition->hasTrait<OpTrait::ConstantLike>() && !isa<onnx::InitializerValueOp>(definition) &&
           root(value) == value)
-        outputPointer.try_emplace(value, resultPointers.back());
+        outputPointer.try_emplace(value, slot(operands, body.getNumArguments() + index, pointerType()));
     }
-    llvm::DenseMap<Value, Operation *> lastUse;
     for (Operation &op : body)
       for (Value operand : op.getOperands())
-        lastUse[root(operand)] = &op;
-
+        lastUse_[root(operand)] = &op;
     for (Operation &op : body.without_terminator())
-      if (failed(lowerOp(op, outputPointer, lastUse, [&](int64_t index) { return slot(weights, index); })))
+      if (failed(lowerOp(op, outputPointer, [&](int64_t index) { return slot(weights, index, pointerType()); })))
         return failure();
-
     e_->setLocation(ret.getLoc());
-    for (auto [value, pointer] : llvm::zip(ret.getOperands(), resultPointers)) {
-      Buffer source = buffers_[value], target = source;
-      target.pointer = pointer;
-      if (source.pointer == pointer)
-        continue;
-      e_->parallel(e_->product(source.extents),
-                   [&](Value position) { e_->store(target, position, e_->load(source, position)); });
-    }
+    for (auto [index, value] : llvm::enumerate(ret.getOperands()))
+      returnValue(value, operands, body.getNumArguments() + index);
+    if (!pending_.empty())
+      return function_.emitError("[JNS-ONNX-007] requires '")
+             << pending_[0].first.str() << " == " << pending_[0].second.str() << "', which nothing in it decides";
     return success();
   }
 
+  /// A result whose extents the inputs decide has memory; for any other, memory is taken here, and the values of its
+  /// symbols go where the runtime reads them.
+  void returnValue(Value value, Value operands, int64_t index) {
+    Buffer source = buffers_[value], target = source;
+    if (isBound(source.shape)) {
+      target.pointer = slot(operands, index, pointerType());
+      if (outputs_.contains({value, index}))
+        return;
+    } else {
+      target.pointer = allocate(source.extents, source.element);
+      Value address = LLVM::GEPOp::create(builder_, loc(), pointerType(), pointerType(), operands,
+                                          ArrayRef<LLVM::GEPArg>{int32_t(index)});
+      LLVM::StoreOp::create(builder_, loc(), target.pointer, address);
+      Value table = field(call_, offsetof(abi::Call, symbols));
+      for (const SymExpr &dim : source.shape)
+        for (const std::string &symbol : dim.symbols()) {
+          if (llvm::is_contained(symbols_, symbol) || llvm::is_contained(section_.computed, symbol))
+            continue;
+          int64_t place = symbols_.size() + section_.computed.size();
+          section_.computed.push_back(symbol);
+          LLVM::StoreOp::create(builder_, loc(), e_->expression(SymExpr::symbol(symbol)),
+                                LLVM::GEPOp::create(builder_, loc(), pointerType(), builder_.getI64Type(), table,
+                                                    ArrayRef<LLVM::GEPArg>{int32_t(place)}));
+        }
+    }
+    e_->fillFlat(target, [&](Value position) { return e_->load(source, position); });
+  }
+
+  /// Symbols that are extents of the op's results get their values: the operator says how.
+  LogicalResult defineExtents(Operation &op, OperatorContext &context) {
+    auto unknown = [&](Value result) {
+      return llvm::any_of(*onnx::getDims(result.getType()), [&](const SymExpr &dim) { return !knows(dim); });
+    };
+    if (llvm::none_of(op.getResults(), unknown))
+      return success();
+    ExtentsLowering extentsOf = findExtents(op.getName().stripDialect());
+    if (!extentsOf)
+      return refuse(&op, "has an extent that is known only from data, which is not generated for this operator");
+    FailureOr<Extents> extents = extentsOf(context);
+    if (failed(extents))
+      return failure();
+    for (auto [position, list] : llvm::enumerate(*extents)) {
+      Value result = onnx::getOutput(&op, position);
+      if (!result)
+        continue;
+      const auto dims = onnx::getDims(result.getType());
+      for (auto [dim, extent] : llvm::zip(*dims, list))
+        if (auto symbol = dim.asSymbol(); symbol && !e_->knows(*symbol)) {
+          check(&op, e_->less(e_->i64(-1), extent), "has a result with a negative extent");
+          e_->define(*symbol, extent);
+        }
+    }
+    checkPending(&op);
+    return success();
+  }
+
+  OperatorLowering find(StringRef name) {
+    OperatorLowering lowering = nullptr;
+    for (auto find : {findElementwise, findLayout, findIndexing, findReduction, findSelection, findProduct, findNorm,
+                      findAttention, findState, findExperts, findQuantised})
+      lowering = lowering ? lowering : find(name);
+    return lowering;
+  }
+
   LogicalResult lowerOp(Operation &op, llvm::DenseMap<Value, Value> &outputPointer,
-                        llvm::DenseMap<Value, Operation *> &lastUse, llvm::function_ref<Value(int64_t)> weight) {
+                        llvm::function_ref<Value(int64_t)> weight) {
     e_->setLocation(op.getLoc());
     StringRef name = op.getName().stripDialect();
     if (auto constant = dyn_cast<onnx::ConstantValueOp>(op))
@@ -263,35 +398,47 @@ private:
       auto initializer = SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(module_, use.getInitializerAttr());
       if (auto elements = dyn_cast<ElementsAttr>(initializer.getData()))
         return bind(op.getResult(0), constantPointer(elements), &op);
-      if (!cast<RankedTensorType>(initializer.getType()).getElementType().isF32())
-        return op.emitOpError("refers to an initializer of type ")
-               << initializer.getType() << "; weights in files are supported as f32";
-      auto [entry, fresh] = weights_.try_emplace(initializer.getSymNameAttr(), weights_.size());
+      auto [entry, fresh] = section_.weights.try_emplace(initializer.getSymNameAttr(), section_.weights.size());
       return bind(op.getResult(0), weight(entry->second), &op);
     }
+    auto shape = dyn_cast<onnx::ShapeInterface>(op);
+    OperatorLowering lowering = find(name);
+    if (!shape || (!lowering && !isAlias(name)))
+      return isa<onnx::IfOp, onnx::LoopOp>(op)
+                 ? op.emitOpError("[JNS-ONNX-040] depends on values that are known only at run time")
+                 : refuse(&op, "has no code generation as a tensor program");
     SmallVector<unsigned> parts;
+    SmallVector<Value> taken;
+    auto scratch = [&](Type element, ArrayRef<SymExpr> dims) {
+      Buffer buffer{{}, element, SmallVector<SymExpr>(dims), {}};
+      for (const SymExpr &dim : dims)
+        buffer.extents.push_back(e_->expression(dim));
+      if (isBound(dims)) {
+        parts.push_back(workspace_->acquire(bytesOf(dims, element)));
+        buffer.pointer = partPointer(parts.back());
+      } else {
+        buffer.pointer = taken.emplace_back(allocate(buffer.extents, element));
+      }
+      return buffer;
+    };
+    OperatorContext context{*e_, &op,     {},
+                            {},  scratch, [&](Value condition, StringRef what) { check(&op, condition, what); }};
+    size_t inputCount = shape.getInputKinds().contains('v') ? op.getNumOperands() : shape.getInputKinds().size();
+    size_t outputCount = shape.getOutputKinds().contains('v') ? op.getNumResults() : shape.getOutputKinds().size();
+    for (size_t i = 0; i < inputCount; ++i) {
+      Value input = onnx::getInput(&op, i);
+      context.inputs.push_back(input ? &buffers_[input] : nullptr);
+    }
+    if (failed(defineExtents(op, context)))
+      return failure();
     if (isAlias(name)) {
       if (failed(bind(op.getResult(0), buffers_[op.getOperand(0)].pointer, &op)))
         return failure();
     } else {
-      OperatorLowering lowering = findElementwise(name);
-      for (auto find : {findLayout, findReduction, findModel})
-        lowering = lowering ? lowering : find(name);
-      if (!lowering)
-        return op.emitOpError("has no code generation yet; the language-model contract may support the model");
-      OperatorContext context{*e_, &op, {}, {}, [&](Type element, ArrayRef<SymExpr> shape) {
-                                parts.push_back(workspace_->acquire(bytesOf(shape, element)));
-                                Buffer buffer{partPointer(parts.back()), element, SmallVector<SymExpr>(shape), {}};
-                                for (const SymExpr &dim : shape)
-                                  buffer.extents.push_back(e_->expression(dim));
-                                return buffer;
-                              }};
       for (Value result : op.getResults())
-        if (!buffers_.contains(result) && failed(allocate(result, outputPointer.lookup(result), &op)))
+        if (failed(allocate(result, outputPointer.lookup(result), &op)))
           return failure();
-      auto shape = cast<onnx::ShapeInterface>(op);
-      size_t inputCount = shape.getInputKinds().contains('v') ? op.getNumOperands() : shape.getInputKinds().size();
-      size_t outputCount = shape.getOutputKinds().contains('v') ? op.getNumResults() : shape.getOutputKinds().size();
+      context.inputs.clear(); // the map of buffers has grown
       for (size_t i = 0; i < inputCount; ++i) {
         Value input = onnx::getInput(&op, i);
         context.inputs.push_back(input ? &buffers_[input] : nullptr);
@@ -305,12 +452,28 @@ private:
     }
     for (unsigned part : parts)
       workspace_->release(part);
+    for (Value memory : taken)
+      release(memory);
     for (Value operand : op.getOperands())
-      if (auto part = parts_.find(root(operand)); part != parts_.end() && lastUse[root(operand)] == &op) {
-        workspace_->release(part->second);
-        parts_.erase(part);
-      }
+      giveBack(root(operand), &op);
+    for (Value result : op.getResults())
+      if (!lastUse_.contains(result))
+        giveBack(result, nullptr);
     return success();
+  }
+
+  /// Memory of a value that nothing reads behind `op`.
+  void giveBack(Value value, Operation *op) {
+    if (lastUse_.lookup(value) != op)
+      return;
+    if (auto part = parts_.find(value); part != parts_.end()) {
+      workspace_->release(part->second);
+      parts_.erase(part);
+    }
+    if (auto memory = memory_.find(value); memory != memory_.end()) {
+      release(memory->second);
+      memory_.erase(memory);
+    }
   }
 
   LogicalResult bind(Value value, Value pointer, Operation *op) {
@@ -322,15 +485,25 @@ private:
   }
 
   LogicalResult allocate(Value value, Value pointer, Operation *op) {
-    auto dims = onnx::getDims(value.getType());
-    if (pointer || !dims)
-      return bind(value, pointer, op);
-    for (const SymExpr &dim : *dims)
-      if (!e_->expression(dim))
-        return bind(value, pointer, op); // reports the extent
-    unsigned part = workspace_->acquire(bytesOf(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
-    parts_[value] = part;
-    return bind(value, partPointer(part), op);
+    if (failed(bind(value, pointer, op))) // reports an extent that is not known
+      return failure();
+    Buffer &buffer = buffers_[value];
+    if (pointer) {
+      for (auto [index, result] : llvm::enumerate(function_.getBody().front().getTerminator()->getOperands()))
+        if (result == value) {
+          outputs_.insert({value, function_.getNumArguments() + index});
+          break; // a further result of the same value is a copy
+        }
+      return success();
+    }
+    if (isBound(buffer.shape)) {
+      unsigned part = workspace_->acquire(bytesOf(buffer.shape, buffer.element));
+      parts_[value] = part;
+      buffer.pointer = partPointer(part);
+    } else {
+      buffer.pointer = memory_[value] = allocate(buffer.extents, buffer.element);
+    }
+    return success();
   }
 
   Value constantPointer(ElementsAttr elements) {
@@ -339,14 +512,19 @@ private:
       OpBuilder::InsertionGuard guard(builder_);
       builder_.setInsertionPointToStart(module_.getBody());
       auto dense = cast<DenseElementsAttr>(elements);
-      Type element = dense.getElementType().isInteger(1) ? builder_.getI8Type() : dense.getElementType();
-      if (dense.getElementType().isInteger(1)) { // a byte each, as in memory
+      Type element = dense.getElementType();
+      int64_t count = dense.getNumElements();
+      if (element.isInteger(1)) { // a byte each, as in memory
+        element = builder_.getI8Type();
         SmallVector<int8_t> bytes;
         for (bool value : dense.getValues<bool>())
           bytes.push_back(value);
-        dense = DenseElementsAttr::get(RankedTensorType::get({int64_t(bytes.size())}, element), ArrayRef(bytes));
+        dense = DenseElementsAttr::get(RankedTensorType::get({count}, element), ArrayRef(bytes));
+      } else if (isa<IntegerType>(element)) { // without a sign, as in registers
+        element = computeType(element);
+        SmallVector<APInt> numbers(dense.getValues<APInt>());
+        dense = DenseElementsAttr::get(RankedTensorType::get({count}, element), numbers);
       }
-      int64_t count = dense.getNumElements();
       dense = dense.reshape(RankedTensorType::get({count}, element));
       LLVM::GlobalOp::create(builder_, function_.getLoc(), LLVM::LLVMArrayType::get(element, count), true,
                              LLVM::Linkage::Internal, entry->second, dense, abi::kAlignment);
@@ -368,80 +546,23 @@ private:
     LLVM::ReturnOp::create(builder_, function_.getLoc(), ValueRange{total});
   }
 
-  /// Module attributes that the target stage reads.
-  void describe() {
-    auto nameOf = [](DictionaryAttr attributes, StringRef fallback) {
-      auto name = attributes ? attributes.getAs<StringAttr>("onnx.name") : StringAttr();
-      return name ? name.getValue() : fallback;
-    };
-    llvm::json::Array symbols, inputs, outputs, weights;
-    for (const std::string &symbol : symbols_)
-      symbols.push_back(symbol);
-    for (unsigned i = 0; i < function_.getNumArguments(); ++i)
-      inputs.push_back(tensorDescription(nameOf(function_.getArgAttrDict(i), "input" + std::to_string(i)),
-                                         function_.getArgument(i).getType()));
-    for (unsigned i = 0; i < function_.getNumResults(); ++i)
-      outputs.push_back(tensorDescription(nameOf(function_.getResultAttrDict(i), "output" + std::to_string(i)),
-                                          function_.getBody().front().getTerminator()->getOperand(i).getType()));
-    for (auto &[name, index] : weights_)
-      weights.push_back(name.getValue());
-    RoleProgram program;
-    program.fragments = {{"main", int64_t(inputs.size() + outputs.size()), int64_t(weights_.size())}};
-    program.hash = ProgramHash(program);
-    llvm::json::Object tensor{{"symbols", std::move(symbols)},
-                              {"inputs", std::move(inputs)},
-                              {"outputs", std::move(outputs)},
-                              {"require", std::move(requirements_)},
-                              {"weights", std::move(weights)}};
-    std::string text;
-    llvm::raw_string_ostream(text) << llvm::json::Value(std::move(tensor));
-    module_->setAttr(kTensor, builder_.getStringAttr(text));
-    module_->setAttr(kPrograms, builder_.getStringAttr(JsonText({{"tensor", {{"tensor", ToJson(program)}}}})));
-    module_->setAttr(kModel, builder_.getStringAttr("{}"));
-    module_->setAttr(kTransfers, builder_.getStringAttr("[]"));
-    describeWeights();
-  }
-
-  /// Each weight in use becomes a moe.weight over its byte range, packed row by row; initializers are gone.
-  void describeWeights() {
-    SmallVector<Attribute> packed;
-    for (auto &[name, index] : weights_) {
-      auto initializer = module_.lookupSymbol<onnx::InitializerOp>(name);
-      auto range = cast<onnx::RangeAttr>(initializer.getData());
-      auto type = cast<RankedTensorType>(initializer.getType());
-      SmallVector<int64_t> strides(type.getRank(), 1);
-      for (int64_t d = type.getRank() - 1; d-- > 0;)
-        strides[d] = strides[d + 1] * type.getDimSize(d + 1);
-      auto view = moe::ViewAttr::get(builder_.getContext(), range.getFile(), range.getStorage(), range.getOffset(),
-                                     type.getShape(), strides);
-      builder_.setInsertionPoint(initializer);
-      moe::WeightOp::create(builder_, initializer.getLoc(), name, TypeAttr::get(type), builder_.getArrayAttr({view}),
-                            ElementsAttr());
-      initializer.erase();
-      NamedAttrList fields;
-      fields.set("name", name);
-      fields.set("layout", builder_.getStringAttr("rows.f32"));
-      fields.set("parts", builder_.getArrayAttr({FlatSymbolRefAttr::get(name)}));
-      fields.set("file", builder_.getStringAttr("weights/tensor.safetensors"));
-      packed.push_back(fields.getDictionary(builder_.getContext()));
-    }
-    for (auto initializer : llvm::make_early_inc_range(module_.getOps<onnx::InitializerOp>()))
-      initializer.erase();
-    module_->setAttr(kWeights, builder_.getArrayAttr(packed));
-  }
-
   func::FuncOp function_;
   ModuleOp module_;
   OpBuilder builder_;
+  LLVM::LLVMFuncOp code_;
   Value call_;
   Emitter *e_ = nullptr;
   Workspace *workspace_ = nullptr;
+  TensorSection section_;
   SmallVector<std::string> symbols_;
-  llvm::json::Array requirements_; // pairs of expressions
+  SmallVector<std::pair<SymExpr, SymExpr>> pending_; // equalities over symbols that are not known yet
   llvm::DenseMap<Value, Buffer> buffers_;
-  llvm::DenseMap<Value, unsigned> parts_;
-  llvm::MapVector<StringAttr, int64_t> weights_;
+  llvm::DenseMap<Value, unsigned> parts_; // of the workspace
+  llvm::DenseMap<Value, Value> memory_;   // from the host
+  llvm::DenseMap<Value, Operation *> lastUse_;
+  llvm::DenseSet<std::pair<Value, int64_t>> outputs_; // values that lie where the runtime reads the result
   llvm::DenseMap<Attribute, std::string> constants_;
+  llvm::StringMap<std::string> texts_;
 };
 
 struct LowerTensor : impl::LowerTensorPassBase<LowerTensor> {
