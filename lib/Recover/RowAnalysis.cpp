@@ -106,13 +106,37 @@ RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
     unsigned positions = countPositions(op, false);
     if (!isa<onnx::ShapeInterface>(op)) {
       for (Value result : op->getResults())
-        states_[result] = RowState();
+        states_[result] = recovered(op, result);
       return;
     }
     for (unsigned position = 0; position < positions; ++position)
       if (Value result = onnx::getOutput(op, position))
         states_[result] = transfer(op, position);
   });
+}
+
+/// What recovery has put into the graph already: conversions between the graph's form and rows, operators by row.
+RowState RowAnalysis::recovered(Operation *op, Value result) {
+  RowState state;
+  for (Value operand : op->getOperands()) {
+    const RowState &in = states_[operand];
+    if (in.kind == RowState::kMixed)
+      return in;
+    if (in.kind == RowState::kSequence)
+      return mixed(op, "takes data of whole sequences for rows");
+    if (in.kind == RowState::kRows)
+      state.kind = RowState::kRows;
+  }
+  if (state.kind != RowState::kRows)
+    return state;
+  auto dims = onnx::getDims(result.getType());
+  state.dims = 1;
+  if (!dims) // row form
+    return state;
+  SymExpr size(1);
+  for (state.dims = 0; state.dims < dims->size() && size != rows_; ++state.dims)
+    size = size * (*dims)[state.dims];
+  return size == rows_ ? state : mixed(op, "its rows are not its leading dimensions");
 }
 
 RowState RowAnalysis::transfer(Operation *op, unsigned result) {

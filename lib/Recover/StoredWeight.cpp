@@ -114,38 +114,107 @@ std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const
   return result;
 }
 
-Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
-  auto module = function->getParentOfType<ModuleOp>();
-  auto type = RankedTensorType::get(shape_, builder.getF32Type());
-  ArrayAttr views;
-  ElementsAttr value;
-  if (!file_.empty()) {
-    int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
-    views = builder.getArrayAttr(
-        moe::ViewAttr::get(builder.getContext(), file_, storage_, offset_ + begin_ * bytes, shape_, strides_));
-  } else {
-    SmallVector<APFloat> numbers(values_.getValues<APFloat>());
-    SmallVector<float> result;
-    for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
-      int64_t rest = i, at = begin_;
-      for (int64_t d = type.getRank() - 1; d >= 0; --d) {
-        at += rest % shape_[d] * strides_[d];
-        rest /= shape_[d];
-      }
-      bool lost;
-      APFloat number = numbers[at];
-      number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
-      result.push_back(number.convertToFloat());
+StoredWeight StoredWeight::split(unsigned dim, int64_t minor) const {
+  StoredWeight result = *this;
+  result.shape_[dim] = shape_[dim] / minor;
+  result.strides_[dim] = strides_[dim] * minor;
+  result.shape_.insert(result.shape_.begin() + dim + 1, minor);
+  result.strides_.insert(result.strides_.begin() + dim + 1, strides_[dim]);
+  return result;
+}
+
+StoredWeight StoredWeight::drop(unsigned dim, int64_t index) const {
+  StoredWeight result = *this;
+  result.begin_ += index * strides_[dim];
+  result.shape_.erase(result.shape_.begin() + dim);
+  result.strides_.erase(result.strides_.begin() + dim);
+  return result;
+}
+
+void StoredWeight::appendTo(SmallVectorImpl<float> &out) const {
+  SmallVector<APFloat> numbers(values_.getValues<APFloat>());
+  for (int64_t i = 0, n = llvm::product_of(shape_); i < n; ++i) {
+    int64_t rest = i, at = begin_;
+    for (int64_t d = static_cast<int64_t>(shape_.size()) - 1; d >= 0; --d) {
+      at += rest % shape_[d] * strides_[d];
+      rest /= shape_[d];
     }
-    value = DenseElementsAttr::get(type, ArrayRef(result));
+    bool lost;
+    APFloat number = numbers[at];
+    number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
+    out.push_back(number.convertToFloat());
   }
-  OpBuilder::InsertPoint here = builder.saveInsertionPoint();
-  builder.setInsertionPoint(function);
+}
+
+Attribute StoredWeight::view(MLIRContext *context) const {
+  int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
+  return moe::ViewAttr::get(context, file_, storage_, offset_ + begin_ * bytes, shape_, strides_);
+}
+
+namespace {
+
+/// A moe.weight in front of `function`, read at the builder's place.
+Value makeWeight(OpBuilder &builder, func::FuncOp function, Location loc, StringRef name, RankedTensorType type,
+                 ArrayRef<Attribute> views, ArrayRef<float> numbers) {
+  auto module = function->getParentOfType<ModuleOp>();
+  ArrayAttr list = views.empty() ? ArrayAttr() : builder.getArrayAttr(views);
+  ElementsAttr value = views.empty() ? ElementsAttr(DenseElementsAttr::get(type, numbers)) : ElementsAttr();
+  OpBuilder top(function);
   auto weight =
-      moe::WeightOp::create(builder, loc_, builder.getStringAttr("moe:" + name_), TypeAttr::get(type), views, value);
-  StringAttr symbol = SymbolTable(module).insert(weight);
-  builder.restoreInsertionPoint(here);
-  return moe::GetWeightOp::create(builder, loc_, type, FlatSymbolRefAttr::get(symbol));
+      moe::WeightOp::create(top, loc, builder.getStringAttr("moe:" + name), TypeAttr::get(type), list, value);
+  return moe::GetWeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(SymbolTable(module).insert(weight)));
+}
+
+} // namespace
+
+Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
+  auto type = RankedTensorType::get(shape_, builder.getF32Type());
+  if (!isInline())
+    return makeWeight(builder, function, loc_, name_, type, view(builder.getContext()), {});
+  SmallVector<float> numbers;
+  appendTo(numbers);
+  return makeWeight(builder, function, loc_, name_, type, {}, numbers);
+}
+
+Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<StoredWeight> parts) {
+  const StoredWeight &first = parts.front();
+  SmallVector<int64_t> shape{static_cast<int64_t>(parts.size())};
+  shape.append(first.shape_);
+  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  if (llvm::any_of(parts, [&](const StoredWeight &part) { return part.isInline() != first.isInline(); }))
+    return nullptr;
+  if (first.isInline()) {
+    SmallVector<float> numbers;
+    for (const StoredWeight &part : parts)
+      part.appendTo(numbers);
+    return makeWeight(builder, function, first.loc_, first.name_, type, {}, numbers);
+  }
+  // One view for each run of parts at equal distances.
+  SmallVector<Attribute> views;
+  SmallVector<Location> locations;
+  auto place = [](const StoredWeight &part) {
+    return part.offset_ + part.begin_ * (part.storage_.getIntOrFloatBitWidth() / 8);
+  };
+  for (size_t begin = 0, end; begin < parts.size(); begin = end) {
+    const StoredWeight &part = parts[begin];
+    int64_t bytes = part.storage_.getIntOrFloatBitWidth() / 8, stride = 0;
+    for (end = begin + 1; end < parts.size(); ++end) {
+      const StoredWeight &next = parts[end];
+      int64_t distance = place(next) - place(parts[end - 1]);
+      if (next.file_ != part.file_ || next.storage_ != part.storage_ || next.strides_ != part.strides_ ||
+          distance < 0 || distance % bytes || (end > begin + 1 && distance != stride * bytes))
+        break;
+      stride = distance / bytes;
+    }
+    SmallVector<int64_t> viewShape(shape), strides{stride};
+    viewShape[0] = static_cast<int64_t>(end - begin);
+    strides.append(part.strides_);
+    views.push_back(moe::ViewAttr::get(builder.getContext(), part.file_, part.storage_, place(part), viewShape, strides));
+    for (size_t i = begin; i < end; ++i)
+      if (locations.empty() || locations.back() != parts[i].loc_)
+        locations.push_back(parts[i].loc_);
+  }
+  return makeWeight(builder, function, builder.getFusedLoc(locations), first.name_, type, views, {});
 }
 
 } // namespace janus::recover

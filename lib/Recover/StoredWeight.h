@@ -27,14 +27,25 @@ public:
   StoredWeight transpose(llvm::ArrayRef<int64_t> permutation) const;
   /// `count` indices of dimension `dim` from `begin` on, every `step`-th.
   StoredWeight slice(unsigned dim, int64_t begin, int64_t step, int64_t count) const;
+  /// Dimension `dim` as two, the second of extent `minor`, which divides it.
+  StoredWeight split(unsigned dim, int64_t minor) const;
+  /// Without dimension `dim`, at `index` of it.
+  StoredWeight drop(unsigned dim, int64_t index) const;
   /// The same numbers under another shape; nothing when strides cannot express it.
   std::optional<StoredWeight> reshape(llvm::ArrayRef<int64_t> shape) const;
 
   /// A moe.weight in the module of `function`, and its value at the builder's place.
   mlir::Value materialise(mlir::OpBuilder &builder, mlir::func::FuncOp function) const;
+  /// The same of parts of one shape under a new first dimension; null when some lie in files and others do not. Parts
+  /// that lie in one file at equal distances are one view.
+  static mlir::Value stack(mlir::OpBuilder &builder, mlir::func::FuncOp function, llvm::ArrayRef<StoredWeight> parts);
+  bool isInline() const { return file_.empty(); }
 
 private:
   StoredWeight(mlir::Location loc) : loc_(loc) {}
+  /// Elements in row-major order; only of inline ones.
+  void appendTo(llvm::SmallVectorImpl<float> &out) const;
+  mlir::Attribute view(mlir::MLIRContext *context) const;
   std::string name_;
   mlir::Location loc_;
   std::string file_; // empty: inline

@@ -34,6 +34,15 @@ def CanonicaliseGraphPass : RecoverPass<"janus-canonicalise-graph"> {
   }];
 }
 
+def FindRowsPass : RecoverPass<"janus-find-rows"> {
+  let summary = "says which argument holds the token ids, and so what the rows are";
+  let description = [{
+    Rows are the elements of the token ids: the integer argument that indexes an embedding table. After: the candidate has
+    `moe.rows` (the number of rows as an expression over the model's sizes) and `moe.tokens` (the index of the argument).
+    Where there is no such argument: no candidate, and a remark.
+  }];
+}
+
 def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
   let summary = "proves that outside attention every row is computed from the same row alone";
   let description = [{
@@ -97,10 +106,13 @@ def RecoverAttentionPass : RecoverPass<"janus-recover-attention"> {
 }
 
 def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {
-  let summary = "com.microsoft.MoE -> moe.route, moe.experts, moe.combine; its logits' linear layer becomes a router";
+  let summary = "mixtures of experts, however they are written -> router, moe.route, moe.experts, moe.combine";
   let description = [{
-    Layers are numbered in order. The first projection's rows, interleaved or one half after the other, become strided views
-    gate and up. Ties go to the lower expert. Preconditions: `--janus-recover-linear`, `--janus-recover-layout`.
+    Reads what the graph computes (docs/recovery.md): com.microsoft.MoE with any router around it, loops over experts, weights
+    gathered by expert, sorted rows, one batched product, masks and one-hot products. Layers are numbered in order. Rows of
+    the first projection, however they lie, become strided views gate and up. Ties go to the lower expert. An unrolled loop
+    over fewer experts than the router chooses among is an error, JNS-ONNX-020. Precondition: `--janus-find-rows`; it runs on
+    the graph as it came, since what it puts in place of a mixture computes each row from that row.
   }];
 }
 
