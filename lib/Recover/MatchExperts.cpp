@@ -93,9 +93,7 @@ private:
     return split.weight && !rest.empty();
   }
 
-  bool isSelector(const Index &index) const {
-    return source_.stacked && terms_.sameIndex(index, *source_.stacked);
-  }
+  bool isSelector(const Index &index) const { return source_.stacked && terms_.sameIndex(index, *source_.stacked); }
 
   /// Variables of a weight's indices but `without` and the selector.
   Dim otherVars(T weight, ArrayRef<Var> without) {

@@ -24,9 +24,9 @@ struct ExpertWeights {
 struct ReadExpert {
   ExpertWeights weights;
   Activation activation;
-  T input = nullptr;   // of the row
-  Dim columns;         // of the result
-  T scaled = nullptr;  // the input's weight, of a pair; null when the input is taken as it is
+  T input = nullptr;  // of the row
+  Dim columns;        // of the result
+  T scaled = nullptr; // the input's weight, of a pair; null when the input is taken as it is
 };
 
 /// What is read: an expert of `choice`, or all, whose weights `stacked` selects.

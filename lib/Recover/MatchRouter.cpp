@@ -65,8 +65,7 @@ std::map<int64_t, double> chooseBy(const RoutingRule &rule, const Roles &roles, 
       std::vector<double> members(select.begin() + static_cast<int64_t>(g * size),
                                   select.begin() + static_cast<int64_t>((g + 1) * size));
       std::sort(members.rbegin(), members.rend());
-      groups.push_back(members[0] +
-                       (rule.groupScore == moe::GroupScore::top2_sum && size > 1 ? members[1] : 0));
+      groups.push_back(members[0] + (rule.groupScore == moe::GroupScore::top2_sum && size > 1 ? members[1] : 0));
     }
     std::vector<size_t> ranked = order(groups);
     for (size_t i = rule.keptGroups; i < ranked.size(); ++i)
@@ -110,6 +109,24 @@ public:
     result->k = made.k;
     if (!orient(*result))
       return stop("its weight is no matrix");
+    return result;
+  }
+
+  std::optional<ReadRouter> readMixer() {
+    T input = terms_.choice(choice_).input;
+    collectChoice(choice_);
+    bool plain = input == logits_;
+    bool biased = input->kind == Term::kApply && input->fn == Fn::kAdd && vectors_.size() == 1 &&
+                  llvm::is_contained(input->operands, logits_) &&
+                  llvm::is_contained(input->operands, vectorTerms_.lookup(vectors_[0]));
+    ReadRouter result;
+    if (!logits_ || (!plain && !biased) || !orient(result))
+      return stop("its logits are no product of the row by a weight");
+    if (biased)
+      result.bias = vectorOf(vectors_[0]);
+    result.k = terms_.choice(choice_).k;
+    result.rule.score = moe::Score::sparse_mixer;
+    result.rule.jitter = 0.01;
     return result;
   }
 
@@ -386,6 +403,10 @@ private:
 
 std::optional<ReadRouter> readRouter(Interpreter &in, int32_t choice, T weight, std::string &reason) {
   return RouterReader(in, choice, weight, reason).read();
+}
+
+std::optional<ReadRouter> readSparseMixer(Interpreter &in, int32_t choice, std::string &reason) {
+  return RouterReader(in, choice, nullptr, reason).readMixer();
 }
 
 } // namespace janus::recover

@@ -27,8 +27,7 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
 
   LogicalResult prove(func::FuncOp step) {
     auto found = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    BlockArgument tokens =
-        found ? step.getArgument(static_cast<unsigned>(found.getInt())) : recover::findTokens(step);
+    BlockArgument tokens = found ? step.getArgument(static_cast<unsigned>(found.getInt())) : recover::findTokens(step);
     auto dims = tokens ? onnx::getDims(tokens.getType()) : std::nullopt;
     if (!dims)
       return refuse(step.getLoc(), "expects one integer argument that indexes an embedding table");

@@ -57,6 +57,10 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   /// Every choice among experts whose experts were not all found.
   LogicalResult report(Interpreter &in, const DenseSet<int32_t> &done) {
     std::map<int32_t, const Mixture *> longest;
+    DenseSet<int32_t> whole; // all experts are there, whether or not they could be read
+    for (const Mixture &mixture : in.mixtures())
+      if (mixture.whole)
+        whole.insert(mixture.choice);
     for (const Mixture &mixture : in.mixtures())
       if (!mixture.whole && mixture.form == Mixture::kEach) {
         const Mixture *&known = longest[mixture.choice];
@@ -65,7 +69,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       }
     bool ok = true;
     for (auto [choice, mixture] : longest) {
-      if (done.contains(choice))
+      if (done.contains(choice) || whole.contains(choice))
         continue;
       int64_t width = in.terms().choice(choice).width, found = in.mixtureList().countOf(*mixture);
       if (found >= width)
@@ -90,8 +94,9 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
         shape(a.downBias) == shape(b.downBias) && first.activation == expert.activation &&
         first.input == expert.input && !first.scaled == !expert.scaled)
       return success();
-    return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in shape, biases, activation or input "
-                                                        "(JNS-ONNX-022)");
+    return notRecovered(op, "expert " + Twine(number) +
+                                " differs from expert 0 in shape, biases, activation or input "
+                                "(JNS-ONNX-022)");
   }
 
   FailureOr<Experts> readExperts(Interpreter &in, const Mixture &mixture, Operation *op) {
@@ -170,15 +175,26 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (failed(experts))
       return failure();
     const ReadExpert &first = experts->front();
-    if (mixture.form != Mixture::kFused && in.space().resolve(first.columns) != recover::Dim(flat.begin() + static_cast<int64_t>(rows), flat.end()))
+    if (mixture.form != Mixture::kFused &&
+        in.space().resolve(first.columns) != recover::Dim(flat.begin() + static_cast<int64_t>(rows), flat.end()))
       return notRecovered(op, "its result's columns are not those of the experts");
     if (first.scaled ? mixture.weighted && mixture.weight != first.scaled : !mixture.weighted)
       return notRecovered(op, "its experts are not weighted as they were chosen");
     std::string reason;
     T weight = first.scaled ? first.scaled : mixture.weight;
-    auto router = recover::readRouter(in, mixture.choice, weight, reason);
+    auto router = mixture.sparseMixer ? recover::readSparseMixer(in, mixture.choice, reason)
+                                      : recover::readRouter(in, mixture.choice, weight, reason);
     if (!router)
       return notRecovered(op, "its router: " + reason);
+    SmallVector<T> bodies{weight, in.terms().choice(mixture.choice).input};
+    if (mixture.body)
+      bodies.push_back(mixture.body);
+    std::optional<int64_t> twice;
+    for (auto [expert, body] : in.mixtureList().experts(mixture, twice))
+      bodies.push_back(body);
+    for (T body : bodies)
+      if (!in.terms().isConsistent(body, {first.input, router->input}))
+        return notRecovered(op, "indices that it keeps apart run together elsewhere");
     Value xValue = in.valueOf(first.input), routerValue = in.valueOf(router->input);
     OpBuilder builder(op->getContext());
     builder.setInsertionPointAfter(op);
@@ -188,7 +204,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       return notRecovered(op, "its input is not f32 by row");
     int64_t hidden = cast<RankedTensorType>(x.getType()).getShape()[1];
     ArrayRef<int64_t> down = first.weights.down->shape();
-    if (down[down.size() - 2] != hidden || cast<RankedTensorType>(routed.getType()).getShape()[1] != router->weight->shape()[1])
+    if (down[down.size() - 2] != hidden ||
+        cast<RankedTensorType>(routed.getType()).getShape()[1] != router->weight->shape()[1])
       return notRecovered(op, "its result is not as wide as its input");
     SmallVector<Value> rest;
     for (Value value : mixture.rest) {
@@ -205,8 +222,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       y = moe::AddOp::create(builder, op->getLoc(), y, value);
     Value result = form.fromRows(builder, y, mixture.at.getType());
     Value(mixture.at).replaceAllUsesWith(result);
-    emitRemark(op->getLoc()) << "MoE layer " << layer << ": " << router->k << " of " << in.terms().choice(mixture.choice).width
-                             << " experts";
+    emitRemark(op->getLoc()) << "MoE layer " << layer << ": " << router->k << " of "
+                             << in.terms().choice(mixture.choice).width << " experts";
     return success();
   }
 
@@ -250,12 +267,12 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     auto groups = rule.groups > 1 ? moe::GroupsAttr::get(context, rule.groups, rule.keptGroups, rule.groupScore,
                                                          builder.getF32FloatAttr(static_cast<float>(rule.groupFill)))
                                   : moe::GroupsAttr();
-    auto route = moe::RouteOp::create(builder, loc, ranks(builder.getI32Type()), ranks(builder.getF32Type()), logits,
-                                      put(router.selectBias), put(router.expertScale), builder.getI64IntegerAttr(k),
-                                      moe::ScoreAttr::get(context, rule.score), groups,
-                                      builder.getBoolAttr(rule.renormalize),
-                                      builder.getF32FloatAttr(static_cast<float>(rule.epsilon)),
-                                      builder.getF32FloatAttr(static_cast<float>(rule.scale)), number);
+    auto route = moe::RouteOp::create(
+        builder, loc, ranks(builder.getI32Type()), ranks(builder.getF32Type()), logits, put(router.selectBias),
+        put(router.expertScale), builder.getI64IntegerAttr(k), moe::ScoreAttr::get(context, rule.score), groups,
+        builder.getBoolAttr(rule.renormalize), builder.getF32FloatAttr(static_cast<float>(rule.epsilon)),
+        builder.getF32FloatAttr(static_cast<float>(rule.scale)),
+        builder.getF32FloatAttr(static_cast<float>(rule.jitter)), number);
     const Activation &a = first.activation;
     auto activation = moe::ActivationAttr::get(context, a.kind, a.alpha, a.beta, a.limit);
     auto pairs = RankedTensorType::get({ShapedType::kDynamic, k, hidden}, builder.getF32Type());

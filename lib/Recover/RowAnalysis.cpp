@@ -1,5 +1,7 @@
 #include "lib/Recover/RowAnalysis.h"
 
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -79,14 +81,23 @@ BlockArgument traceArgument(Value value) {
 }
 
 BlockArgument findTokens(func::FuncOp function) {
-  llvm::SetVector<Value> found;
+  llvm::MapVector<Value, llvm::SetVector<Value>> tables; // by argument
   function.walk([&](onnx::GatherOp gather) {
     auto table = dyn_cast<RankedTensorType>(gather.getData().getType());
     BlockArgument argument = traceArgument(gather.getIndices());
     if (argument && table && table.getRank() == 2 && isa<FloatType>(table.getElementType()))
-      found.insert(argument);
+      tables[argument].insert(gather.getData());
   });
-  return found.size() == 1 ? cast<BlockArgument>(found.front()) : BlockArgument();
+  // Positions select rows of two tables, cosines and sines.
+  Value tokens;
+  for (auto &[argument, found] : tables) {
+    if (tables.size() > 1 && found.size() != 1)
+      continue;
+    if (tokens)
+      return nullptr;
+    tokens = argument;
+  }
+  return dyn_cast_or_null<BlockArgument>(tokens);
 }
 
 RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {

@@ -23,14 +23,14 @@ bool isStorage(Type type) { return type.isF32() || type.isF16() || type.isBF16()
 
 } // namespace
 
-std::optional<StoredWeight> StoredWeight::trace(Value value) {
+std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) {
   auto type = dyn_cast_or_null<RankedTensorType>(value ? value.getType() : Type());
   Operation *op = value ? value.getDefiningOp() : nullptr;
   if (!op || !type || !type.hasStaticShape() || !isStorage(type.getElementType()))
     return std::nullopt;
 
   if (auto transpose = dyn_cast<onnx::TransposeOp>(op)) {
-    auto base = trace(transpose.getX());
+    auto base = trace(transpose.getX(), find);
     if (!base)
       return std::nullopt;
     SmallVector<int64_t> permutation;
@@ -39,11 +39,11 @@ std::optional<StoredWeight> StoredWeight::trace(Value value) {
     return base->transpose(permutation);
   }
   if (isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp>(op)) {
-    auto base = trace(op->getOperand(0));
+    auto base = trace(op->getOperand(0), find);
     return base ? base->reshape(type.getShape()) : std::nullopt;
   }
   if (auto cast = dyn_cast<onnx::CastOp>(op)) // from f16 or bf16 to f32, or to itself: exact
-    return type.getElementType().isF32() || cast.getX().getType() == type ? trace(cast.getX()) : std::nullopt;
+    return type.getElementType().isF32() || cast.getX().getType() == type ? trace(cast.getX(), find) : std::nullopt;
 
   StoredWeight weight(op->getLoc());
   weight.shape_ = SmallVector<int64_t>(type.getShape());
@@ -53,7 +53,8 @@ std::optional<StoredWeight> StoredWeight::trace(Value value) {
     weight.name_ = "constant";
     data = constant.getValue();
   } else if (auto read = dyn_cast<onnx::InitializerValueOp>(op)) {
-    auto initializer = SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(op, read.getInitializerAttr());
+    auto initializer =
+        find ? find(read) : SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(op, read.getInitializerAttr());
     if (!initializer)
       return std::nullopt;
     weight.name_ = initializer.getSymName().str();
@@ -160,8 +161,7 @@ Value makeWeight(OpBuilder &builder, func::FuncOp function, Location loc, String
   ArrayAttr list = views.empty() ? ArrayAttr() : builder.getArrayAttr(views);
   ElementsAttr value = views.empty() ? ElementsAttr(DenseElementsAttr::get(type, numbers)) : ElementsAttr();
   OpBuilder top(function);
-  auto weight =
-      moe::WeightOp::create(top, loc, builder.getStringAttr("moe:" + name), TypeAttr::get(type), list, value);
+  auto weight = moe::WeightOp::create(top, loc, builder.getStringAttr("moe:" + name), TypeAttr::get(type), list, value);
   return moe::GetWeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(SymbolTable(module).insert(weight)));
 }
 
@@ -174,6 +174,11 @@ Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const
   SmallVector<float> numbers;
   appendTo(numbers);
   return makeWeight(builder, function, loc_, name_, type, {}, numbers);
+}
+
+Value StoredWeight::splat(OpBuilder &builder, func::FuncOp function, Location loc, int64_t size, float number) {
+  auto type = RankedTensorType::get({size}, builder.getF32Type());
+  return makeWeight(builder, function, loc, "splat", type, {}, SmallVector<float>(size, number));
 }
 
 Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<StoredWeight> parts) {
@@ -209,7 +214,8 @@ Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<St
     SmallVector<int64_t> viewShape(shape), strides{stride};
     viewShape[0] = static_cast<int64_t>(end - begin);
     strides.append(part.strides_);
-    views.push_back(moe::ViewAttr::get(builder.getContext(), part.file_, part.storage_, place(part), viewShape, strides));
+    views.push_back(
+        moe::ViewAttr::get(builder.getContext(), part.file_, part.storage_, place(part), viewShape, strides));
     for (size_t i = begin; i < end; ++i)
       if (locations.empty() || locations.back() != parts[i].loc_)
         locations.push_back(parts[i].loc_);

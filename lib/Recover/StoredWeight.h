@@ -8,6 +8,7 @@
 #define JANUS_RECOVER_STOREDWEIGHT_H
 
 #include "dialects/moe/IR/MoEOps.h"
+#include "dialects/onnx/IR/OnnxOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Location.h"
@@ -21,7 +22,10 @@ class StoredWeight {
 public:
   /// The tensor behind transposes, reshapes and exact casts of an initializer or constant of the function's module;
   /// nothing when there is something else or the numbers are no floating-point ones.
-  static std::optional<StoredWeight> trace(mlir::Value value);
+  static std::optional<StoredWeight> trace(mlir::Value value) { return trace(value, nullptr); }
+  /// The same where `find` knows the initializers: looking one up in a module takes as long as it has symbols.
+  using Find = llvm::function_ref<onnx::InitializerOp(onnx::InitializerValueOp)>;
+  static std::optional<StoredWeight> trace(mlir::Value value, Find find);
 
   llvm::ArrayRef<int64_t> shape() const { return shape_; }
   StoredWeight transpose(llvm::ArrayRef<int64_t> permutation) const;
@@ -39,6 +43,9 @@ public:
   /// The same of parts of one shape under a new first dimension; null when some lie in files and others do not. Parts
   /// that lie in one file at equal distances are one view.
   static mlir::Value stack(mlir::OpBuilder &builder, mlir::func::FuncOp function, llvm::ArrayRef<StoredWeight> parts);
+  /// A weight of `size` equal numbers.
+  static mlir::Value splat(mlir::OpBuilder &builder, mlir::func::FuncOp function, mlir::Location loc, int64_t size,
+                           float number);
   bool isInline() const { return file_.empty(); }
 
 private:

@@ -162,6 +162,13 @@ LogicalResult ActivateOp::verify() {
   return success();
 }
 
+LogicalResult GateOp::verify() {
+  if (!isMatrix(getX()) || getX().getType() != getResult().getType())
+    return emitOpError() << "expects x [rows, C] and a result of its type, found " << getX().getType() << " and "
+                         << getResult().getType();
+  return checkShape(*this, "a gate", getGate(), {shapeOf(getX())[0], 1});
+}
+
 LogicalResult SelectOp::verify() {
   if (!isMatrix(getX()) || shapeOf(getWanted()).size() != 1)
     return emitOpError() << "expects x [rows, C] and wanted of one dimension, found " << getX().getType() << " and "
@@ -233,6 +240,11 @@ LogicalResult RouteOp::verify() {
   if (getGroups() && shapeOf(getLogits())[1] % getGroups()->getCount() != 0)
     return emitOpError() << "expects a number of groups that divides " << shapeOf(getLogits())[1] << " experts, found "
                          << getGroups()->getCount();
+  bool mixer = getScore() == Score::sparse_mixer;
+  if (mixer && (!getJitter().isFinite() || !(getJitter().convertToFloat() > 0) || getSelectBias() || getExpertScale() ||
+                getGroups() || getRenormalize() || !getScale().isExactlyValue(1)))
+    return emitOpError() << "expects a positive jitter and no bias, groups or scales with a sparse mixer, found jitter "
+                         << getJitterAttr();
   return success();
 }
 

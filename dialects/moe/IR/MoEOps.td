@@ -87,14 +87,15 @@ def MoE_NormKindAttr : EnumAttr<MoE_Dialect, MoE_NormKind, "norm_kind"> {
 // Numbers equal janus::abi::Score.
 def MoE_Score : I32EnumAttr<"Score", "how router logits become weights", [
     I32EnumAttrCase<"softmax", 0>, I32EnumAttrCase<"softmax_selected", 1>, I32EnumAttrCase<"sigmoid", 2>,
-    I32EnumAttrCase<"sqrt_softplus", 3>]> {
+    I32EnumAttrCase<"sqrt_softplus", 3>, I32EnumAttrCase<"sparse_mixer", 4>]> {
   let cppNamespace = "::janus::moe";
   let genSpecializedAttr = 0;
 }
 def MoE_ScoreAttr : EnumAttr<MoE_Dialect, MoE_Score, "score"> {
   let description = [{
-    softmax over all experts, softmax over the chosen k only, a sigmoid of each logit, or sqrt(log(1 + exp(logit))).
-    Example: `#moe.score<softmax>`
+    softmax over all experts, softmax over the chosen k only, a sigmoid of each logit, sqrt(log(1 + exp(logit))), or the
+    sparse mixer: round by round the largest logit m of those left, with its softmax over those of them whose
+    (m - l) / max(|l|, m) is at most 2 jitter. Example: `#moe.score<softmax>`
   }];
   let assemblyFormat = "`<` $value `>`";
 }
@@ -265,6 +266,19 @@ def MoE_ActivateOp : MoE_Op<"activate", [Pure]> {
   let hasVerifier = 1;
 }
 
+def MoE_GateOp : MoE_Op<"gate", [Pure]> {
+  let summary = "x times the sigmoid of one number a row";
+  let description = [{
+    x and the result [rows, C], gate [rows, 1]: a shared expert behind its gate. Rules: (GA1) x is [rows, C] and the result has
+    its type, (GA2) gate is [rows, 1].
+    Example: `%y = moe.gate %x by %g : (tensor<?x128xf32>, tensor<?x1xf32>) -> tensor<?x128xf32>`
+  }];
+  let arguments = (ins MoE_F32:$x, MoE_F32:$gate);
+  let results = (outs MoE_F32:$result);
+  let assemblyFormat = "$x `by` $gate attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def MoE_SelectOp : MoE_Op<"select", [Pure]> {
   let summary = "rows wanted[i] of x";
   let description = [{
@@ -335,7 +349,8 @@ def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {
     within the groups of experts that `groups` keeps; weights are the scores of the selected, each times the expert_scale
     [E] of its expert, divided by their sum + epsilon with `renormalize`, times `scale`. Rules: (RO1) logits is [rows, E]
     and 1 <= k <= E, (RO2) ids and weights are [rows, k], (RO3) bias and expert_scale are [E], (RO4) layer >= 0, (RO5)
-    epsilon is not negative, scale finite, (RO6) the number of groups divides E.
+    epsilon is not negative, scale finite, (RO6) the number of groups divides E, (RO7) a sparse mixer has a positive jitter
+    and no bias, groups or scales.
     ```mlir
     %e, %p = moe.route %logits {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>}
         : (tensor<?x16xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
@@ -344,7 +359,7 @@ def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {
   let arguments = (ins MoE_F32:$logits, Optional<MoE_F32>:$select_bias, Optional<MoE_F32>:$expert_scale, I64Attr:$k,
                        MoE_ScoreAttr:$score, OptionalAttr<MoE_GroupsAttr>:$groups,
                        DefaultValuedAttr<BoolAttr, "false">:$renormalize, DefaultValuedAttr<F32Attr, "0.0f">:$epsilon,
-                       DefaultValuedAttr<F32Attr, "1.0f">:$scale, I64Attr:$layer);
+                       DefaultValuedAttr<F32Attr, "1.0f">:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$jitter, I64Attr:$layer);
   let results = (outs MoE_I32:$ids, MoE_F32:$weights);
   let assemblyFormat = [{
     $logits (`bias` $select_bias^)? (`expert_scale` $expert_scale^)? attr-dict `:` functional-type(operands, results)

@@ -26,6 +26,17 @@ def BeginRecoveryPass : RecoverPass<"janus-begin-recovery"> {
   }];
 }
 
+def WidenFloatsPass : RecoverPass<"janus-widen-floats"> {
+  let summary = "computes the candidate in f32, whatever the graph's type is";
+  let description = [{
+    Values of f16 and bf16 become f32, casts among them nothing; stored numbers keep their type in the file. The kernels
+    accumulate in f32, so a graph of narrower floats is computed at least as exactly as it asks for.
+    ```
+    onnx.MatMul(%x, %w) : (tensor<?x8xf16>, tensor<8x4xf16>) -> tensor<?x4xf16>   ->   the same in f32, %w behind a Cast
+    ```
+  }];
+}
+
 def CanonicaliseGraphPass : RecoverPass<"janus-canonicalise-graph"> {
   let summary = "removes operators of the candidate that change nothing";
   let description = [{
@@ -41,6 +52,16 @@ def FindRowsPass : RecoverPass<"janus-find-rows"> {
     `moe.rows` (the number of rows as an expression over the model's sizes) and `moe.tokens` (the index of the argument).
     Where there is no such argument: no candidate, and a remark.
   }];
+}
+
+def PrintMeaningsPass : RecoverPass<"janus-print-meanings"> {
+  let summary = "a remark at each operator: what its results mean";
+  let description = [{
+    For whoever wants to know why a graph is or is not recovered. Changes nothing. Axes first, `[i0.i1, i5]`, then the term
+    (docs/recovery.md); an element of a value that is not looked into is `valueN[...]`, of a stored tensor `wN[...]`, and what
+    no rule covers says why. Precondition: `--janus-find-rows`.
+  }];
+  let options = [Option<"depth", "depth", "unsigned", "6", "levels of a term that are printed">];
 }
 
 def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
@@ -75,6 +96,29 @@ def RecoverLinearPass : RecoverPass<"janus-recover-linear"> {
     [N] to a linear layer that nothing else uses is its bias. Left: products of two activations.
     ```
     onnx.Add(onnx.MatMul(%x, %w), %b)   ->   moe.linear %x, %w' bias %b
+    ```
+  }];
+}
+
+def RecoverActivationsPass : RecoverPass<"janus-recover-activations"> {
+  let summary = "elementwise functions of one or two row values -> moe.activate, moe.gate";
+  let description = [{
+    The end of an elementwise expression whose leaves are one or two values by row is compared with each activation by its
+    values at sample points (docs/recovery.md), however it is spelled; so is a value times the sigmoid of one number a row.
+    ```
+    onnx.Mul(onnx.Mul(%g, onnx.Sigmoid(%g)), %u)   ->   moe.activate %g up %u {activation = #moe.activation<swiglu, ...>}
+    ```
+    Precondition: `--janus-recover-linear`, so that projections are leaves.
+  }];
+}
+
+def RecoverNormFormulasPass : RecoverPass<"janus-recover-norm-formulas"> {
+  let summary = "normalisations written as formulas -> moe.norm";
+  let description = [{
+    A value with a sum of squares over its last dimension is compared with RMS and layer normalisation by its values at
+    random points, with the epsilons that occur in it; order and spelling of the formula do not matter (docs/recovery.md).
+    ```
+    onnx.Mul(%g, onnx.Mul(%x, onnx.Reciprocal(onnx.Sqrt(onnx.Add(onnx.ReduceMean(onnx.Pow(%x, 2)), eps)))))   ->   moe.norm rms %x, %g
     ```
   }];
 }

@@ -12,10 +12,43 @@ namespace janus::recover {
 
 /// Functions of numbers; booleans are 0 and 1.
 enum class Fn : uint8_t {
-  kAdd, kSub, kMul, kDiv, kIntDiv, kPow, kMod, kMin, kMax, // two operands
-  kEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kAnd, kOr, kXor,
-  kNeg, kAbs, kSqrt, kReciprocal, kExp, kLog, kSigmoid, kTanh, kErf, kRelu, kSoftplus, kFloor, kCeil, kNot, kIsNaN, // one
-  kTruncate, kToBool, kSin, kCos, kSign,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kIntDiv,
+  kPow,
+  kMod,
+  kMin,
+  kMax, // two operands
+  kEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kAnd,
+  kOr,
+  kXor,
+  kNeg,
+  kAbs,
+  kSqrt,
+  kReciprocal,
+  kExp,
+  kLog,
+  kSigmoid,
+  kTanh,
+  kErf,
+  kRelu,
+  kSoftplus,
+  kFloor,
+  kCeil,
+  kNot,
+  kIsNaN, // one
+  kTruncate,
+  kToBool,
+  kSin,
+  kCos,
+  kSign,
   kWhere, // three
 };
 

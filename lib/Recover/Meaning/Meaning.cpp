@@ -45,6 +45,8 @@ std::optional<SmallVector<double>> constantNumbers(Value value) {
 
 Interpreter::Interpreter(func::FuncOp function, BlockArgument tokens)
     : function_(function), terms_(space_), mixtures_(terms_) {
+  for (auto initializer : function->getParentOfType<ModuleOp>().getOps<onnx::InitializerOp>())
+    initializers_[initializer.getSymNameAttr()] = initializer;
   if (auto extents = space_.extents(tokens.getType()))
     for (Extent extent : *extents)
       if (!space_.isOne(extent)) {
@@ -136,7 +138,9 @@ std::optional<Meaning> Interpreter::constant(Value value) {
     return std::nullopt;
   auto [it, inserted] = weights_.try_emplace(value, -1);
   if (inserted)
-    if (auto stored = StoredWeight::trace(value))
+    if (auto stored = StoredWeight::trace(value, [&](onnx::InitializerValueOp read) {
+          return initializers_.lookup(read.getInitializerAttr().getAttr());
+        }))
       it->second = terms_.addWeight(*stored);
   if (it->second < 0)
     return std::nullopt;

@@ -39,6 +39,8 @@ public:
   const Mixtures &mixtureList() const { return mixtures_; }
   /// A value that holds `term` by row, its other variable in the last dimension; null when there is none.
   mlir::Value valueOf(T term) const { return byTerm_.lookup(term); }
+  /// The meaning as text, terms down to `depth` levels.
+  std::string text(const Meaning &meaning, unsigned depth);
   /// Why a value that depends on a choice has no meaning; empty when it has one.
   llvm::StringRef reason(mlir::Operation *op) const;
   /// The operator that made a choice.
@@ -59,13 +61,14 @@ private:
   Dim rows_; // the token's variables
   llvm::SmallVector<Extent, 4> rowExtents_;
   std::vector<mlir::Value> values_; // by the id of a kValue term
+  llvm::DenseMap<mlir::StringAttr, onnx::InitializerOp> initializers_;
   llvm::DenseMap<mlir::Value, Meaning> meanings_;
   llvm::DenseMap<mlir::Value, int32_t> weights_; // -1: no stored tensor
   llvm::DenseMap<T, mlir::Value> byTerm_;
   llvm::DenseMap<mlir::Operation *, std::string> reasons_;
   llvm::DenseMap<int32_t, mlir::Operation *> makers_;
-  llvm::SmallVector<std::pair<int32_t, Var>> sortedLists_;    // choice, list
-  std::map<std::pair<Var, int64_t>, Var> stretches_;          // of a sorted list, by expert
+  llvm::SmallVector<std::pair<int32_t, Var>> sortedLists_; // choice, list
+  std::map<std::pair<Var, int64_t>, Var> stretches_;       // of a sorted list, by expert
 };
 
 } // namespace janus::recover

@@ -16,8 +16,7 @@ void Mixtures::close(Mixture &mixture) {
     return;
   int64_t width = terms_.choice(mixture.choice).width;
   std::optional<int64_t> twice;
-  mixture.whole = countOf(mixture) == width &&
-                  static_cast<int64_t>(experts(mixture, twice).size()) == width && !twice;
+  mixture.whole = countOf(mixture) == width && static_cast<int64_t>(experts(mixture, twice).size()) == width && !twice;
 }
 
 int32_t Mixtures::single(int32_t choice, int64_t expert, ArrayRef<T> weights, T body, Value at) {

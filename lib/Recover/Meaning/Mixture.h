@@ -19,16 +19,17 @@ struct Mixture {
   };
   Form form = kEach;
   int32_t choice = -1;
-  T weight = nullptr;    // of a pair: what multiplies the expert
-  bool weighted = false; // something does
-  T body = nullptr;      // kByChoice, kByIndex
-  Var over = -1;       // kByIndex
-  int32_t parts = -1;  // kEach: last of a chain
-  bool whole = false;  // every expert is there
-  mlir::Value at;      // the value that is the mixture (plus `rest`)
+  T weight = nullptr;                     // of a pair: what multiplies the expert
+  bool weighted = false;                  // something does
+  T body = nullptr;                       // kByChoice, kByIndex
+  Var over = -1;                          // kByIndex
+  int32_t parts = -1;                     // kEach: last of a chain
+  bool whole = false;                     // every expert is there
+  mlir::Value at;                         // the value that is the mixture (plus `rest`)
   llvm::SmallVector<mlir::Value, 1> rest; // values added to it besides
   mlir::Operation *op = nullptr;
-  int32_t absorbs = -1; // the mixture that this one takes the place of: the same, scaled
+  bool sparseMixer = false; // of kFused: the choice is not by the largest scores
+  int32_t absorbs = -1;     // the mixture that this one takes the place of: the same, scaled
 };
 
 /// One expert of a sum: the parts before it are linked.

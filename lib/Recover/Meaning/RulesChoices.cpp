@@ -54,8 +54,7 @@ bool OperatorRules::sort(const Meaning &x, int64_t largest) {
   Dim dim = space_.resolve(x.axes[0]);
   if (x.term->kind == Term::kId && !largest) {
     Dim pairs = terms_.pairVars(x.term->id);
-    bool all = pairs.size() == dim.size() &&
-               llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(dim, var); });
+    bool all = pairs.size() == dim.size() && llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(dim, var); });
     if (!all)
       return fail("it sorts what is not followed");
     PairList list;
@@ -197,12 +196,13 @@ bool OperatorRules::fusedMoE() {
     return fail("its router logits are not followed");
   if (k < 1 || k > *width)
     return fail("k = " + Twine(k) + " of " + Twine(*width) + " experts (JNS-ONNX-014)");
-  if (op.getUseSparseMixer())
-    return fail("use_sparse_mixer");
+  bool mixer = op.getUseSparseMixer() != 0;
+  if (mixer && k != 2)
+    return fail("k = " + Twine(k) + " with use_sparse_mixer = 1, which is defined for 2 (JNS-ONNX-014)");
   Axes rows(router.axes.begin(), router.axes.end() - 1);
   if (space_.flat(rows) != in_.rows_)
     return fail("its router logits are not by row");
-  T scores = terms_.softmax(over, router.term);
+  T scores = mixer ? router.term : terms_.softmax(over, router.term);
   Var rank = k == 1 ? -1 : space_.fresh(space_.extent(onnx::SymExpr(k)));
   Mixture mixture;
   mixture.form = Mixture::kFused;
@@ -210,10 +210,11 @@ bool OperatorRules::fusedMoE() {
   in_.makers_.try_emplace(mixture.choice, op_);
   rank = terms_.choice(mixture.choice).rank;
   mixture.weight = terms_.pick(mixture.choice, scores);
-  if (op.getNormalizeRoutingWeights())
-    mixture.weight = terms_.apply(
-        Fn::kDiv, {mixture.weight, rank < 0 ? mixture.weight : terms_.sum({rank}, mixture.weight)});
+  if (op.getNormalizeRoutingWeights() && !mixer)
+    mixture.weight =
+        terms_.apply(Fn::kDiv, {mixture.weight, rank < 0 ? mixture.weight : terms_.sum({rank}, mixture.weight)});
   mixture.weighted = mixture.whole = true;
+  mixture.sparseMixer = mixer;
   mixture.op = op_;
   mixture.at = op.getOutput();
   Meaning result{x.axes, nullptr, in_.mixtures_.add(mixture)};

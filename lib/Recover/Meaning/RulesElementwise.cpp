@@ -29,7 +29,7 @@ bool OperatorRules::elementwise() {
   std::optional<Fn> fn = functionOf(op_);
   if (!fn) // a Cast that keeps the number
     return set(0, operands[0]);
-  auto result = *fn == Fn::kAdd                        ? join(operands[0], operands[1], outExtents())
+  auto result = *fn == Fn::kAdd                      ? join(operands[0], operands[1], outExtents())
                 : *fn == Fn::kMul || *fn == Fn::kDiv ? scale(*fn, operands[0], operands[1])
                                                      : std::nullopt;
   if (!result)
@@ -88,9 +88,7 @@ bool OperatorRules::activation() {
     auto value = op_->getAttrOfType<FloatAttr>(attribute);
     return terms_.number(value ? value.getValueAsDouble() : otherwise);
   };
-  auto apply = [&](Fn fn, T a, T b = nullptr) {
-    return b ? terms_.apply(fn, {a, b}) : terms_.apply(fn, {a});
-  };
+  auto apply = [&](Fn fn, T a, T b = nullptr) { return b ? terms_.apply(fn, {a, b}) : terms_.apply(fn, {a}); };
   T g = x.term, half = terms_.number(0.5), one = terms_.number(1);
   if (name == "FastGelu" && has(1)) { // x + bias
     auto sum = combine(Fn::kAdd, {x, in(1)}, outExtents());

@@ -49,7 +49,8 @@ bool OperatorRules::gatherAt(const Meaning &data, ArrayRef<T> coordinates, const
 bool OperatorRules::gather() {
   Meaning data = in(0), indices = in(1);
   auto axis = axisOf("axis", 0, static_cast<int64_t>(data.axes.size()));
-  return axis ? gatherAt(data, {indices.term}, indices.axes, static_cast<unsigned>(*axis)) : fail("its axis is not known");
+  return axis ? gatherAt(data, {indices.term}, indices.axes, static_cast<unsigned>(*axis))
+              : fail("its axis is not known");
 }
 
 /// The coordinates in the last dimension of an index tensor; empty when they are not followed.
@@ -85,9 +86,9 @@ bool OperatorRules::gatherElements() {
     return fail("its indices are no experts");
   const Choice &made = terms_.choice(indices.term->id);
   for (size_t d = 0; d < data.axes.size(); ++d)
-    if (d == static_cast<size_t>(*axis) ? !space_.align(data.axes[d], {made.over})
-                                        : data.axes[d].empty() != indices.axes[d].empty() ||
-                                              !space_.align(data.axes[d], indices.axes[d]))
+    if (d == static_cast<size_t>(*axis)
+            ? !space_.align(data.axes[d], {made.over})
+            : data.axes[d].empty() != indices.axes[d].empty() || !space_.align(data.axes[d], indices.axes[d]))
       return fail("its operands' dimensions do not run together");
   return set(0, indices.axes, terms_.pick(indices.term->id, data.term));
 }
@@ -113,8 +114,9 @@ bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, co
   bool zero = terms_.numberOf(data.term) == 0;
   bool open = data.mixture >= 0 && !in_.mixtures_.at(data.mixture).whole;
   if (!adds && !pairs->uniqueRows)
-    return fail("a scatter without addition to rows that can repeat (each row occurs once for each expert that it chose): all "
-                "but one expert of a row are lost");
+    return fail(
+        "a scatter without addition to rows that can repeat (each row occurs once for each expert that it chose): all "
+        "but one expert of a row are lost");
   if (!adds && !zero)
     return fail("a scatter without addition into what is not zero");
   Meaning result{data.axes, nullptr, -1};
@@ -179,10 +181,10 @@ bool OperatorRules::scatterElements() {
       return fail("it scatters over " + Twine(space_.sizeOf(data.axes[along]).value_or(-1)) +
                   " experts, the router has " + Twine(made.width));
     const PairList *list = pairs.size() == 1 ? space_.list(pairs[0]) : nullptr;
-    bool everyPair = data.axes.size() == 1 && ((list && list->expert < 0 && list->choice == id) ||
-                                               (pairs.size() == all.size() && llvm::all_of(pairs, [&](Var v) {
-                                                  return llvm::is_contained(all, v);
-                                                })));
+    bool everyPair =
+        data.axes.size() == 1 &&
+        ((list && list->expert < 0 && list->choice == id) ||
+         (pairs.size() == all.size() && llvm::all_of(pairs, [&](Var v) { return llvm::is_contained(all, v); })));
     if (everyPair) { // how often each expert was chosen
       if (!adds || *base != 0 || terms_.numberOf(updates.term) != 1)
         return fail("it counts in another way than by ones");

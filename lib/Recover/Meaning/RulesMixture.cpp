@@ -95,7 +95,7 @@ std::optional<Meaning> OperatorRules::scale(Fn fn, const Meaning &a, const Meani
     return std::nullopt;
   const Meaning &mixed = first ? a : b, &other = first ? b : a;
   Mixture scaled = in_.mixtures_.at(mixed.mixture);
-  if (!scaled.weighted || !scaled.rest.empty())
+  if (!scaled.weighted || scaled.sparseMixer || !scaled.rest.empty())
     return std::nullopt;
   bool decided = other.term->kind == Term::kNumber || terms_.isRouted(other.term, scaled.choice);
   if (!decided || !terms_.onlyOn(other.term, terms_.rowVars(scaled.choice)))

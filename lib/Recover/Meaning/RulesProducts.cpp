@@ -17,9 +17,7 @@ std::optional<Meaning> OperatorRules::contract(const Meaning &a, const Meaning &
   right.pop_back_n(2);
   SmallVector<Extent> batch;
   for (size_t i = 0, rank = std::max(left.size(), right.size()); i < rank; ++i) {
-    auto at = [&](const Axes &axes) {
-      return axes.size() + i < rank ? Dim() : axes[axes.size() + i - rank];
-    };
+    auto at = [&](const Axes &axes) { return axes.size() + i < rank ? Dim() : axes[axes.size() + i - rank]; };
     Dim dim = at(left).empty() ? at(right) : at(left);
     batch.push_back(space_.extentOf(dim));
   }

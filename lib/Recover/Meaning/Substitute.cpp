@@ -200,7 +200,8 @@ T Terms::given(T term, int32_t id, Index index, bool masksOnly) {
   llvm::DenseMap<T, T> memo;
   auto leaf = [&](T t) -> std::optional<T> {
     bool known = t->kind == Term::kDense && t->id == id && sameIndex(t->indices[0], index);
-    return known && (!masksOnly || t->operands[0]->kind == Term::kNumber) ? std::optional(t->operands[0]) : std::nullopt;
+    return known && (!masksOnly || t->operands[0]->kind == Term::kNumber) ? std::optional(t->operands[0])
+                                                                          : std::nullopt;
   };
   return rebuild(term, [&](T t) { return isRouted(t, id); }, leaf, memo);
 }

@@ -74,7 +74,9 @@ Dim Terms::rowVars(int32_t id) const {
 
 //===-- constructors without rules ----------------------------------------===//
 
-T Terms::value(int32_t id, ArrayRef<Var> vars) { return intern({.kind = Term::kValue, .id = id, .vars = Dim(vars)}, vars); }
+T Terms::value(int32_t id, ArrayRef<Var> vars) {
+  return intern({.kind = Term::kValue, .id = id, .vars = Dim(vars)}, vars);
+}
 
 T Terms::number(double number) {
   return intern({.kind = Term::kNumber, .number = number == 0 ? 0.0 : number}); // one zero
@@ -97,9 +99,7 @@ T Terms::weight(int32_t id, ArrayRef<Index> indices) {
   return intern(std::move(term), extra);
 }
 
-T Terms::id(int32_t choice) {
-  return intern({.kind = Term::kId, .id = choice, .routed = {choice}}, pairVars(choice));
-}
+T Terms::id(int32_t choice) { return intern({.kind = Term::kId, .id = choice, .routed = {choice}}, pairVars(choice)); }
 
 T Terms::table(int32_t choice, ArrayRef<double> values) {
   bool identity = true, indicator = true;
@@ -199,14 +199,40 @@ bool Terms::onlyOn(T term, ArrayRef<Var> vars) const {
   return llvm::all_of(space_.resolve(term->free), [&](Var var) { return llvm::is_contained(allowed, var); });
 }
 
+bool Terms::isConsistent(T term, ArrayRef<T> stop) const {
+  llvm::DenseSet<T> seen(stop.begin(), stop.end());
+  SmallVector<T> stack{term};
+  while (!stack.empty()) {
+    T next = stack.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    Dim vars = space_.resolve(next->free);
+    llvm::sort(vars);
+    if (std::adjacent_find(vars.begin(), vars.end()) != vars.end())
+      return false;
+    stack.append(next->operands.begin(), next->operands.end());
+    if (next->kind >= Term::kId && next->kind <= Term::kTable)
+      stack.push_back(choice(next->id).input);
+  }
+  return true;
+}
+
 bool Terms::isRouted(T term, int32_t choice) const { return llvm::is_contained(term->routed, choice); }
 
 void Terms::factors(T term, llvm::SmallVectorImpl<T> &out) const {
-  if (term->kind == Term::kApply && term->fn == Fn::kMul) {
-    factors(term->operands[0], out);
-    factors(term->operands[1], out);
-  } else {
-    out.push_back(term);
+  // What no choice takes part in is a factor as a whole: a normalised row, a hidden value.
+  auto isProduct = [](T t) { return t->kind == Term::kApply && t->fn == Fn::kMul; };
+  auto isOpen = [&](T t) {
+    return isProduct(t) &&
+           (!t->routed.empty() || llvm::any_of(t->operands, [](T f) { return f->kind == Term::kNumber; }));
+  };
+  if (!isProduct(term))
+    return out.push_back(term);
+  for (T operand : term->operands) {
+    if (isOpen(operand))
+      factors(operand, out);
+    else
+      out.push_back(operand);
   }
 }
 

@@ -63,18 +63,18 @@ struct Term {
   Fn fn = Fn::kAdd;
   int32_t id = -1, table = -1;
   double number = 0;
-  llvm::SmallVector<T, 2> operands;
-  llvm::SmallVector<Index, 3> indices;
-  Dim vars;
-  llvm::SmallVector<int32_t, 2> routed; // choices that the value depends on in any way
-  Dim free;                             // variables that it depends on, as they stood when the term was made; sorted
+  llvm::SmallVector<T, 2> operands = {};
+  llvm::SmallVector<Index, 3> indices = {};
+  Dim vars = {};
+  llvm::SmallVector<int32_t, 2> routed = {}; // choices that the value depends on in any way
+  Dim free = {}; // variables that it depends on, as they stood when the term was made; sorted
 };
 
 /// A selection of k indices along a variable.
 struct Choice {
   T input;
-  Var over;  // chosen along this variable (or the list that it is bound to)
-  Var rank;  // numbers the chosen; -1 when k is 1
+  Var over; // chosen along this variable (or the list that it is bound to)
+  Var rank; // numbers the chosen; -1 when k is 1
   int64_t k, width;
 };
 
@@ -112,6 +112,9 @@ public:
   /// The term where it is known that a rank of `choice` chose `index`; with `masksOnly` only what then is a number.
   T given(T term, int32_t choice, Index index, bool masksOnly);
 
+  /// Are the variables of each term that `term` is made of still distinct, down to the terms of `stop`? Variables that
+  /// became one after a term with both was made would make it another function.
+  bool isConsistent(T term, llvm::ArrayRef<T> stop) const;
   bool dependsOn(T term, Var var) const;
   bool isRouted(T term, int32_t choice) const;
   /// Does it depend on no variables but those?
