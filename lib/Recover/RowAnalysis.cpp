@@ -1,6 +1,6 @@
 #include "lib/Recover/RowAnalysis.h"
 
-#include "llvm/ADT/TypeSwitch.h"
+#include "dialects/moe/IR/MoEOps.h"
 
 using namespace mlir;
 
@@ -78,17 +78,6 @@ BlockArgument traceArgument(Value value) {
   return isInteger(value.getType()) ? dyn_cast<BlockArgument>(value) : BlockArgument();
 }
 
-BlockArgument findTokens(func::FuncOp function) {
-  llvm::SetVector<Value> found;
-  function.walk([&](onnx::GatherOp gather) {
-    auto table = dyn_cast<RankedTensorType>(gather.getData().getType());
-    BlockArgument argument = traceArgument(gather.getIndices());
-    if (argument && table && table.getRank() == 2 && isa<FloatType>(table.getElementType()))
-      found.insert(argument);
-  });
-  return found.size() == 1 ? cast<BlockArgument>(found.front()) : BlockArgument();
-}
-
 RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
   auto tokenDims = onnx::getDims(tokens.getType());
   rows_ = product(*tokenDims);
@@ -106,13 +95,42 @@ RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
     unsigned positions = countPositions(op, false);
     if (!isa<onnx::ShapeInterface>(op)) {
       for (Value result : op->getResults())
-        states_[result] = RowState();
+        states_[result] = transferRows(op, result);
       return;
     }
     for (unsigned position = 0; position < positions; ++position)
       if (Value result = onnx::getOutput(op, position))
         states_[result] = transfer(op, position);
   });
+}
+
+/// moe operators work row by row, attention by its meaning; conversions lead from rows to rows.
+RowState RowAnalysis::transferRows(Operation *op, Value result) {
+  RowState state;
+  if (!isa<moe::MoEDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
+    return state;
+  for (Value operand : op->getOperands()) {
+    const RowState &in = states_[operand];
+    if (in.kind == RowState::kMixed)
+      return in;
+    if (in.kind == RowState::kSequence)
+      return mixed(op, "reads data of whole sequences as rows");
+    if (in.kind == RowState::kRows)
+      state.kind = RowState::kRows;
+  }
+  if (state.kind != RowState::kRows)
+    return state;
+  state.dims = 1;
+  auto tensor = dyn_cast<RankedTensorType>(result.getType());
+  if (!tensor || !tensor.getEncoding()) // row form
+    return state;
+  auto dims = onnx::getDims(tensor);
+  for (unsigned end = 1; dims && end <= dims->size(); ++end)
+    if (product(ArrayRef(*dims).take_front(end)) == rows_) {
+      state.dims = end;
+      return state;
+    }
+  return mixed(op, "has a result that does not count rows first");
 }
 
 RowState RowAnalysis::transfer(Operation *op, unsigned result) {

@@ -39,12 +39,10 @@ public:
 
 private:
   RowState transfer(mlir::Operation *op, unsigned result);
+  RowState transferRows(mlir::Operation *op, mlir::Value result);
   llvm::DenseMap<mlir::Value, RowState> states_;
   onnx::SymExpr rows_{1};
 };
-
-/// The integer argument of `function` by which a constant table is gathered; null when there is none or several.
-mlir::BlockArgument findTokens(mlir::func::FuncOp function);
 
 /// The block argument behind integer casts, identities and reshapes; null when there is something else.
 mlir::BlockArgument traceArgument(mlir::Value value);

@@ -21,6 +21,8 @@ inline constexpr llvm::StringLiteral kRowsAttr = "moe.rows";     // on @step: nu
 inline constexpr llvm::StringLiteral kTokensAttr = "moe.tokens"; // on @step: index of the argument with token ids
 inline constexpr llvm::StringLiteral kReasonAttr = "moe.reason"; // on an op that could not be recovered: why
 
+inline constexpr llvm::StringLiteral kLimitAttr = "moe.limit"; // on @step: positions that its masks were told for
+
 enum StepArgument : unsigned { kIds = 0, kPositions = 1, kWanted = 2, kStepArguments = 3 };
 
 /// The candidate, or null.

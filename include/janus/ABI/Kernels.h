@@ -30,7 +30,7 @@
 
 namespace janus::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 1;
+inline constexpr uint32_t kKernelAbiVersion = 2;
 
 /// Columns of one packed panel. Layout "panel32.f32" of a weight W[N, K]:
 /// ceil(N/32) panels, each [K][32]; element (n, k) at
@@ -138,6 +138,7 @@ struct AttentionArgs {
   const KvView *kv;
   float *y; // [R, heads * value_dim]
   int64_t y_stride;
+  int64_t chunk; // keys of the row's own chunk of this many positions; 0: all
 };
 
 enum class Score : int64_t {
@@ -177,7 +178,7 @@ struct KernelTable {
 static_assert(sizeof(LinearArgs) == 88 && offsetof(LinearArgs, y) == 72);
 static_assert(sizeof(ExpertsArgs) == 152 && offsetof(ExpertsArgs, groups) == 48);
 static_assert(sizeof(KvView) == 40);
-static_assert(sizeof(AttentionArgs) == 144);
+static_assert(sizeof(AttentionArgs) == 152 && offsetof(AttentionArgs, chunk) == 144);
 static_assert(sizeof(RouteArgs) == 88);
 static_assert(sizeof(KernelTable) == 16 + 6 * sizeof(Kernel));
 
