@@ -41,9 +41,6 @@ void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int6
     unsupported("a quantised key/value cache (inputs 12, 13)", "export with a float key/value cache");
   if (op.getQNormWeight() || op.getKNormWeight())
     unsupported("a fused query/key norm (inputs 14, 15)", "export the norms as operators of their own");
-  if (op.getSlidingWindowCache() != 0)
-    unsupported(absl::StrCat("sliding_window_cache=", op.getSlidingWindowCache()),
-                "export with a cache that holds the whole context");
   if (op.getCausal() != 1)
     unsupported(absl::StrCat("causal=", op.getCausal()), "only causal attention has a key/value cache here");
   if (op.getQkOutput() != 0 || op.getOutputQk())

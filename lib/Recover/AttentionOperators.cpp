@@ -115,6 +115,13 @@ std::optional<AttentionCore> AttentionMatcher::matchGroupQuery(onnx::GroupQueryA
   for (Value present : {op.getPresentKey(), op.getPresentValue()})
     if (isUsed(present))
       return fail(op, "its present is used by other operators");
+  for (auto [value, less] : {std::pair(op.getSeqlensK(), 1), std::pair(op.getTotalSequenceLength(), 0)}) {
+    const Known *known = known_.find(value);
+    ElementRef length = known ? known->element : nullptr;
+    if (!length || length->kind != Element::Kind::kInteger || length->value + SymExpr(less) != interface_.sequence)
+      return fail(op, Twine(less ? "seqlens_k" : "total_sequence_length") + " is " + describe(length) +
+                          " when all tokens are valid, expected " + (interface_.sequence - SymExpr(less)).str());
+  }
   int64_t heads = op.getNumHeads(), kvHeads = op.getKvNumHeads();
   AttentionCore core;
   core.root = op;

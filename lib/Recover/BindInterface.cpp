@@ -127,7 +127,7 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
   }
 
   LogicalResult bind(func::FuncOp step) {
-    past_.reset(), values_.clear();
+    past_.reset(), values_.clear(), limit_.reset();
     BlockArgument tokens = findTokens(step);
     auto dims = tokens ? onnx::getDims(tokens.getType()) : std::nullopt;
     if (!dims || dims->empty() || dims->size() > 2)
@@ -185,6 +185,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     substituteTypes(step);
     if (failed(checkRequirements(step)))
       return failure();
+    if (limit_) // within the limit, what is cut there is whole
+      substituteTypes(step);
     batch_ = batch_.substitute(values_), sequence_ = sequence_.substitute(values_);
     step->setAttr(recover::kRowsAttr, b.getStringAttr((batch_ * sequence_).str()));
     step->setAttr(recover::kTokensAttr, b.getI64IntegerAttr(tokens.getArgNumber()));
@@ -228,12 +230,22 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
   }
 
   void substituteTypes(func::FuncOp step) {
-    if (values_.empty())
+    if (values_.empty() && !limit_)
       return;
+    SymExpr keys = past_ ? *past_ + sequence_ : sequence_;
+    keys = keys.substitute(values_);
+    auto simplify = [&](const std::string &name, const SymExpr &a, const SymExpr &b) -> std::optional<SymExpr> {
+      auto whole = [&](const SymExpr &size, const SymExpr &cut) {
+        return limit_ && size == keys && cut.constant() && *cut.constant() >= *limit_;
+      };
+      if (name != "min" || (!whole(a, b) && !whole(b, a)))
+        return std::nullopt;
+      return keys;
+    };
     auto renew = [&](Value value) {
       if (auto dims = onnx::getDims(value.getType())) {
         for (SymExpr &dim : *dims)
-          dim = dim.substitute(values_);
+          dim = dim.substitute(values_, simplify);
         value.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
       }
     };
@@ -247,17 +259,42 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
                                            step.front().getTerminator()->getOperandTypes()));
   }
 
-  /// What the graph requires of its sizes has to hold for all sizes that a step may have.
+  /// What the graph requires of its sizes has to hold for all sizes that a step may have. Extents that data determine
+  /// are not among them: what they are counted for (rows of an expert) is recovered from its meaning or not at all. A
+  /// size that is cut at a number limits the positions.
   LogicalResult checkRequirements(func::FuncOp step) {
     auto requirements = step->getAttrOfType<ArrayAttr>(onnx::kRequireAttr);
+    auto bounds = step->getAttrOfType<DictionaryAttr>(onnx::kBoundsAttr);
     for (Attribute requirement : requirements ? requirements.getValue() : ArrayRef<Attribute>()) {
       auto [left, right] = cast<StringAttr>(requirement).getValue().split(" == ");
       auto a = SymExpr::parse(left.str()), b = SymExpr::parse(right.str());
-      if (!a || !b || a->substitute(values_) != b->substitute(values_))
+      if (!a || !b)
         return refuse(step.getLoc(), "it requires " + cast<StringAttr>(requirement).getValue());
+      SymExpr x = a->substitute(values_), y = b->substitute(values_);
+      auto fromData = [&](const std::string &name) { return bounds && bounds.contains(name); };
+      if (x == y || llvm::any_of((x + y).symbols(), fromData) || limits(step, x, y) || limits(step, y, x))
+        continue;
+      return refuse(step.getLoc(), "it requires " + cast<StringAttr>(requirement).getValue());
     }
     step->removeAttr(onnx::kRequireAttr);
     return success();
+  }
+
+  /// size == min(size, N): at most N tokens.
+  bool limits(func::FuncOp step, const SymExpr &size, const SymExpr &cut) {
+    std::optional<int64_t> limit;
+    (void)cut.substitute({},
+                         [&](const std::string &name, const SymExpr &a, const SymExpr &b) -> std::optional<SymExpr> {
+                           if (name == "min")
+                             limit = a == size ? b.constant() : b == size ? a.constant() : std::nullopt;
+                           return std::nullopt;
+                         });
+    SymExpr keys = past_ ? past_->substitute(values_) + sequence_.substitute(values_) : sequence_.substitute(values_);
+    if (!limit || *limit < 1 || size != keys || cut != SymExpr::min(size, SymExpr(*limit)))
+      return false;
+    recover::limitPositions(step, *limit);
+    limit_ = std::min(limit_.value_or(*limit), *limit);
+    return true;
   }
 
   LogicalResult refuse(Location loc, const Twine &reason) {
@@ -269,6 +306,7 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
   SymExpr batch_, sequence_;
   std::optional<SymExpr> past_;
   std::map<std::string, SymExpr> values_;
+  std::optional<int64_t> limit_;
 };
 } // namespace
 } // namespace janus

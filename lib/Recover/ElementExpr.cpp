@@ -179,6 +179,15 @@ SymExpr ElementPool::substitute(const SymExpr &value, const Substitution &values
                           });
 }
 
+namespace {
+Element start(Element::Kind kind, ElementType type) {
+  Element element;
+  element.kind = kind;
+  element.type = type;
+  return element;
+}
+} // namespace
+
 //===-- making ------------------------------------------------------------===//
 
 ElementRef ElementPool::intern(Element element) {
@@ -213,20 +222,20 @@ ElementRef ElementPool::intern(Element element) {
 }
 
 ElementRef ElementPool::integer(const SymExpr &value) {
-  Element element{Element::Kind::kInteger, ElementType::kInteger};
+  Element element = start(Element::Kind::kInteger, ElementType::kInteger);
   element.value = value;
   return value.isLarge() ? nullptr : intern(std::move(element));
 }
 
 ElementRef ElementPool::real(double number, RealFormat format) {
-  Element element{Element::Kind::kReal, ElementType::kReal};
+  Element element = start(Element::Kind::kReal, ElementType::kReal);
   element.number = roundTo(number, format);
   element.format = format;
   return intern(std::move(element));
 }
 
 ElementRef ElementPool::truth(bool value) {
-  Element element{Element::Kind::kTruth, ElementType::kTruth};
+  Element element = start(Element::Kind::kTruth, ElementType::kTruth);
   element.truth = value;
   return intern(std::move(element));
 }
@@ -236,7 +245,7 @@ ElementRef ElementPool::atLeast0(const SymExpr &value) {
     return truth(true);
   if (isNonNegative(SymExpr(-1) - value))
     return truth(false);
-  Element element{Element::Kind::kAtLeast0, ElementType::kTruth};
+  Element element = start(Element::Kind::kAtLeast0, ElementType::kTruth);
   element.value = value;
   return value.isLarge() ? nullptr : intern(std::move(element));
 }
@@ -246,14 +255,14 @@ ElementRef ElementPool::equals0(const SymExpr &value) {
     return truth(true);
   if (isNonNegative(value - SymExpr(1)) || isNonNegative(SymExpr(-1) - value))
     return truth(false);
-  Element element{Element::Kind::kEquals0, ElementType::kTruth};
+  Element element = start(Element::Kind::kEquals0, ElementType::kTruth);
   SymExpr negative = SymExpr(0) - value; // one spelling of the two
   element.value = negative < value ? negative : value;
   return value.isLarge() ? nullptr : intern(std::move(element));
 }
 
 ElementRef ElementPool::stored(mlir::Value tensor, llvm::ArrayRef<SymExpr> index, ElementType type, RealFormat format) {
-  Element element{Element::Kind::kStored, type};
+  Element element = start(Element::Kind::kStored, type);
   element.tensor = tensor;
   element.format = format;
   element.index.assign(index.begin(), index.end());
@@ -267,7 +276,7 @@ ElementRef ElementPool::apply(ElementFn fn, llvm::ArrayRef<ElementRef> args, Rea
       return nullptr;
   if (ElementRef folded = fold(fn, args, format))
     return folded;
-  Element element{Element::Kind::kApply, ElementType::kReal};
+  Element element = start(Element::Kind::kApply, ElementType::kReal);
   element.fn = fn;
   element.format = format;
   element.args.assign(args.begin(), args.end());
@@ -310,7 +319,7 @@ ElementRef ElementPool::reduce(ReduceFn fn, ElementRef body, const std::string &
     if (body->type == ElementType::kReal)
       return apply(ElementFn::kMul, {apply(ElementFn::kToReal, {integer(extent)}, body->format), body}, body->format);
   }
-  Element element{Element::Kind::kReduce, body->type};
+  Element element = start(Element::Kind::kReduce, body->type);
   element.reduce = fn;
   element.format = body->format;
   element.args = {body};

@@ -69,11 +69,13 @@ void KnownTransfer::enter(Value result, llvm::function_ref<ElementRef(ArrayRef<S
   auto dims = result ? onnx::getDims(result.getType()) : std::nullopt;
   if (!dims || dims->size() > 10)
     return;
-  Known known{*dims};
-  auto count = dims->empty() ? std::optional<int64_t>(1) : dims->size() == 1 ? dims->front().constant() : std::nullopt;
+  Known known{*dims, nullptr, {}};
+  int64_t count = kMaxItems + 1;
+  if (dims->size() <= 1)
+    count = dims->empty() ? 1 : dims->front().constant().value_or(count);
   pool_.setExtents({});
-  if (count && *count <= kMaxItems) {
-    for (int64_t i = 0; i < *count; ++i) {
+  if (count <= kMaxItems) {
+    for (int64_t i = 0; i < count; ++i) {
       ElementRef item = make(dims->empty() ? ArrayRef<SymExpr>() : ArrayRef<SymExpr>(SymExpr(i)));
       if (!item)
         return;

@@ -78,7 +78,7 @@ KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface) {
     auto dims = kind ? onnx::getDims(type) : std::nullopt;
     if (!dims)
       continue;
-    Known known{*dims};
+    Known known{*dims, nullptr, {}};
     if (elements && elements.isSplat() && elements.getNumElements() > 0) {
       known.element = constantElement(pool_, elements.getSplatValue<Attribute>(), type.getElementType());
     } else if (elements && type.getRank() <= 1 && elements.getNumElements() <= kMaxItems) {
@@ -103,7 +103,7 @@ void KnownValues::addArgument(BlockArgument argument, const ModelInterface &inte
   StringRef role = inputRole(argument);
   if (!type || !dims || dims->empty())
     return;
-  Known known{*dims};
+  Known known{*dims, nullptr, {}};
   if (role == "positions") {
     if (!type.getElementType().isInteger() || type.getElementType().isInteger(1))
       return;
@@ -168,7 +168,7 @@ std::optional<Known> KnownValues::rowsOf(Value table, Value indices) {
   const Known *rows = table ? find(table) : nullptr, *at = indices ? find(indices) : nullptr;
   if (!rows || !at || rows->dims.size() != 2)
     return std::nullopt;
-  Known result{at->dims};
+  Known result{at->dims, nullptr, {}};
   result.dims.push_back(rows->dims[1]);
   pool_.setExtents(result.dims);
   SmallVector<SymExpr> index;

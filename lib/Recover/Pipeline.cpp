@@ -24,7 +24,9 @@ struct RecoverOptions : PassPipelineOptions<RecoverOptions> {
 
 void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, bool require) {
   manager.addPass(createBeginRecoveryPass());
+  manager.addPass(createWidenFloatsPass());
   manager.addPass(createCanonicaliseGraphPass());
+  manager.addPass(createFuseNormsPass());
   manager.addPass(createBindInterfacePass());
   manager.addPass(createForgetPastPass());
   RecoverAttentionPassOptions attention;

@@ -36,7 +36,8 @@ std::optional<PositionFunction> PositionFunction::compile(ElementRef element, St
 std::optional<unsigned> PositionFunction::add(ElementRef element, StoredNumbers &numbers) {
   if (auto it = done_.find(element); it != done_.end())
     return it->second;
-  Step step{element->kind, element->fn, element->format};
+  Step step;
+  step.kind = element->kind, step.fn = element->fn, step.format = element->format;
   switch (element->kind) {
   case Element::Kind::kReal:
   case Element::Kind::kTruth:

@@ -32,8 +32,8 @@ private:
     double number = 0;
     Linear value;
     const StoredNumbers::Tensor *tensor = nullptr;
-    llvm::SmallVector<Linear, 2> index{};
-    llvm::SmallVector<unsigned, 3> args{};
+    llvm::SmallVector<Linear, 2> index;
+    llvm::SmallVector<unsigned, 3> args;
   };
   std::optional<unsigned> add(ElementRef element, StoredNumbers &numbers);
   std::vector<Step> steps_;

@@ -176,11 +176,8 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
           picks.push_back({source, place[h] * core.valueDim + d});
       y = maker.arrange(loc, picks);
     }
-    if (core.mask.positions != INT64_MAX) {
-      auto known = form.step()->getAttrOfType<IntegerAttr>(recover::kLimitAttr);
-      int64_t limit = std::min(known ? known.getInt() : INT64_MAX, core.mask.positions);
-      form.step()->setAttr(recover::kLimitAttr, builder.getI64IntegerAttr(limit));
-    }
+    if (core.mask.positions != INT64_MAX)
+      recover::limitPositions(form.step(), core.mask.positions);
     rows[core.output] = y;
     views.addBase(core.output, core.outputDims, core.heads * core.valueDim);
     settle(form, core.output, views, tables, interface);
@@ -263,8 +260,8 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
   }
 
   static bool isMixing(Operation *op) {
-    return isa<onnx::ReshapeOp, onnx::ConcatOp, onnx::AddOp, onnx::SubOp, onnx::MulOp, onnx::TransposeOp,
-               onnx::RotaryEmbeddingOp, onnx::MicrosoftRotaryEmbeddingOp>(op);
+    return isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::ConcatOp, onnx::AddOp, onnx::SubOp,
+               onnx::MulOp, onnx::TransposeOp, onnx::RotaryEmbeddingOp, onnx::MicrosoftRotaryEmbeddingOp>(op);
   }
 
   /// Rotations that no attention has taken: those in front of a norm.
@@ -278,6 +275,16 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     if (!view || llvm::none_of(view->columns, [](const Column &column) {
           return llvm::any_of(column, [](const recover::ColumnTerm &term) { return term.factor != nullptr; });
         }))
+      return;
+    // Only where something else than a view reads it.
+    auto endsHere = [&](Operation *user) {
+      if (!isMixing(user) || user->getNumResults() != 1)
+        return true;
+      const recover::ColumnView *next = views.view(user->getResult(0));
+      return !next ||
+             (recover::ColumnViews::isBase(*next) && views.base(next->columns[0][0].base) == user->getResult(0));
+    };
+    if (llvm::none_of(op->getUsers(), endsHere))
       return;
     OpBuilder builder(&getContext());
     builder.setInsertionPointAfter(op);

@@ -28,6 +28,9 @@ enum StepArgument : unsigned { kIds = 0, kPositions = 1, kWanted = 2, kStepArgum
 /// The candidate, or null.
 mlir::func::FuncOp findCandidate(mlir::ModuleOp module);
 
+/// The model takes at most `limit` positions, besides other limits.
+void limitPositions(mlir::func::FuncOp step, int64_t limit);
+
 /// Notes on `op` why it is not recovered, with a remark. Always fails.
 mlir::LogicalResult notRecovered(mlir::Operation *op, const llvm::Twine &reason);
 

@@ -34,6 +34,29 @@ def CanonicaliseGraphPass : RecoverPass<"janus-canonicalise-graph"> {
   }];
 }
 
+def WidenFloatsPass : RecoverPass<"janus-widen-floats"> {
+  let summary = "f16 and bf16 values of the candidate become f32";
+  let description = [{
+    A recovered model computes in f32; weights keep their type in the file, and reading them is exact. Casts between the
+    types vanish.
+    ```
+    %h = onnx.Cast(%x) {to = 10} : (tensor<4xf32>) -> tensor<4xf16>   ->   %x
+    ```
+  }];
+}
+
+def FuseNormsPass : RecoverPass<"janus-fuse-norms"> {
+  let summary = "norms that are written out -> RMSNormalization, LayerNormalization";
+  let description = [{
+    x / sqrt(mean(x^2) + epsilon), however quotient, root and square are spelled, over the last dimension, with the weight and,
+    for a layer norm, the bias that follow. A norm of a transposed value that keeps the last dimension changes places with the
+    transposition, so that rows stay in front.
+    ```
+    Mul(%g, Mul(%x, Reciprocal(Sqrt(Add(ReduceMean(Pow(%x, 2)), %eps)))))   ->   onnx.RMSNormalization(%x, %g)
+    ```
+  }];
+}
+
 def BindInterfacePass : RecoverPass<"janus-bind-interface"> {
   let summary = "says what each input of the candidate is, and gives equal sizes one symbol";
   let description = [{
