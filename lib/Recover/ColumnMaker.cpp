@@ -130,6 +130,7 @@ bool ColumnMaker::emit(Location loc, unsigned base, Rotation &rotation) {
     while (half < count && pairs[half].first.first == first + 2 * half &&
            !(pairs[half].second.cos == pairs[0].second.cos && pairs[half].second.sin == pairs[0].second.sin))
       ++half;
+  interleaved &= half > 1; // a single pair is both
   if (count % half)
     return fail("a rotation of heads that differ");
   int64_t heads = count / half;

@@ -100,6 +100,13 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     SmallVector<Operation *> operators;
     for (Operation &op : step.front())
       operators.push_back(&op);
+    for (Operation *op : operators)
+      if (auto where = dyn_cast<onnx::WhereOp>(op)) // guards for rows without keys
+        if (auto condition = known.constant(where.getCondition())) {
+          Value chosen = *condition != 0 ? where.getX() : where.getY();
+          if (chosen.getType() == where.getZ().getType())
+            where.getZ().replaceAllUsesWith(chosen);
+        }
     for (Operation *op : operators) {
       if (!matcher.isCandidate(op))
         continue;

@@ -1,6 +1,7 @@
 #include "lib/Recover/RowAnalysis.h"
 
 #include "dialects/moe/IR/MoEOps.h"
+#include "lib/Recover/RowForm.h"
 
 using namespace mlir;
 
@@ -87,6 +88,8 @@ RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
     state.kind = RowState::kSequence;
     if (dims && *dims == *tokenDims && isInteger(argument.getType()))
       state.kind = RowState::kRows, state.dims = dims->size();
+    if (argument.getArgNumber() == kIds || argument.getArgNumber() == kPositions)
+      state.kind = RowState::kRows, state.dims = 1;
     states_[argument] = state;
   }
   function.walk([&](Operation *op) {
