@@ -10,8 +10,10 @@ std::string Utf8Stream::Flush() {
 
 std::string Utf8Stream::Push(uint8_t byte) {
   if (!pending_.empty()) {
-    if (byte < low_ || byte > high_)
-      return Flush() + Push(byte);
+    if (byte < low_ || byte > high_) {
+      const std::string broken = Flush(); // before Push, which looks at what is pending
+      return broken + Push(byte);
+    }
     low_ = 0x80, high_ = 0xbf;
     pending_ += static_cast<char>(byte);
     if (pending_.size() < length_)
