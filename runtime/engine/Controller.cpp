@@ -135,7 +135,22 @@ absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>>
       return status;
   }
   results.resize(attention_);
-  return Gather(results);
+  const absl::Status status = Gather(results);
+  if (status.ok())
+    completed_epoch_ = descriptor_.epoch;
+  return status;
+}
+
+bool Controller::Drain() {
+  bool any = drive_();
+  Incoming message;
+  while (endpoint_->Poll(message)) {
+    any = true;
+    if (listener_ && message.name.phase != Phase::kResult)
+      listener_(message);
+    endpoint_->Release(message);
+  }
+  return any;
 }
 
 void Controller::Shutdown() {

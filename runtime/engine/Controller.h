@@ -29,8 +29,13 @@ public:
   /// Tells every instance to stop.
   void Shutdown();
 
+  /// Between steps: makes progress, and hands what has come to the listener. True
+  /// if there was any.
+  bool Drain();
   /// Names the epoch of the steps to come; every instance is ready for it.
   void set_epoch(uint32_t epoch) { descriptor_.epoch = epoch; }
+  /// Of the last step that succeeded: every expert instance has switched to it.
+  uint32_t completed_epoch() const { return completed_epoch_; }
   /// Gets every message that is no StepResult, while a step is awaited.
   void set_listener(std::function<void(const Incoming &)> listener) { listener_ = std::move(listener); }
   Endpoint &endpoint() { return *endpoint_; }
@@ -48,6 +53,7 @@ private:
   std::function<void(const Incoming &)> listener_;
   int64_t deadline_ms_;
   uint64_t step_ = 0;
+  uint32_t completed_epoch_ = 0;
   // Of the current step, kept for their memory.
   StepDescriptor descriptor_;
   StepResult result_;

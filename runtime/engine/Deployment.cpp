@@ -2,6 +2,7 @@
 
 #include "kernels/Kernels.h"
 #include "runtime/base/AvailableCores.h"
+#include "runtime/executor/Orders.h"
 #include "runtime/placement/TraceSteps.h"
 #include "runtime/traffic/Schemes.h"
 
@@ -19,6 +20,7 @@ namespace janus {
 namespace {
 
 constexpr int kMaxInstances = 1024;
+constexpr int64_t kPiece = int64_t{1} << 18; // the largest bytes of an expert in one message
 
 absl::Status Invalid(const std::string &what) { return absl::InvalidArgumentError(what); }
 
@@ -59,8 +61,6 @@ absl::StatusOr<Placement> MakePlacement(const PlacementShape &shape, const std::
     return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
   return placement;
 }
-
-std::string SchemeName(int index) { return traffic::SchemesOf(traffic::Kind::kDispatch)[index].name; }
 
 /// The layer that most of the traffic is predicted for.
 TransferDesc TypicalTransfer(const ModelDesc &model) {
@@ -107,6 +107,10 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
   if (!placement.ok())
     return placement.status();
   placement_ = *std::move(placement);
+  absl::StatusOr<RebalanceOptions> rebalance = ParseRebalance(o.rebalance);
+  if (!rebalance.ok())
+    return Invalid(absl::StrCat("--rebalance: ", rebalance.status().message()));
+  rebalance_ = *rebalance;
 
   if (o.gate_side != "auto" && o.gate_side != "expert" && o.gate_side != "attention")
     return Invalid(absl::StrCat("--gate-side: found '", o.gate_side, "', expected auto, expert or attention"));
@@ -158,6 +162,10 @@ InstanceConfig Deployment::Configure(const LoadedModel &model, Role role, int id
   config.topology = &*topology_;
   config.placement = &*placement_;
   config.limits = limits_;
+  if (rebalances()) { // there are spare blocks for any change of one layer
+    config.slots = {true, placement_->shape().slots};
+    config.report_activity = true;
+  }
   config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) {
     return sampler_(logits, vocab, params, index);
   };
@@ -167,8 +175,13 @@ InstanceConfig Deployment::Configure(const LoadedModel &model, Role role, int id
 absl::Status Deployment::AddInstance(const LoadedModel &model, Role role, int id) {
   const bool attention = role == Role::kAttention;
   InstanceConfig config = Configure(model, role, id);
-  if (routing_)
-    config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
+  if (routing_ || options_.explain_step)
+    config.recorder = [this](const LayerRouting &routing) {
+      if (routing_)
+        routing_->Layer(routing);
+      if (static_cast<int64_t>(routing.step) == options_.explain_step)
+        Explain(routing);
+    };
   absl::StatusOr<InstanceMemory> plan = PlanMemory(config);
   if (!plan.ok())
     return plan.status();
@@ -236,7 +249,8 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   transport_options_.experts = options_.experts;
   transport_options_.attention_nodes = topology_->attention_nodes();
   transport_options_.expert_nodes = topology_->expert_nodes();
-  transport_options_.max_message_bytes = MaxMessageBytes(desc_, limits_, options_.attention);
+  transport_options_.max_message_bytes =
+      std::max(MaxMessageBytes(desc_, limits_, options_.attention), MaxOrderBytes(placement_->shape(), kPiece));
   if (options_.transport == "inproc") {
     transport_ = MakeInprocTransport(transport_options_);
   } else if (absl::StartsWith(options_.transport, "strict:")) {
@@ -270,6 +284,46 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
       options_.step_deadline_ms);
   engine_ = std::make_unique<Engine>(desc_, options_, limits_.pages, std::move(controller),
                                      [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
+  return rebalances() ? AddManager(model) : absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int64_t>> Deployment::ExpertBytes(const LoadedModel &model) const {
+  std::vector<int64_t> most(desc_.moe_layers.size());
+  std::vector<std::map<std::string, int64_t>> counted(most.size()); // a weight may be read by several calls
+  for (const Instruction &step : model.programs.at(gate_).expert->steps)
+    for (const std::string &name : step.weights) {
+      absl::StatusOr<int64_t> experts = model.weights->Experts(name);
+      if (!experts.ok())
+        return experts.status();
+      for (int64_t expert = 0; expert < *experts; ++expert) {
+        absl::StatusOr<int64_t> bytes = model.weights->Bytes(name, expert);
+        if (!bytes.ok())
+          return bytes.status();
+        int64_t &of = counted[step.layer][name];
+        of = std::max(of, *bytes);
+      }
+    }
+  for (size_t layer = 0; layer < most.size(); ++layer)
+    for (const auto &[name, bytes] : counted[layer])
+      most[layer] += bytes;
+  return most;
+}
+
+absl::Status Deployment::AddManager(const LoadedModel &model) {
+  absl::StatusOr<std::vector<int64_t>> bytes = ExpertBytes(model);
+  if (!bytes.ok())
+    return bytes.status();
+  PlacementManager::Setup setup;
+  setup.options = rebalance_;
+  setup.model = &desc_;
+  setup.expert_bytes = *std::move(bytes);
+  setup.spare = placement_->shape().slots;
+  setup.piece = kPiece;
+  for (int i = 0; i < options_.attention; ++i)
+    setup.instances.push_back({EndpointKind::kAttention, i});
+  for (int i = 0; i < options_.experts; ++i)
+    setup.instances.push_back({EndpointKind::kExpert, i});
+  manager_ = std::make_unique<PlacementManager>(std::move(setup), *placement_, engine_->controller());
   return absl::OkStatus();
 }
 
@@ -292,78 +346,20 @@ Deployment::~Deployment() {
     engine_->controller().Shutdown();
 }
 
+absl::Status Deployment::Close() {
+  if (manager_)
+    manager_->Settle();
+  return routing_ ? routing_->Close() : absl::OkStatus();
+}
+
 absl::StatusOr<bool> Deployment::Step() {
+  if (manager_)
+    manager_->BeforeStep();
   absl::StatusOr<bool> ran = engine_->Step();
   if (routing_ && ran.ok() && *ran)
     routing_->Step(engine_->controller().steps(), engine_->last_origins(), engine_->last_rows(),
                    SchemeName(engine_->last_scheme()));
   return ran;
-}
-
-std::vector<InstanceReport> Deployment::instances() const {
-  std::vector<InstanceReport> reports;
-  for (size_t i = 0; i < executor_->instances().size(); ++i) {
-    const bool attention = static_cast<int>(i) < options_.attention;
-    const InstanceMemory memory = executor_->instances()[i]->memory();
-    const InstanceMemory &plan = planned_[i];
-    reports.push_back({attention ? absl::StrCat("attention ", i) : absl::StrCat("expert ", i - options_.attention),
-                       memory.weights, memory.slots, memory.kv, memory.buffers, plan.weights, plan.slots, plan.kv,
-                       plan.buffers});
-  }
-  return reports;
-}
-
-RunReport Deployment::report() const {
-  RunReport report;
-  report.step_ms = engine_->step_ms();
-  report.rows = engine_->rows();
-  for (size_t i = 0; i < engine_->steps_by_scheme().size(); ++i)
-    if (const int64_t steps = engine_->steps_by_scheme()[i]) {
-      report.schemes[SchemeName(i)] = steps;
-      report.steps += steps;
-    }
-  report.placement = placement_->ToJson();
-  if (routing_) {
-    report.recorded_steps = routing_->steps() - routing_->dropped();
-    report.unrecorded_steps = routing_->dropped();
-  }
-  report.layers.resize(desc_.moe_layers.size());
-  for (size_t l = 0; l < report.layers.size(); ++l) {
-    LayerReport &layer = report.layers[l];
-    layer.experts = desc_.moe_layers[l].experts;
-    for (const auto &instance : executor_->instances()) {
-      const InstanceStats &stats = instance->stats();
-      if (l >= stats.layers.size())
-        continue;
-      const LayerStats &of = stats.layers[l];
-      if (of.schedules > layer.steps) { // all that schedule compute the same; the one that saw most steps
-        layer.steps = of.schedules;
-        layer.mean_a_max = double(of.a_max_sum) / of.schedules;
-        layer.mean_distinct = double(of.distinct_sum) / of.schedules;
-        layer.mean_limit = std::max(1.0, layer.mean_distinct / options_.experts);
-        layer.worst_a_max = of.a_max_max;
-      }
-      layer.attention_ms += of.attention_ns * 1e-6;
-      layer.transfer_ms += of.transfer_ns * 1e-6;
-      layer.schedule_ms += of.schedule_ns * 1e-6;
-      layer.expert_ms += of.expert_ns * 1e-6;
-      layer.wait_ms += of.wait_ns * 1e-6;
-    }
-  }
-  auto add = [&](const TransportCounters &counters) {
-    for (int phase = 0; phase < kPhaseCount; ++phase)
-      for (int link = 0; link < 3; ++link)
-        if (const auto &count = counters.by_phase[phase][link]; count.messages) {
-          TrafficReport &total =
-              report.traffic[Name(static_cast<Phase>(phase))][traffic::Name(static_cast<traffic::LinkClass>(link))];
-          total.messages += count.messages;
-          total.bytes += count.bytes;
-        }
-  };
-  for (const auto &endpoint : endpoints_)
-    add(endpoint->counters());
-  add(engine_->controller().counters());
-  return report;
 }
 
 } // namespace janus

@@ -6,6 +6,7 @@
 #include "runtime/base/WorkerPool.h"
 #include "runtime/engine/Engine.h"
 #include "runtime/engine/LoadedModel.h"
+#include "runtime/engine/PlacementManager.h"
 #include "runtime/engine/RoutingFile.h"
 #include "runtime/engine/Sampler.h"
 #include "runtime/executor/Executor.h"
@@ -17,6 +18,9 @@
 #include <optional>
 
 namespace janus {
+
+/// "direct", "case1", "case2"
+std::string SchemeName(int index);
 
 /// All instances of a run in this process, and the engine that gives them work.
 class Deployment : public Runtime {
@@ -35,7 +39,7 @@ public:
   bool Next(RequestId id, TokenEvent &event) override { return engine_->Next(id, event); }
   bool Finish(RequestId id, RequestResult &result) override { return engine_->Finish(id, result); }
   RunReport report() const override;
-  absl::Status Close() override { return routing_ ? routing_->Close() : absl::OkStatus(); }
+  absl::Status Close() override;
 
 private:
   Deployment() = default;
@@ -47,6 +51,17 @@ private:
   /// Bytes for KV caches when the user names none.
   absl::StatusOr<int64_t> MemoryLeft(const LoadedModel &model);
   absl::Status AddInstance(const LoadedModel &model, Role role, int id);
+  /// What --rebalance needs.
+  absl::Status AddManager(const LoadedModel &model);
+  /// Bytes of one expert by layer, the largest.
+  absl::StatusOr<std::vector<int64_t>> ExpertBytes(const LoadedModel &model) const;
+  bool rebalances() const { return rebalance_.mode != RebalanceOptions::Mode::kOff; }
+  /// The placement of the present epoch.
+  const Placement &present() const { return manager_ ? manager_->present() : *placement_; }
+  /// Keeps why the schedule of a layer is what it is.
+  void Explain(const LayerRouting &routing);
+  void ReportLayers(RunReport &report) const;
+  void ReportRebalancing(RunReport &report) const;
   int ChooseScheme(const std::vector<int64_t> &rows);
 
   std::shared_ptr<void> keep_;
@@ -55,7 +70,8 @@ private:
   ModelDesc desc_;
   GateSide gate_ = GateSide::kExpert;
   std::optional<Topology> topology_;
-  std::optional<Placement> placement_;
+  std::optional<Placement> placement_; // of the first epoch
+  RebalanceOptions rebalance_;
   TransportOptions transport_options_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<WorkerPool> pool_;
@@ -69,6 +85,8 @@ private:
   std::vector<int> scheme_by_bucket_; // by log2 of a step's rows; empty: forced
   int forced_scheme_ = -1;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<PlacementManager> manager_; // after the engine, whose controller it drives; null: the placement stays
+  std::vector<LayerSchedule> explained_;
 };
 
 } // namespace janus

@@ -51,8 +51,17 @@ public:
   /// Why it cannot be completed: what an instance reported, DeadlineExceeded
   /// after kPatience calls of Advance without news.
   const absl::Status &status() const { return status_; }
-  /// Bytes confirmed, over all changes.
-  int64_t loaded_bytes() const { return loaded_bytes_; }
+  /// Over all changes, those that were given up included.
+  struct Counts {
+    int64_t ordered = 0, confirmed = 0;         // pieces
+    int64_t loaded_bytes = 0;                   // of complete loads
+    int64_t peer_pieces = 0, peer_bytes = 0;    // confirmed ones that came from peers
+    int64_t announced = 0, announced_parts = 0; // epochs; messages to each instance
+    int64_t asked = 0, ready = 0;               // instances, epoch by epoch; those that answered
+  };
+  const Counts &counts() const { return counts_; }
+  /// Nothing that was posted awaits an answer.
+  bool settled() const { return counts_.ordered == counts_.confirmed && counts_.asked == counts_.ready; }
 
 private:
   static constexpr int kPatience = 1024;
@@ -75,7 +84,7 @@ private:
   bool announced_ = false;
   int quiet_ = 0; // calls of Advance since there was news
   uint64_t orders_ = 0;
-  int64_t loaded_bytes_ = 0;
+  Counts counts_;
   absl::Status status_;
 };
 

@@ -135,6 +135,7 @@ Task Instance::State::Play() {
   const bool relays = my_rows == 0 && attention();
   if (step_rows == 0 || (relays && (direct() || group_rows[home] == 0 || routes.attention[home].leader() != id)))
     co_return absl::OkStatus();
+  activity.Begin();
   for (at = 0; at < config.program->steps.size(); ++at) {
     const Instruction &step = config.program->steps[at];
     if (relays && step.op != Op::kDispatch && step.op != Op::kCollect)
@@ -156,6 +157,10 @@ Task Instance::State::Play() {
       co_return status;
   }
   layer = 0;
+  if (!activity.empty()) {
+    Task report = ReportActivity();
+    JANUS_CO_RETURN_IF_ERROR(co_await report);
+  }
   if (my_rows > 0) {
     const int64_t begin = Nanoseconds();
     JANUS_CO_RETURN_IF_ERROR(Sample());
