@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "tools/common/EditDistance.h"
 #include "tools/janus-plan/Options.h"
 
 #include <algorithm>
@@ -17,22 +18,6 @@ constexpr std::pair<Command, const char *> kCommands[] = {
 
 template <typename... Parts> absl::Status Wrong(const Parts &...what) {
   return absl::InvalidArgumentError(absl::StrCat(what...));
-}
-
-int EditDistance(const std::string &a, const std::string &b) {
-  std::vector<int> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j)
-    row[j] = static_cast<int>(j);
-  for (size_t i = 1; i <= a.size(); ++i) {
-    int diagonal = row[0];
-    row[0] = static_cast<int>(i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const int cost = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = row[j];
-      row[j] = cost;
-    }
-  }
-  return row[b.size()];
 }
 
 const char *NameOf(Command command) {
