@@ -334,9 +334,10 @@ class Tests:
             self.check(f"scored logits end at {most} bytes: exit 1, nothing left", result.returncode == 1 and not result.stdout
                        and b"l.npy" in result.stderr and not list(folder.iterdir()), result)
         trace = folder / "trace"
-        result = self.call(self.janus_run, (*generate, "--record-routing", trace), most_bytes=200)
-        self.check("a trace that ends: exit 1 and no trace", result.returncode == 1 and b"--record-routing" in result.stderr
-                   and not (trace / "meta.json").exists(), result)
+        for most in (0, 200):
+            result = self.call(self.janus_run, (*generate, "--record-routing", trace), most_bytes=most)
+            self.check(f"a trace that ends at {most} bytes: exit 1 and no trace", result.returncode == 1
+                       and b"--record-routing" in result.stderr and not (trace / "meta.json").exists(), result)
         result = self.call(self.janus_run, (*generate, "--record-routing", trace))
         self.check("a trace that is whole", result.returncode == 0 and (trace / "meta.json").exists(), result)
         for name, arguments in {"text": generate, "ids": (*generate, "--print-ids"), "score": (scribe, "--score", "--prompt", "abc", "--quiet")}.items():

@@ -2,6 +2,7 @@
 
 #include "runtime/base/AvailableCores.h"
 #include "runtime/placement/PlacementFile.h"
+#include "tools/janus-plan/Output.h"
 
 #include "absl/strings/str_cat.h"
 
@@ -67,6 +68,9 @@ absl::StatusOr<Placement> Fit(const PlacementFile &file, const Input &input) {
 } // namespace
 
 absl::StatusOr<Input> OpenInput(const Arguments &arguments) {
+  for (const std::string &output : {arguments.output, arguments.html})
+    if (absl::Status status = CheckWritable(output); !status.ok())
+      return status;
   absl::StatusOr<std::unique_ptr<trace::Trace>> trace = trace::OpenTrace(arguments.trace);
   if (!trace.ok())
     return trace.status();
@@ -87,6 +91,13 @@ absl::StatusOr<Input> OpenInput(const Arguments &arguments) {
   if (!layers.ok())
     return layers.status();
   input.layers = *std::move(layers);
+  int64_t most = 0;
+  for (const trace::TraceLayer &layer : input.trace->info().layers)
+    most = std::max(most, layer.experts);
+  for (const Pin &pin : arguments.pins)
+    if (pin.expert >= most)
+      return absl::InvalidArgumentError(
+          absl::StrCat("--pin: found expert ", pin.expert, ", expected 0 to ", most - 1, " as the trace has"));
   return input;
 }
 

@@ -7,9 +7,35 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace janus::plan {
+namespace {
+
+/// Beside the file, which it becomes when `keep`.
+absl::Status Write(const std::string &path, const std::string &content, bool keep) {
+  struct stat info;
+  const std::string beside = absl::StrCat(path, ".", getpid(), ".part");
+  int error = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? EISDIR : 0;
+  FILE *file = error ? nullptr : std::fopen(beside.c_str(), "wb");
+  if (!error && !file)
+    error = errno;
+  if (file) {
+    if (std::fwrite(content.data(), 1, content.size(), file) != content.size())
+      error = errno;
+    if (std::fclose(file) != 0 && !error)
+      error = errno;
+    if (!error && keep && std::rename(beside.c_str(), path.c_str()) != 0)
+      error = errno;
+    if (error || !keep)
+      std::remove(beside.c_str());
+  }
+  return error ? absl::PermissionDeniedError(absl::StrCat(path, ": cannot be written: ", std::strerror(error)))
+               : absl::OkStatus();
+}
+
+} // namespace
 
 std::string Table::Text() const {
   std::vector<size_t> widths;
@@ -47,23 +73,9 @@ absl::Status Print(const std::string &text) {
                : absl::DataLossError(absl::StrCat("the output could not be written: ", std::strerror(errno)));
 }
 
-absl::Status WriteFile(const std::string &path, const std::string &content) {
-  const std::string beside = absl::StrCat(path, ".", getpid(), ".part");
-  FILE *file = std::fopen(beside.c_str(), "wb");
-  int error = file ? 0 : errno;
-  if (file) {
-    const bool whole = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-    error = whole ? 0 : errno;
-    if (std::fclose(file) != 0 && !error)
-      error = errno;
-    if (!error && std::rename(beside.c_str(), path.c_str()) != 0)
-      error = errno;
-    if (error)
-      std::remove(beside.c_str());
-  }
-  return error ? absl::PermissionDeniedError(absl::StrCat(path, ": cannot be written: ", std::strerror(error)))
-               : absl::OkStatus();
-}
+absl::Status CheckWritable(const std::string &path) { return path.empty() ? absl::OkStatus() : Write(path, "", false); }
+
+absl::Status WriteFile(const std::string &path, const std::string &content) { return Write(path, content, true); }
 
 ProgressLine::ProgressLine() : terminal_(isatty(STDERR_FILENO)) {}
 

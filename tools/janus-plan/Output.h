@@ -28,6 +28,8 @@ std::string Size(double bytes);
 
 /// To stdout. DataLoss when it cannot be written.
 absl::Status Print(const std::string &text);
+/// Whether WriteFile can make this file; asked before long work.
+absl::Status CheckWritable(const std::string &path);
 /// The whole file or none: written beside it and renamed.
 absl::Status WriteFile(const std::string &path, const std::string &content);
 
