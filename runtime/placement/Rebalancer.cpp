@@ -176,7 +176,12 @@ bool Rebalancer::Triggered() {
   }
   if (plan_at_ < 0 && steps_ - decided_ >= options_.refit)
     plan_at_ = steps_;
-  return plan_at_ >= 0 && steps_ >= plan_at_ && ratio > 1 + options_.drift; // else there is nothing to gain
+  if (plan_at_ < 0 || steps_ < plan_at_)
+    return false;
+  if (ratio > 1 + options_.drift)
+    return true;
+  plan_at_ = -1; // Nothing to gain. Kept due, it would be made as soon as other traffic begins, of rows of the old.
+  return false;
 }
 
 PlanRequest Rebalancer::TakeRequest() {
