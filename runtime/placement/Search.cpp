@@ -36,7 +36,7 @@ public:
     int64_t fruitless = 0;
     for (int64_t proposals = 0; schedules.work() + proposals < work && schedules.loose() > 0 && fruitless < kFruitless;
          ++proposals) {
-      if (proposals % 64 == 0 && cut()) {
+      if (proposals % 8 == 0 && cut()) {
         result.cut = true;
         break;
       }

@@ -23,6 +23,11 @@ TEST(Eplb, WithoutGroups) {
   EXPECT_EQ(Eplb(std::vector<double>{60, 40, 30, 10}, 2, 3, 1, 2), (LayerSlots{{0, 0, 3}, {2, 1, 1}}));
 }
 
+/// With one slot each, replica i is on instance i.
+TEST(Eplb, OneSlotEach) {
+  EXPECT_EQ(Eplb(std::vector<double>{10, 40, 20}, 4, 1, 1, 1), (LayerSlots{{0}, {1}, {2}, {1}}));
+}
+
 /// The second replica of 0 on an instance serves nothing more: as a plan, another expert takes its slot.
 TEST(Eplb, ReplicasTwiceOnAnInstance) {
   ActivationWindow window(4);

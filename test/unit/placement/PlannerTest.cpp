@@ -132,6 +132,13 @@ TEST(Planner, ExpertsNeverSeen) {
   EXPECT_TRUE(Holds(plan.slots, 0, 5) && Holds(plan.slots, 1, 5)) << "the only one that is used gets the spare slot";
 }
 
+/// A layer without experts has empty slots.
+TEST(Planner, NoExperts) {
+  const ActivationWindow none(0);
+  for (PlacementPolicy policy : kAll)
+    EXPECT_EQ(Plan(ProblemOf(none, {2, 1}), policy).slots, (LayerSlots{{-1, -1}, {-1}})) << PolicyName(policy);
+}
+
 TEST(Planner, SeedsAndThreadsOfManyLayers) {
   std::mt19937_64 random(3);
   const ActivationWindow window = TopicSteps(random, 24, 200);
@@ -255,6 +262,23 @@ TEST_F(Moving, DeadInstance) {
   EXPECT_GT(lost, 3) << "so that replicas have to make room";
   EXPECT_EQ(plan.moves, lost);
   EXPECT_LE(plan.a_max, plan.current_a_max);
+}
+
+/// Instance 2 dies with 4. The slots left are full: 0 and 1 have two replicas, active in 9 steps and in 2, so that 4
+/// takes the slot of a replica of 1.
+TEST(Planner, TheReplicaMissedLeastMakesRoom) {
+  ActivationWindow window(5);
+  for (int s = 0; s < 9; ++s) {
+    window.Begin();
+    window.Activate(0);
+    if (s < 2)
+      window.Activate(1);
+  }
+  LayerProblem problem = ProblemOf(window, {3, 3, 1});
+  problem.current = {{0, 1, 2}, {3, 1, 0}, {4}};
+  problem.dead = {2};
+  problem.max_moves = 0;
+  EXPECT_EQ(Plan(problem, PlacementPolicy::kSearch, 0, 0).slots, (LayerSlots{{0, 4, 2}, {3, 1, 0}, {-1}}));
 }
 
 TEST(Planner, Refusals) {

@@ -171,6 +171,17 @@ TEST(Search, HelpsOnStepsItHasNotSeen) {
   }
 }
 
+/// However early the search ends, it returns the best that it met.
+TEST(Search, NeverWorseThanItsStart) {
+  std::mt19937_64 random(15);
+  const ActivationWindow window = SkewedSteps(random, 300);
+  const LayerProblem problem = ProblemOf(window, {10, 10, 10, 10});
+  const double start = Plan(problem, PlacementPolicy::kSearch, 0, 0).a_max;
+  for (uint64_t seed = 0; seed < 30; ++seed)
+    EXPECT_LE(Plan(problem, PlacementPolicy::kSearch, seed, 6000 + 500 * static_cast<int64_t>(seed)).a_max, start)
+        << seed;
+}
+
 /// Filled steps hold what the steps hold, and as many experts as fit under the same limit.
 TEST(Search, FilledSteps) {
   std::mt19937_64 random(14);
