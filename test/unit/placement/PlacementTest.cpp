@@ -124,6 +124,14 @@ TEST(Placement, TooFewSlots) {
   EXPECT_THAT(std::string(Placement::Even({{4}, 0, 4}).status().message()), HasSubstr("0 expert instances"));
 }
 
+/// Ids of experts and instances are 16 bits in the scheduler, slots 32.
+TEST(Placement, LargerThanTheScheduler) {
+  for (const PlacementShape &shape :
+       {PlacementShape{{4, 65536}, 2, 65536}, PlacementShape{{4}, 65536, 1}, PlacementShape{{4}, 1024, 1 << 22}})
+    EXPECT_THAT(std::string(shape.Check().message()), HasSubstr("at most 65535 on 65535"));
+  EXPECT_TRUE((PlacementShape{{65535}, 2, 32768}).Check().ok());
+}
+
 TEST(Placement, Refusals) {
   const PlacementShape shape = {{4}, 2, 3};
   auto message = [&](LayerSlots slots) {
