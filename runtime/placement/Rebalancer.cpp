@@ -43,6 +43,24 @@ RowWindow Last(const RowWindow &window, int64_t count) {
   return last;
 }
 
+/// Of live instances; what is in the slots of dead ones stays, for the case that they come back.
+PlanResult RandomPlan(const PlanRequest &request) {
+  PlanResult result;
+  const Placement &present = request.present;
+  PlacementShape shape = present.shape();
+  shape.instances = Live(present);
+  const absl::StatusOr<Placement> random =
+      Placement::Random(shape, request.options.seed + static_cast<uint64_t>(request.number) + 1);
+  result.status = random.status();
+  for (int64_t layer = 0; random.ok() && layer < present.layers(); ++layer) {
+    LayerSlots slots = random->layer(layer);
+    for (const int32_t dead : present.dead())
+      slots.insert(slots.begin() + dead, present.layer(layer)[dead]);
+    result.layers.push_back({layer, std::move(slots), 0, 0});
+  }
+  return result;
+}
+
 absl::Status SetNumber(const std::string &text, double low, double &value) {
   if (!absl::SimpleAtod(text, &value) || !(value >= low && value <= 1e15))
     return absl::InvalidArgumentError(absl::StrCat("found '", text, "', expected a number of at least ", low));
@@ -53,7 +71,7 @@ absl::Status SetNumber(const std::string &text, double low, double &value) {
 
 absl::StatusOr<RebalanceOptions> ParseRebalance(const std::string &text) {
   constexpr char kExpected[] = "off, auto or every=N, then perhaps price=P, budget=BYTES, window=STEPS, from=peer or "
-                               "from=artifact, between commas";
+                               "from=artifact, plan=beside, plan=inline or plan=random, with commas between";
   RebalanceOptions options;
   bool first = true;
   for (const std::string &part : std::vector<std::string>(absl::StrSplit(text, ','))) {
@@ -74,6 +92,10 @@ absl::StatusOr<RebalanceOptions> ParseRebalance(const std::string &text) {
       status = SetNumber(value, 1, number), options.window = static_cast<int64_t>(std::min(number, 65536.0));
     else if (!first && (part == "from=peer" || part == "from=artifact"))
       options.peers = part == "from=peer";
+    else if (!first && (part == "plan=inline" || part == "plan=beside"))
+      options.inline_plans = part == "plan=inline";
+    else if (!first && part == "plan=random")
+      options.random = options.inline_plans = true;
     else
       return absl::InvalidArgumentError(absl::StrCat("found '", part, "', expected ", kExpected));
     if (!status.ok())
@@ -85,12 +107,18 @@ absl::StatusOr<RebalanceOptions> ParseRebalance(const std::string &text) {
   return options;
 }
 
-PlanResult MakePlan(const PlanRequest &request) {
+PlanResult MakePlan(const PlanRequest &request, const std::atomic<bool> *stop, absl::FunctionRef<void()> rest) {
   PlanResult result;
   const RebalanceOptions &options = request.options;
+  if (options.random)
+    return RandomPlan(request);
   const Placement &present = request.present;
   for (int64_t layer = 0; layer < present.layers(); ++layer) {
     const ActivityCounters &counters = request.counters[layer];
+    if (stop && stop->load()) {
+      result.status = absl::CancelledError("the plan was not finished");
+      return result;
+    }
     if (counters.window().steps() == 0 || counters.row_window().rows() == 0)
       continue;
     const uint64_t seed = options.seed + static_cast<uint64_t>(request.number * present.layers() + layer);
@@ -110,11 +138,13 @@ PlanResult MakePlan(const PlanRequest &request) {
     PlannerOptions planner;
     planner.seed = seed;
     planner.work = options.work;
+    planner.stop = stop;
     absl::StatusOr<LayerPlan> plan = PlanLayer(problem, planner);
     if (!plan.ok()) {
       result.status = absl::Status(plan.status().code(), absl::StrCat("layer ", layer, ": ", plan.status().message()));
       return result;
     }
+    rest();
     const double gain = plan->current_a_max - plan->a_max;
     result.declined += plan->kept;
     if (plan->moves == 0 || gain <= 0)
@@ -135,6 +165,7 @@ Rebalancer::Rebalancer(RebalanceOptions options, Placement present, absl::Span<c
   for (int64_t layer = 0; layer < present_.layers(); ++layer)
     counters_.emplace_back(present_.shape().experts[layer], std::max<int64_t>(k[layer], 1), options_.window,
                            options_.rows, options_.half_life);
+  stats_.layer_epochs.resize(counters_.size());
   stats_.layer_moves.resize(counters_.size());
   stats_.layer_bytes.resize(counters_.size());
 }
@@ -253,6 +284,8 @@ std::optional<Transition> Rebalancer::TakeTransition(uint32_t epoch) {
 }
 
 void Rebalancer::Switched(const Transition &transition) {
+  for (int64_t layer = 0; layer < present_.layers(); ++layer)
+    stats_.layer_epochs[layer] += present_.layer(layer) != transition.next().layer(layer);
   present_ = transition.next();
   ++stats_.epochs;
   for (const Move &move : transition.moves()) {

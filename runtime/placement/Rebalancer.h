@@ -18,11 +18,13 @@
 #ifndef JANUS_RUNTIME_PLACEMENT_REBALANCER_H
 #define JANUS_RUNTIME_PLACEMENT_REBALANCER_H
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "runtime/placement/ActivityCounters.h"
 #include "runtime/placement/Placement.h"
 #include "runtime/placement/Transition.h"
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -49,6 +51,8 @@ struct RebalanceOptions {
   bool peers = true;        // copy from instances that hold the expert, rather than from the artifact
   int64_t work = 2'000'000; // of the search in each layer (PlannerOptions)
   uint64_t seed = 0;
+  bool inline_plans = false; // the runtime makes plans between two steps instead of beside them
+  bool random = false;       // for tests: every plan is another placement drawn at random, whatever it gains
 };
 
 /// "off", "auto", "every=N" and what docs/online.md lists. InvalidArgument otherwise.
@@ -75,8 +79,10 @@ struct PlanResult {
   int64_t declined = 0; // layers in which nothing would gain more than it costs
   absl::Status status;  // why there is no plan
 };
-/// Plans every layer. Deterministic; allocates.
-PlanResult MakePlan(const PlanRequest &request);
+/// Plans every layer. Deterministic unless `stop` becomes true, which ends it
+/// with a status; `rest` is called between layers. Allocates.
+PlanResult
+MakePlan(const PlanRequest &request, const std::atomic<bool> *stop = nullptr, absl::FunctionRef<void()> rest = [] {});
 
 /// What has been decided and done so far.
 struct RebalanceStats {
@@ -84,7 +90,7 @@ struct RebalanceStats {
   int64_t declined_layers = 0;    // in which a plan found nothing that gains more than it costs
   int64_t failed = 0;             // transitions that could not be completed
   int64_t epochs = 0, moves = 0, bytes = 0;
-  std::vector<int64_t> layer_moves, layer_bytes;
+  std::vector<int64_t> layer_epochs, layer_moves, layer_bytes;
   double gain = 0, cost = 0; // of all plans, as in PlanResult
   std::string last;          // the last decision, in words
 };

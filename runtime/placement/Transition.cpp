@@ -72,13 +72,15 @@ bool Transition::Next(int64_t most, Piece &piece) {
 
 void Transition::Withdraw(const Piece &piece) { progress_[piece.move].waiting = false; }
 
-bool Transition::Confirm(int32_t layer, int32_t to, int32_t slot, int64_t done, int64_t total) {
+bool Transition::Confirm(int32_t layer, int32_t to, int32_t slot, int64_t done, int64_t total, Piece *piece) {
   for (size_t i = 0; i < moves_.size(); ++i) {
     Progress &progress = progress_[i];
     if (moves_[i].layer != layer || moves_[i].to != to || moves_[i].slot != slot)
       continue;
     if (!progress.waiting || done <= progress.done)
       return false;
+    if (piece)
+      *piece = {i, progress.done, done - progress.done};
     moves_[i].bytes = total;
     progress = {done, false};
     left_ -= done >= total;

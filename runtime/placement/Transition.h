@@ -51,8 +51,9 @@ public:
   /// A piece that was given could not be ordered: it is given again.
   void Withdraw(const Piece &piece);
   /// The load of that slot is at `done` bytes. False if that is news of no move
-  /// here. A load of another size than Move::bytes has `total`.
-  bool Confirm(int32_t layer, int32_t to, int32_t slot, int64_t done, int64_t total);
+  /// here. A load of another size than Move::bytes has `total`. `piece`: what was
+  /// confirmed.
+  bool Confirm(int32_t layer, int32_t to, int32_t slot, int64_t done, int64_t total, Piece *piece = nullptr);
   /// All moves are confirmed.
   bool loaded() const { return left_ == 0; }
 
