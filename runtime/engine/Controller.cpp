@@ -202,8 +202,10 @@ absl::Status Controller::Step(int scheme, std::vector<std::vector<StepSequence>>
       outcome = Recover(results, futile);
     if (outcome == Outcome::kError)
       return error_;
-    if (!Missing())
+    if (!Missing()) {
+      completed_epoch_ = descriptor_.epoch;
       return absl::OkStatus();
+    }
   }
 }
 

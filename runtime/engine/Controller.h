@@ -73,6 +73,8 @@ public:
   /// before.
   Listener ExchangeListener(Listener listener) { return std::exchange(listener_, std::move(listener)); }
   void set_listener(Listener listener) { listener_ = std::move(listener); }
+  /// Of the last step that succeeded: every live expert instance has switched to it.
+  uint32_t completed_epoch() const { return completed_epoch_; }
   Endpoint &endpoint() { return *endpoint_; }
   /// For `adapt`, who waits for messages: true if anything was done.
   bool Exchange();
@@ -118,6 +120,7 @@ private:
   std::vector<Address> hello_;
   FailureCounters failures_;
   uint64_t step_ = 0;
+  uint32_t completed_epoch_ = 0;
   // Of the current step, kept for their memory.
   StepDescriptor descriptor_;
   StepResult result_;

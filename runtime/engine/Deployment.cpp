@@ -20,7 +20,7 @@ namespace janus {
 namespace {
 
 constexpr int kMaxInstances = 1024;
-constexpr int64_t kPieceBytes = int64_t{1} << 20; // of an expert in one message
+constexpr int64_t kPieceBytes = int64_t{1} << 18; // of an expert in one message
 
 absl::Status Invalid(const std::string &what) { return absl::InvalidArgumentError(what); }
 
@@ -61,8 +61,6 @@ absl::StatusOr<Placement> MakePlacement(const PlacementShape &shape, const std::
     return absl::Status(placement.status().code(), absl::StrCat(text, ": ", placement.status().message()));
   return placement;
 }
-
-std::string SchemeName(int index) { return traffic::SchemesOf(traffic::Kind::kDispatch)[index].name; }
 
 /// The layer that most of the traffic is predicted for.
 TransferDesc TypicalTransfer(const ModelDesc &model) {
@@ -126,6 +124,10 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
   if (!placement.ok())
     return placement.status();
   placement_ = *std::move(placement);
+  absl::StatusOr<RebalanceOptions> rebalance = ParseRebalance(o.rebalance);
+  if (!rebalance.ok())
+    return Invalid(absl::StrCat("--rebalance: ", rebalance.status().message()));
+  rebalance_ = *rebalance;
 
   if (o.gate_side != "auto" && o.gate_side != "expert" && o.gate_side != "attention")
     return Invalid(absl::StrCat("--gate-side: found '", o.gate_side, "', expected auto, expert or attention"));
@@ -182,6 +184,10 @@ InstanceConfig Deployment::Configure(const LoadedModel &model, Role role, int id
   config.topology = &*topology_;
   config.placement = &*placement_;
   config.limits = limits_;
+  if (rebalances()) { // there are spare blocks for any change of one layer
+    config.slots = {true, placement_->shape().slots};
+    config.report_activity = true;
+  }
   config.sampler = [this](const float *logits, int64_t vocab, const SamplingParams &params, int64_t index) {
     return sampler_(logits, vocab, params, index);
   };
@@ -206,8 +212,13 @@ absl::StatusOr<std::unique_ptr<Instance>> Deployment::MakeInstance(const LoadedM
   const bool attention = role == Role::kAttention;
   InstanceConfig config = Configure(model, role, id);
   config.says_hello = says_hello;
-  if (routing_)
-    config.recorder = [this](const LayerRouting &routing) { routing_->Layer(routing); };
+  if (routing_ || options_.explain_step)
+    config.recorder = [this](const LayerRouting &routing) {
+      if (routing_)
+        routing_->Layer(routing);
+      if (static_cast<int64_t>(routing.step) == options_.explain_step)
+        Explain(routing);
+    };
   absl::StatusOr<std::unique_ptr<Endpoint>> endpoint =
       transport_->Open({attention ? EndpointKind::kAttention : EndpointKind::kExpert, id});
   if (!endpoint.ok())
@@ -253,6 +264,8 @@ absl::Status Deployment::Adapt(const Members &members) {
     return repaired.status();
   placement_ = std::move(repaired->placement);
   experts_loaded_ += repaired->moves;
+  if (manager_)
+    manager_->Replaced();
   return repaired->complete ? absl::OkStatus() : absl::AbortedError("there are more experts to load");
 }
 
@@ -346,7 +359,8 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
   absl::StatusOr<std::vector<int64_t>> bytes = ExpertBytes(model);
   if (!bytes.ok())
     return bytes.status();
-  repair_ = {*std::move(bytes), 0, kPieceBytes, options_.failure_deadline_ms};
+  repair_ = {*std::move(bytes), rebalances() ? placement_->shape().slots : 0, kPieceBytes,
+             options_.failure_deadline_ms};
   if (absl::Status status = OpenTransport(); !status.ok())
     return status;
   if (!options_.record_routing.empty()) {
@@ -377,6 +391,8 @@ absl::Status Deployment::Bind(const LoadedModel &model) {
       [this](const Members &members) { return Adapt(members); });
   engine_ = std::make_unique<Engine>(desc_, options_, limits_.pages, std::move(controller),
                                      [this](const std::vector<int64_t> &rows) { return ChooseScheme(rows); });
+  if (rebalances())
+    AddManager();
   return absl::OkStatus();
 }
 
@@ -400,93 +416,34 @@ Deployment::~Deployment() {
     engine_->controller().Shutdown();
 }
 
+void Deployment::AddManager() {
+  PlacementManager::Setup setup;
+  setup.options = rebalance_;
+  setup.model = &desc_;
+  setup.expert_bytes = repair_.expert_bytes;
+  setup.spare = placement_->shape().slots;
+  setup.piece = kPieceBytes;
+  manager_ = std::make_unique<PlacementManager>(std::move(setup), *placement_, last_epoch_, engine_->controller());
+}
+
+absl::Status Deployment::Close() {
+  if (manager_)
+    manager_->Settle();
+  return routing_ ? routing_->Close() : absl::OkStatus();
+}
+
 absl::StatusOr<bool> Deployment::Step() {
   if (failing_)
     for (Address address : failing_->TakeRestorable())
       if (absl::Status status = Restore(address); !status.ok())
         return status;
+  if (manager_ && engine_->controller().capacity().ok())
+    manager_->BeforeStep();
   absl::StatusOr<bool> ran = engine_->Step();
   if (routing_ && ran.ok() && *ran)
     routing_->Step(engine_->controller().steps(), engine_->last_origins(), engine_->last_rows(),
                    SchemeName(engine_->last_scheme()));
   return ran;
-}
-
-std::vector<InstanceReport> Deployment::instances() const {
-  std::vector<InstanceReport> reports;
-  for (size_t i = 0; i < executor_->instances().size(); ++i) {
-    if (!executor_->instances()[i])
-      continue;
-    const bool attention = static_cast<int>(i) < options_.attention;
-    const InstanceMemory memory = executor_->instances()[i]->memory();
-    const InstanceMemory &plan = planned_[i];
-    reports.push_back({attention ? absl::StrCat("attention ", i) : absl::StrCat("expert ", i - options_.attention),
-                       memory.weights, memory.slots, memory.kv, memory.buffers, plan.weights, plan.slots, plan.kv,
-                       plan.buffers});
-  }
-  return reports;
-}
-
-RunReport Deployment::report() const {
-  RunReport report;
-  report.step_ms = engine_->step_ms();
-  report.rows = engine_->rows();
-  for (size_t i = 0; i < engine_->steps_by_scheme().size(); ++i)
-    if (const int64_t steps = engine_->steps_by_scheme()[i]) {
-      report.schemes[SchemeName(i)] = steps;
-      report.steps += steps;
-    }
-  report.placement = placement_->ToJson();
-  if (routing_) {
-    report.recorded_steps = routing_->steps() - routing_->dropped();
-    report.unrecorded_steps = routing_->dropped();
-  }
-  report.layers.resize(desc_.moe_layers.size());
-  for (size_t l = 0; l < report.layers.size(); ++l) {
-    LayerReport &layer = report.layers[l];
-    layer.experts = desc_.moe_layers[l].experts;
-    for (const auto &instance : executor_->instances()) {
-      if (!instance)
-        continue;
-      const InstanceStats &stats = instance->stats();
-      if (l >= stats.layers.size())
-        continue;
-      const LayerStats &of = stats.layers[l];
-      if (of.schedules > layer.steps) { // all that schedule compute the same; the one that saw most steps
-        layer.steps = of.schedules;
-        layer.mean_a_max = double(of.a_max_sum) / of.schedules;
-        layer.mean_distinct = double(of.distinct_sum) / of.schedules;
-        layer.mean_limit = std::max(1.0, layer.mean_distinct / options_.experts);
-        layer.worst_a_max = of.a_max_max;
-      }
-      layer.attention_ms += of.attention_ns * 1e-6;
-      layer.transfer_ms += of.transfer_ns * 1e-6;
-      layer.schedule_ms += of.schedule_ns * 1e-6;
-      layer.expert_ms += of.expert_ns * 1e-6;
-      layer.wait_ms += of.wait_ns * 1e-6;
-    }
-  }
-  auto add = [&](const TransportCounters &counters) {
-    for (int phase = 0; phase < kPhaseCount; ++phase)
-      for (int link = 0; link < 3; ++link)
-        if (const auto &count = counters.by_phase[phase][link]; count.messages) {
-          TrafficReport &total =
-              report.traffic[Name(static_cast<Phase>(phase))][traffic::Name(static_cast<traffic::LinkClass>(link))];
-          total.messages += count.messages;
-          total.bytes += count.bytes;
-        }
-  };
-  for (const auto &endpoint : endpoints_)
-    if (endpoint)
-      add(endpoint->counters());
-  add(engine_->controller().counters());
-  const FailureCounters &failures = engine_->controller().failures();
-  report.failures = {failures.lost_attention, failures.lost_experts, failures.joined,           failures.attempts,
-                     failures.steps_given_up, experts_loaded_,       engine_->requests_again(), engine_->stalled_s()};
-  for (const auto &[layer, count] : failures.layers_again)
-    if (layer < static_cast<int32_t>(report.layers.size()))
-      report.layers[layer].retries = count;
-  return report;
 }
 
 } // namespace janus

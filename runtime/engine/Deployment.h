@@ -6,6 +6,7 @@
 #include "runtime/base/WorkerPool.h"
 #include "runtime/engine/Engine.h"
 #include "runtime/engine/LoadedModel.h"
+#include "runtime/engine/PlacementManager.h"
 #include "runtime/engine/PlacementRepair.h"
 #include "runtime/engine/RoutingFile.h"
 #include "runtime/engine/Sampler.h"
@@ -18,6 +19,9 @@
 #include <optional>
 
 namespace janus {
+
+/// "direct", "case1", "case2"
+std::string SchemeName(int index);
 
 /// All instances of a run in this process, and the engine that gives them work.
 class Deployment : public Runtime {
@@ -38,7 +42,7 @@ public:
   bool Next(RequestId id, TokenEvent &event) override { return engine_->Next(id, event); }
   bool Finish(RequestId id, RequestResult &result) override { return engine_->Finish(id, result); }
   RunReport report() const override;
-  absl::Status Close() override { return routing_ ? routing_->Close() : absl::OkStatus(); }
+  absl::Status Close() override;
 
 private:
   Deployment() = default;
@@ -58,6 +62,12 @@ private:
   absl::Status Restore(Address address);
   /// What a step needs without those that are lost.
   absl::Status Adapt(const Members &members);
+  /// Keeps why the schedule of a layer is what it is.
+  void Explain(const LayerRouting &routing);
+  bool rebalances() const { return rebalance_.mode != RebalanceOptions::Mode::kOff; }
+  void AddManager();
+  void ReportLayers(RunReport &report) const;
+  void ReportRebalancing(RunReport &report) const;
   void ChooseSchemes(const Topology &topology);
   int ChooseScheme(const std::vector<int64_t> &rows);
 
@@ -69,6 +79,7 @@ private:
   GateSide gate_ = GateSide::kExpert;
   std::optional<Topology> topology_;
   std::optional<Placement> placement_; // of the epoch that steps name
+  RebalanceOptions rebalance_;
   RepairOptions repair_;
   uint32_t last_epoch_ = 0; // that was given to a change, also to one that failed
   int64_t experts_loaded_ = 0;
@@ -87,6 +98,8 @@ private:
   std::vector<int> scheme_by_bucket_; // by log2 of a step's rows; empty: forced
   int forced_scheme_ = -1;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<PlacementManager> manager_; // after the engine, whose controller it drives; null: nothing is moved
+  std::vector<LayerSchedule> explained_;
 };
 
 } // namespace janus

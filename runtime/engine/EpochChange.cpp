@@ -16,8 +16,9 @@ void EpochChange::Begin(Transition transition, const Placement &present, std::ve
   alive_ = std::move(alive);
   waiting_for_ = alive_;
   announcements_.clear();
-  announced_ = false;
+  announced_ = named_ = false;
   quiet_ = 0;
+  outstanding_ = 0;
   status_ = absl::OkStatus();
   changed_.clear();
   const Placement &next = transition_->next();
@@ -50,7 +51,10 @@ bool EpochChange::PostPiece(const Transition::Piece &piece) {
   order.layer = move.layer, order.slot = move.slot, order.expert = move.expert, order.to = move.to;
   order.from_slot = move.from < 0 ? -1 : move.from_slot;
   order.offset = piece.offset, order.bytes = piece.bytes;
-  return Post({EndpointKind::kExpert, move.from < 0 ? move.to : move.from}, Phase::kLoad, move.layer, Encode(order));
+  const Address to = {EndpointKind::kExpert, move.from < 0 ? move.to : move.from};
+  const bool posted = Post(to, Phase::kLoad, move.layer, Encode(order));
+  outstanding_ += posted;
+  return posted;
 }
 
 void EpochChange::Announce() {
@@ -69,6 +73,7 @@ void EpochChange::Announce() {
     for (Address to : alive_)
       announcements_.push_back({to, part.layer, bytes});
   }
+  ++counts_.announced;
   std::reverse(announcements_.begin(), announcements_.end());
 }
 
@@ -95,6 +100,7 @@ void EpochChange::Advance(int64_t budget, int64_t largest) {
     if (!Post(next.to, Phase::kEpoch, next.layer, next.bytes))
       return;
     announcements_.pop_back();
+    ++counts_.announcements;
   }
 }
 
@@ -117,11 +123,18 @@ void EpochChange::Receive(const Incoming &message) {
       return failed(static_cast<int32_t>(status.code()), std::string(status.message()));
     if (report.error_code)
       return failed(report.error_code, report.error);
-    if (!transition_->Confirm(report.layer, from.id, report.slot, report.done, report.total))
+    Transition::Piece piece;
+    if (!transition_->Confirm(report.layer, from.id, report.slot, report.done, report.total, &piece))
       return;
     quiet_ = 0;
+    --outstanding_;
+    ++counts_.pieces;
+    if (transition_->moves()[piece.move].from >= 0) {
+      ++counts_.peer_pieces;
+      counts_.peer_bytes += piece.bytes;
+    }
     if (report.done == report.total)
-      loaded_bytes_ += report.total;
+      counts_.loaded_bytes += report.total;
   } else if (message.name.phase == Phase::kReady) {
     ReadyReport report;
     if (absl::Status status = Decode(message.bytes, report); !status.ok())
@@ -129,7 +142,7 @@ void EpochChange::Receive(const Incoming &message) {
     if (report.error_code)
       return failed(report.error_code, report.error);
     quiet_ = 0;
-    std::erase(waiting_for_, from);
+    counts_.ready += static_cast<int64_t>(std::erase(waiting_for_, from));
   }
 }
 

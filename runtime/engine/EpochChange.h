@@ -44,6 +44,9 @@ public:
   void End() { transition_.reset(); }
 
   bool active() const { return transition_.has_value(); }
+  /// From now on steps name the epoch; it cannot fail any more.
+  void Name() { named_ = true; }
+  bool named() const { return named_; }
   /// Every instance is ready.
   bool ready() const { return active() && status_.ok() && announced_ && waiting_for_.empty(); }
   uint32_t epoch() const { return transition_ ? transition_->next().epoch() : 0; }
@@ -51,8 +54,18 @@ public:
   /// Why it cannot be completed: what an instance reported, DeadlineExceeded
   /// after kPatience calls of Advance without news.
   const absl::Status &status() const { return status_; }
-  /// Bytes confirmed, over all changes.
-  int64_t loaded_bytes() const { return loaded_bytes_; }
+  /// Over all changes, those that were given up included.
+  struct Counts {
+    int64_t pieces = 0, loaded_bytes = 0;    // confirmed; bytes of complete loads
+    int64_t peer_pieces = 0, peer_bytes = 0; // of these, from peers
+    int64_t announced = 0;                   // epochs
+    int64_t announcements = 0, ready = 0;    // messages posted; answers
+  };
+  const Counts &counts() const { return counts_; }
+  /// Nothing that was posted for the change under way awaits an answer.
+  bool settled() const {
+    return !active() || !status_.ok() || (outstanding_ == 0 && (!announced_ || waiting_for_.empty()));
+  }
 
 private:
   static constexpr int kPatience = 1024;
@@ -72,10 +85,11 @@ private:
   };
   std::vector<Announcement> announcements_; // that wait for credit, last first
   std::vector<int64_t> changed_;            // layers
-  bool announced_ = false;
-  int quiet_ = 0; // calls of Advance since there was news
+  bool announced_ = false, named_ = false;
+  int quiet_ = 0;           // calls of Advance since there was news
+  int64_t outstanding_ = 0; // pieces that were ordered and not confirmed
   uint64_t orders_ = 0;
-  int64_t loaded_bytes_ = 0;
+  Counts counts_;
   absl::Status status_;
 };
 

@@ -76,6 +76,7 @@ absl::StatusOr<bool> Instance::State::IsNextPiece(const LoadReport &load, uint32
   const int64_t position = store->position(load.layer, load.slot, load.expert, epoch);
   if (position >= 0 || offset != 0)
     return position == offset;
+  store->CancelUpTo(epoch - 1); // of a change that was given up: one is under way at a time
   if (absl::Status status = store->Begin(load.layer, load.slot, load.expert, epoch); !status.ok())
     return status;
   return true;

@@ -46,9 +46,10 @@ using Sampler =
 struct LayerRouting {
   uint64_t step = 0;
   int64_t layer = 0, rows = 0, k = 0, experts = 0;
-  const int32_t *ids = nullptr;   // [rows, k] of all rows of the step, in attention-instance order
-  const int32_t *slots = nullptr; // [experts] who serves an activated expert; -1: not activated
-  int64_t slots_per_instance = 1; // slots[e] is instance * slots_per_instance + slot of the instance
+  const int32_t *ids = nullptr;         // [rows, k] of all rows of the step, in attention-instance order
+  const int32_t *slots = nullptr;       // [experts] who serves an activated expert; -1: not activated
+  int64_t slots_per_instance = 1;       // slots[e] is instance * slots_per_instance + slot of the instance
+  const Placement *placement = nullptr; // of the present epoch
 };
 /// Called by one instance per layer and step (the lowest expert instance under
 /// EGate, the lowest active attention instance under AGate) on its executor's
@@ -84,11 +85,12 @@ struct InstanceConfig {
   const Placement *placement = nullptr; // of the first epoch; copied
   Endpoint *endpoint = nullptr;         // this instance's own
   InstanceLimits limits;
-  SlotOptions slots;         // expert instances
-  Sampler sampler;           // attention instances
-  RoutingRecorder recorder;  // optional
-  bool count_tokens = false; // fill LayerStats::tokens
-  bool says_hello = false;   // it takes a lost one's place: the controller is told of it
+  SlotOptions slots;            // expert instances
+  Sampler sampler;              // attention instances
+  RoutingRecorder recorder;     // optional
+  bool count_tokens = false;    // fill LayerStats::tokens
+  bool report_activity = false; // to the controller (Activity.h)
+  bool says_hello = false;      // it takes a lost one's place: the controller is told of it
 };
 
 /// Bytes of a KV page: page_tokens tokens of all caches of the model.

@@ -61,7 +61,7 @@ int64_t MaxMessageBytes(const ModelDesc &model, const InstanceLimits &limits, in
   const int64_t step = kHeader + attention_instances * 8 +
                        limits.sequences * (kSequence + KvPages(model, model.context) * 4) + limits.rows * 4;
   const int64_t logits = kHeader + limits.sequences * kSequence + limits.wanted * model.vocab * 4;
-  return std::max({dispatch, results, step, logits});
+  return std::max({dispatch, results, step, logits, MaxActivityBytes(model, limits.step_rows)});
 }
 
 MemorySizes Instance::State::Sizes() const {
@@ -77,6 +77,7 @@ MemorySizes Instance::State::Sizes() const {
     for (uint32_t i = 0; i < config.code->fragment_count; ++i)
       if (fragment.name == config.code->fragments[i].name)
         sizes.workspace = std::max(sizes.workspace, config.code->fragments[i].workspace(most));
+  sizes.activity = config.report_activity ? ActivityRecorder::Bytes(*config.model, limits.step_rows) : 0;
   sizes.row_owner = limits.step_rows;
   sizes.seen = attention() ? limits.rows * k : 0;
   const bool routed = config.gate_side == GateSide::kAttention;
@@ -99,7 +100,7 @@ int64_t MemorySizes::buffers() const {
   for (int64_t value : values)
     bytes += Buffer::Rounded(value);
   return bytes + (row_owner + all_ids) * 4 + executor::Scheduler::Bytes(choices) + seen +
-         pairs * static_cast<int64_t>(sizeof(executor::RoutedPair));
+         pairs * static_cast<int64_t>(sizeof(executor::RoutedPair)) + activity;
 }
 
 absl::StatusOr<InstanceMemory> PlanMemory(const InstanceConfig &config) { return Instance::Plan(config); }
@@ -168,6 +169,9 @@ void Instance::State::Allocate() {
   } else {
     AllocateKv(sizes);
   }
+  if (config.report_activity)
+    activity = ActivityRecorder(*config.model, limits.step_rows);
+  memory.buffers += activity.memory();
   rows.resize(m);
   row_begin.resize(m + 1);
   active.reserve(m);
@@ -178,6 +182,8 @@ void Instance::State::Allocate() {
   for (const Instruction &step : config.program->steps)
     if (step.layer >= static_cast<int64_t>(stats.layers.size()))
       stats.layers.resize(step.layer + 1);
+  for (LayerStats &layer : stats.layers)
+    layer.a_max_schedules.resize(slots + 1);
   if (config.count_tokens)
     for (size_t i = 0; i < config.model->moe_layers.size(); ++i)
       stats.layers[i].tokens.resize(config.model->moe_layers[i].experts);

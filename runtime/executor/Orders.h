@@ -16,7 +16,8 @@
 //
 // A load goes on aside (SlotStore.h) and one piece of it is under way at a
 // time; a piece that is not the next one is dropped. A load of a later epoch
-// begins anew at offset 0.
+// begins anew at offset 0 and voids all of earlier ones: the controller begins
+// a change when the one before it has taken effect or was given up.
 //
 // Decode checks lengths and enums; whoever carries out an order checks indices.
 //

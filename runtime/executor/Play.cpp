@@ -192,6 +192,7 @@ Task Instance::State::Play() {
   OpenRows(0);
   if (step_rows == 0 && descriptor.from_layer.empty())
     co_return absl::OkStatus();
+  activity.Begin();
   for (at = 0; at < config.program->steps.size(); ++at) {
     const Instruction &step = config.program->steps[at];
     if (Skips(step))
@@ -213,6 +214,10 @@ Task Instance::State::Play() {
       co_return status;
   }
   layer = 0;
+  if (!activity.empty()) {
+    Task report = ReportActivity();
+    JANUS_CO_RETURN_IF_ERROR(co_await report);
+  }
   if (my_rows > 0 && !finished) {
     const int64_t begin = Nanoseconds();
     JANUS_CO_RETURN_IF_ERROR(Sample());

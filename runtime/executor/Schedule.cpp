@@ -1,6 +1,6 @@
 // Which replica serves each activated expert of a layer, and which pairs are
 // therefore this instance's.
-#include "runtime/executor/State.h"
+#include "runtime/executor/Await.h"
 
 #include "absl/strings/str_cat.h"
 
@@ -21,12 +21,17 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
   layer.a_max_max = std::max(layer.a_max_max, layer.a_max_last);
   layer.distinct_last = scheduler.distinct();
   layer.distinct_sum += layer.distinct_last;
+  const auto live = static_cast<int64_t>(routes.experts.size());
+  layer.limit_sum += (layer.distinct_last + live - 1) / live;
+  ++layer.a_max_schedules[layer.a_max_last];
   if (!layer.tokens.empty())
     for (int64_t i = 0; i < count; ++i)
       ++layer.tokens[ids[i]];
-  if (config.recorder && id == (attention() ? active.front() : routes.experts.front()))
+  if (config.recorder && speaks())
     config.recorder({descriptor.step, step.layer, step_rows, step.k, config.model->moe_layers[step.layer].experts, ids,
-                     scheduler.slot_of_expert(), slots});
+                     scheduler.slot_of_expert(), slots, &*placement});
+  if (config.report_activity && speaks())
+    activity.Add(step.layer, scheduler.last_choices(count), step.k, scheduler.distinct(), scheduler.a_max());
   if (attention())
     return absl::OkStatus();
   const float *weights = values[step.operands[1]].as<float>();
@@ -41,6 +46,16 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
     }
   symbols[abi::kPairs] = assignment->Build().pairs;
   return absl::OkStatus();
+}
+
+bool Instance::State::speaks() const { return id == (attention() ? active.front() : routes.experts.front()); }
+
+executor::Task Instance::State::ReportActivity() {
+  char *room = co_await Room(executor::Controller(), Phase::kActivity, 0, activity.bytes());
+  JANUS_CO_RETURN_IF_ERROR(mail->status());
+  activity.WriteTo(descriptor.step, room);
+  mail->Post();
+  co_return absl::OkStatus();
 }
 
 executor::SlotFilter Instance::State::Wanted(absl::Span<const int32_t> instances) {

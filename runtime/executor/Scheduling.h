@@ -55,6 +55,8 @@ public:
   int32_t slot(int64_t expert) const { return slots[expert]; }
   /// The same as an array over the layer's experts.
   const int32_t *slot_of_expert() const { return slots.data(); }
+  /// The ids of the last Run.
+  absl::Span<const uint16_t> last_choices(int64_t count) const { return {choices.data(), static_cast<size_t>(count)}; }
   int64_t a_max() const { return result.a_max; }
   int64_t distinct() const { return result.activated; }
   /// Activated experts without a live replica, ascending.

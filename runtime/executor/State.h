@@ -19,6 +19,7 @@
 #define JANUS_RUNTIME_EXECUTOR_STATE_H
 
 #include "runtime/base/WorkerPool.h"
+#include "runtime/executor/Activity.h"
 #include "runtime/executor/Assignments.h"
 #include "runtime/executor/Buffer.h"
 #include "runtime/executor/Instance.h"
@@ -42,7 +43,7 @@ namespace janus {
 /// elements of the others.
 struct MemorySizes {
   std::vector<int64_t> values;
-  int64_t workspace = 0, staging = 0, pages = 0;
+  int64_t workspace = 0, staging = 0, pages = 0, activity = 0;
   int64_t row_owner = 0, all_ids = 0, choices = 0, seen = 0, pairs = 0, page_entries = 0;
   int64_t buffers() const;
 };
@@ -160,6 +161,9 @@ struct Instance::State {
 
   // Schedule.cpp
   absl::Status Schedule(const Instruction &step);
+  /// The instance of its role that speaks for all in this step.
+  bool speaks() const;
+  executor::Task ReportActivity();
 
   // Helpers
   bool attention() const { return config.role == Role::kAttention; }
@@ -251,6 +255,7 @@ struct Instance::State {
 
   std::vector<int32_t> all_ids; // AGate attention: [step rows * k] after the exchange
   executor::Scheduler scheduler;
+  ActivityRecorder activity; // of the step, where this instance reports it
   std::optional<executor::AssignmentBuilder> assignment;
   std::vector<executor::RoutedPair> pairs; // AGate attention: own pairs
   std::vector<executor::Received> held;    // messages that a leader joins

@@ -20,6 +20,8 @@ struct LayerStats {
   int64_t schedules_reused = 0;
   int64_t a_max_sum = 0, a_max_last = 0, a_max_max = 0;
   int64_t distinct_sum = 0, distinct_last = 0;
+  int64_t limit_sum = 0;                // ceil(distinct / live instances)
+  std::vector<int64_t> a_max_schedules; // [slots of an instance + 1] schedules with that a_max
   /// [experts] rows routed to each expert; the same on every instance that
   /// schedules. Empty unless InstanceConfig::count_tokens.
   std::vector<int64_t> tokens;

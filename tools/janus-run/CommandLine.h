@@ -36,7 +36,8 @@ struct Arguments {
   std::string output_dir;
 
   bool print_ids = false, quiet = false;
-  std::string logits; // a npy file
+  std::string logits;         // a npy file
+  std::string save_placement; // a file
   enum class Stats { kNone, kText, kJson } stats = Stats::kNone;
 };
 

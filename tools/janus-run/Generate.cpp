@@ -2,6 +2,7 @@
 #include "tools/janus-run/Failures.h"
 #include "tools/janus-run/Modes.h"
 #include "tools/janus-run/Npy.h"
+#include "tools/janus-run/PlacementFile.h"
 #include "tools/janus-run/Report.h"
 #include "tools/janus-run/Requests.h"
 #include "tools/janus-run/Utf8Stream.h"
@@ -105,6 +106,13 @@ absl::Status Generate(const Arguments &arguments, const ModelInfo &model) {
   absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Open(arguments.artifact, arguments.runtime);
   if (!runtime.ok())
     return runtime.status();
+  std::unique_ptr<PlacementFile> placement;
+  if (!arguments.save_placement.empty()) {
+    absl::StatusOr<std::unique_ptr<PlacementFile>> file = PlacementFile::Create(arguments.save_placement);
+    if (!file.ok())
+      return file.status();
+    placement = *std::move(file);
+  }
   if (!arguments.quiet && arguments.stats != Arguments::Stats::kJson)
     PrintInstances((*runtime)->instances());
 
@@ -179,6 +187,9 @@ absl::Status Generate(const Arguments &arguments, const ModelInfo &model) {
     return absl::DataLossError("the output could not be written");
   if (absl::Status closed = (*runtime)->Close(); !closed.ok())
     return closed;
+  if (placement)
+    if (absl::Status saved = placement->Write((*runtime)->report().placement); !saved.ok())
+      return saved;
   PrintReport(arguments, **runtime, timing);
   if (failed > 1)
     return absl::Status(first_error.code(),

@@ -22,8 +22,44 @@ void Put(const std::string &text) { std::fwrite(text.data(), 1, text.size(), std
 
 double Rate(double count, double seconds) { return seconds > 0 ? count / seconds : 0; }
 
-nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
-  using Json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const RebalanceReport &of) {
+  return {{"mode", of.mode},
+          {"plans", of.plans},
+          {"applied", of.applied},
+          {"layers_not_moved", of.layers_not_moved},
+          {"failed", of.failed},
+          {"epochs", of.epochs},
+          {"moves", of.moves},
+          {"moved_bytes", of.moved_bytes},
+          {"pieces", of.pieces},
+          {"peer_pieces", of.peer_pieces},
+          {"peer_bytes", of.peer_bytes},
+          {"announced", {{"epochs", of.announced}, {"messages", of.announcements}, {"ready", of.ready}}},
+          {"gain", of.gain},
+          {"cost", of.cost},
+          {"last", of.last}};
+}
+
+Json ToJson(const std::vector<LayerSchedule> &explained) {
+  Json layers = Json::array();
+  for (const LayerSchedule &layer : explained) {
+    Json experts = Json::array();
+    for (const ServedExpert &of : layer.experts)
+      experts.push_back(
+          {{"expert", of.expert}, {"rows", of.rows}, {"instance", of.instance}, {"slot", of.slot}, {"why", of.why}});
+    layers.push_back({{"layer", layer.layer},
+                      {"rows", layer.rows},
+                      {"epoch", layer.epoch},
+                      {"a_max", layer.a_max},
+                      {"limit", layer.limit},
+                      {"experts", experts}});
+  }
+  return layers;
+}
+
+Json ToJson(const Runtime &runtime, const Timing &timing) {
   const RunReport report = runtime.report();
   Json instances = Json::array(), layers = Json::array(), traffic = Json::object();
   for (const InstanceReport &i : runtime.instances())
@@ -35,16 +71,26 @@ nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
                            {"kv", i.planned_kv},
                            {"buffers", i.planned_buffers}}}});
   for (const LayerReport &l : report.layers)
-    layers.push_back({{"experts", l.experts},
-                      {"steps", l.steps},
-                      {"a_max", {{"mean", l.mean_a_max}, {"worst", l.worst_a_max}, {"limit_mean", l.mean_limit}}},
-                      {"distinct_mean", l.mean_distinct},
-                      {"ms",
-                       {{"attention", l.attention_ms},
-                        {"transfer", l.transfer_ms},
-                        {"schedule", l.schedule_ms},
-                        {"expert", l.expert_ms},
-                        {"wait", l.wait_ms}}}});
+    layers.push_back(
+        {{"experts", l.experts},
+         {"steps", l.steps},
+         {"a_max",
+          {{"mean", l.mean_a_max}, {"p99", l.p99_a_max}, {"worst", l.worst_a_max}, {"limit_mean", l.mean_limit}}},
+         {"distinct_mean", l.mean_distinct},
+         {"imbalance", l.imbalance},
+         {"slots", {{"all", l.slots}, {"used", l.slots_used}}},
+         {"schedules", {{"all", l.schedules}, {"reused", l.schedules_reused}}},
+         {"schedule_us_mean", l.schedule_us},
+         {"epochs", l.epochs},
+         {"moves", l.moves},
+         {"moved_bytes", l.moved_bytes},
+         {"retries", l.retries},
+         {"ms",
+          {{"attention", l.attention_ms},
+           {"transfer", l.transfer_ms},
+           {"schedule", l.schedule_ms},
+           {"expert", l.expert_ms},
+           {"wait", l.wait_ms}}}});
   for (const auto &[phase, links] : report.traffic)
     for (const auto &[link, count] : links)
       traffic[phase][link] = {{"messages", count.messages}, {"bytes", count.bytes}};
@@ -60,10 +106,55 @@ nlohmann::ordered_json ToJson(const Runtime &runtime, const Timing &timing) {
                {"layers", layers},
                {"traffic", traffic},
                {"failures", FailuresToJson(report.failures)},
+               {"rebalance", ToJson(report.rebalance)},
                {"placement", Json::parse(report.placement, nullptr, false)}};
+  if (!report.explained.empty())
+    json["explained"] = ToJson(report.explained);
   if (report.recorded_steps + report.unrecorded_steps > 0)
     json["recorded"] = {{"steps", report.recorded_steps}, {"left_out", report.unrecorded_steps}};
   return json;
+}
+
+/// What --explain-step prints.
+std::string Explanation(const RunReport &report, int64_t step) {
+  if (report.explained.empty())
+    return absl::StrCat("warning: --explain-step ", step, ": the run had ", report.steps, " steps\n");
+  std::string text;
+  for (const LayerSchedule &layer : report.explained) {
+    absl::StrAppendFormat(&text, "step %d, layer %d: %d rows, %d experts, a_max %d, limit %d, epoch %d\n", step,
+                          layer.layer, layer.rows, layer.experts.size(), layer.a_max, layer.limit, layer.epoch);
+    absl::StrAppend(&text, "  expert   rows  instance   slot  why: instances with the experts they had by then\n");
+    for (const ServedExpert &of : layer.experts)
+      absl::StrAppendFormat(&text, "  %6d %6d %9d %6d  %s\n", of.expert, of.rows, of.instance, of.slot, of.why);
+  }
+  return text;
+}
+
+/// Experts, slots and moves by layer, and what --rebalance decided.
+std::string ExpertTable(const RunReport &report) {
+  std::string text =
+      "experts by layer:\n"
+      "          -- a_max of a step --   least                         slots    schedule   made by               "
+      "bytes\n"
+      "  layer     mean    p99  worst    limit imbalance distinct  used/all      a step    others  epochs moves  moved"
+      "     retries\n";
+  for (size_t l = 0; l < report.layers.size(); ++l) {
+    const LayerReport &of = report.layers[l];
+    absl::StrAppendFormat(&text,
+                          "  %-5d  %7.2f %6d %6d %8.2f %9.2f %8.2f %5d/%-4d %8.1f us %8.0f %% %7d %5d  %-10s %d\n", l,
+                          of.mean_a_max, of.p99_a_max, of.worst_a_max, of.mean_limit, of.imbalance, of.mean_distinct,
+                          of.slots_used, of.slots, of.schedule_us,
+                          100 * Rate(static_cast<double>(of.schedules_reused), static_cast<double>(of.schedules)),
+                          of.epochs, of.moves, Size(static_cast<double>(of.moved_bytes)), of.retries);
+  }
+  const RebalanceReport &of = report.rebalance;
+  if (of.mode != "off")
+    absl::StrAppendFormat(&text,
+                          "rebalance %s: %d plans, %d applied, %d layers not moved because nothing gains more than it "
+                          "costs, %d changes failed; %d epochs, %d moves, %s\n  last: %s\n",
+                          of.mode, of.plans, of.applied, of.layers_not_moved, of.failed, of.epochs, of.moves,
+                          Size(static_cast<double>(of.moved_bytes)), of.last.empty() ? "no plan yet" : of.last);
+  return text;
 }
 
 } // namespace
@@ -85,6 +176,8 @@ void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timin
     Put(absl::StrCat("warning: --record-routing: ", report.unrecorded_steps, " of ",
                      report.recorded_steps + report.unrecorded_steps,
                      " steps are not in the trace: they failed, or came faster than they could be written\n"));
+  if (arguments.runtime.explain_step)
+    Put(Explanation(report, arguments.runtime.explain_step));
   if (arguments.quiet && arguments.stats == Arguments::Stats::kNone)
     return;
   if (report.steps == 0)
@@ -99,7 +192,7 @@ void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timin
     absl::StrAppendFormat(&text, "%d tokens in %d steps: %.1f tokens/s\n", report.rows, report.steps,
                           Rate(report.rows, report.step_ms / 1000));
   absl::StrAppend(&text,
-                  "a_max, the experts on the busiest instance (mean; worst; limit = distinct / instances), by layer:");
+                  "a_max, the experts on the busiest instance (mean; worst; limit, the least there can be), by layer:");
   for (size_t l = 0; l < report.layers.size(); ++l)
     absl::StrAppendFormat(&text, "\n  layer %-3d %6.2f %5d %8.2f", l, report.layers[l].mean_a_max,
                           report.layers[l].worst_a_max, report.layers[l].mean_limit);
@@ -109,6 +202,7 @@ void PrintReport(const Arguments &arguments, const Runtime &runtime, const Timin
       absl::StrAppendFormat(&text, "  %-18s %-14s %10d  %12s\n", phase, link, count.messages, Size(count.bytes));
   absl::StrAppend(&text, FailureText(report));
   if (arguments.stats == Arguments::Stats::kText) {
+    absl::StrAppend(&text, ExpertTable(report));
     absl::StrAppend(&text, "time by layer, ms over all instances (attention, transfer, schedule, experts, wait):\n");
     for (size_t l = 0; l < report.layers.size(); ++l) {
       const LayerReport &layer = report.layers[l];

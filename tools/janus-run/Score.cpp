@@ -2,6 +2,7 @@
 #include "tools/janus-run/Failures.h"
 #include "tools/janus-run/Modes.h"
 #include "tools/janus-run/Npy.h"
+#include "tools/janus-run/PlacementFile.h"
 #include "tools/janus-run/Report.h"
 #include "tools/janus-run/Requests.h"
 
@@ -25,6 +26,13 @@ absl::Status Score(const Arguments &arguments, const ModelInfo &model) {
   absl::StatusOr<std::unique_ptr<Runtime>> runtime = Runtime::Open(arguments.artifact, arguments.runtime);
   if (!runtime.ok())
     return runtime.status();
+  std::unique_ptr<PlacementFile> placement;
+  if (!arguments.save_placement.empty()) {
+    absl::StatusOr<std::unique_ptr<PlacementFile>> file = PlacementFile::Create(arguments.save_placement);
+    if (!file.ok())
+      return file.status();
+    placement = *std::move(file);
+  }
   if (!arguments.quiet && arguments.stats != Arguments::Stats::kJson)
     PrintInstances((*runtime)->instances());
   std::optional<NpyWriter> logits;
@@ -79,6 +87,9 @@ absl::Status Score(const Arguments &arguments, const ModelInfo &model) {
       return closed;
   if (absl::Status closed = (*runtime)->Close(); !closed.ok())
     return closed;
+  if (placement)
+    if (absl::Status saved = placement->Write((*runtime)->report().placement); !saved.ok())
+      return saved;
   // A token of the bytes tokenizer is a byte.
   std::printf("%.6f nats over %lld tokens in %zu windows: %.6f bits per %s\n", nll, static_cast<long long>(scored),
               count, scored ? nll / std::log(2.0) / scored : 0.0, model.tokenizer == "bytes" ? "byte" : "token");

@@ -28,6 +28,7 @@ struct RuntimeOptions {
   std::string nodes;                // "a0,a1@0;e0,e1,e2@1"; empty: all on one node
   int64_t slots = 0;                // per expert instance and layer; 0: the fewest
   std::string placement = "even";   // even, random:SEED, a placement file or a routing trace
+  std::string rebalance = "off";    // off, auto, every=N and more (docs/online.md)
   std::string scheme = "auto";      // auto, direct, case1, case2
   std::string gate_side = "auto";   // auto, expert, attention
   std::string kernels = "auto";     // auto, reference, avx2, avx512
@@ -45,6 +46,7 @@ struct RuntimeOptions {
   double stall_timeout_s = 60;        // a request that is stalled for so long ends
   std::vector<std::string> fail;      // for tests: instances that fail, as "expert:2@step=37" (docs/failures.md)
   std::vector<std::string> restore;   // and come back, as "expert:2@step=90"
+  int64_t explain_step = 0;           // keep the schedule of this step, from 1; 0: none
   std::string record_routing;         // directory to write the routing of every step to; empty: none
 };
 
@@ -103,8 +105,16 @@ struct InstanceReport {
 };
 struct LayerReport {
   int64_t experts = 0, steps = 0;
-  double mean_a_max = 0, mean_distinct = 0, mean_limit = 0;
-  int64_t worst_a_max = 0;
+  // a_max: experts on the busiest instance. limit: ceil(distinct / live instances), which no placement beats.
+  // imbalance: mean a_max over the mean of distinct / live instances.
+  double mean_a_max = 0, mean_distinct = 0, mean_limit = 0, imbalance = 0;
+  int64_t p99_a_max = 0, worst_a_max = 0;
+  int64_t slots = 0, slots_used = 0; // of all instances; those that hold an expert
+  int64_t epochs = 0, moves = 0, moved_bytes = 0;
+  // Over all instances: schedules, each instance's own, and those of them that were found made by another instance of
+  // the process, which had the same choices.
+  int64_t schedules = 0, schedules_reused = 0;
+  double schedule_us = 0;                                                                // one schedule, mean
   double attention_ms = 0, transfer_ms = 0, schedule_ms = 0, expert_ms = 0, wait_ms = 0; // summed over instances
   int64_t retries = 0; // attempts that did this layer again
 };
@@ -121,13 +131,39 @@ struct FailureReport {
   int64_t requests_again = 0; // computed again from their tokens
   double stalled_s = 0;
 };
+/// What --rebalance decided and did.
+struct RebalanceReport {
+  std::string mode = "off";
+  int64_t plans = 0, applied = 0;                 // made; those with at least one layer worth its moves
+  int64_t layers_not_moved = 0;                   // of plans: nothing gains more than its moves cost
+  int64_t failed = 0;                             // changes that could not be completed
+  int64_t epochs = 0, moves = 0, moved_bytes = 0; // that took effect
+  // Pieces of experts that were copied, also for changes that did not take effect; those of them that peers sent.
+  int64_t pieces = 0, peer_pieces = 0, peer_bytes = 0;
+  int64_t announced = 0, announcements = 0, ready = 0; // epochs; messages about them, and answers
+  double gain = 0, cost = 0; // of what was applied: expert reads saved over the horizon, and what its moves cost
+  std::string last;          // the last decision, in words
+};
+/// One activated expert in a step.
+struct ServedExpert {
+  int64_t expert = 0, rows = 0; // that chose it
+  int64_t instance = 0, slot = 0;
+  std::string why;
+};
+/// A layer of the step that RuntimeOptions::explain_step asks for.
+struct LayerSchedule {
+  int64_t layer = 0, rows = 0, epoch = 0, a_max = 0, limit = 0;
+  std::vector<ServedExpert> experts;
+};
 struct RunReport {
   int64_t steps = 0, rows = 0;
   double step_ms = 0; // wall time in steps
   std::vector<LayerReport> layers;
   std::map<std::string, std::map<std::string, TrafficReport>> traffic; // [phase][link class], posted
   std::map<std::string, int64_t> schemes;                              // steps by dispatch scheme
-  std::string placement;                                               // JSON
+  std::string placement;                                               // JSON, of the present epoch
+  RebalanceReport rebalance;
+  std::vector<LayerSchedule> explained;             // by layer; empty until that step
   int64_t recorded_steps = 0, unrecorded_steps = 0; // of record_routing: steps in the trace, and those left out
   FailureReport failures;
 };
@@ -158,8 +194,9 @@ public:
   /// request is then forgotten.
   virtual bool Finish(RequestId id, RequestResult &result) = 0;
   virtual RunReport report() const = 0;
-  /// Ends what `record_routing` asked for and says whether all of it was
-  /// written. After the last step.
+  /// After the last step: takes in what is on its way, so that the report is
+  /// complete; ends what `record_routing` asked for and says whether all of it
+  /// was written.
   virtual absl::Status Close() = 0;
 };
 

@@ -99,7 +99,7 @@ TEST(Epochs, SameBitsWhileExpertsMove) {
       const std::string where = absl::StrCat(options.str(), peers ? " from peers" : " from the artifact");
       ExpectSame(*found, expected, where);
       EXPECT_GT(deployment.epoch, 3u) << where;
-      EXPECT_GT(restless.change.loaded_bytes(), 10 * restless.bytes) << where;
+      EXPECT_GT(restless.change.counts().loaded_bytes, 10 * restless.bytes) << where;
       uint64_t pieces = 0;
       for (const auto &endpoint : deployment.endpoints)
         for (const auto &count : endpoint->counters().by_phase[static_cast<int>(Phase::kWeights)])
