@@ -6,7 +6,8 @@
 Reads the tables of docs/transfers.md, computes their symbols from the map of instances to nodes and from what
 --record-routing wrote, by counting instances, rows and pairs one by one, and compares the sums over layers and steps
 with `traffic` of --stats=json: messages and bytes of every phase on every link class. Also checks that the recorded
-schedule is one (a replica of the placement, a_max as reported) and that `auto` chose by the rule of the document.
+schedule is one (a replica of the placement, a_max as reported), that `auto` chose by the rule of the document, and that
+what --rebalance copied is what lies elsewhere than before.
 Nothing here comes from the runtime's own evaluation of these expressions. Closes with 'N passed, N failed'.
 """
 
@@ -26,6 +27,7 @@ SPLITS = ((1, 1), (2, 1), (1, 6), (3, 2), (2, 5), (4, 7))
 SCHEMES = ("direct", "case1", "case2", "auto")
 HEADINGS = {"Dispatch, gate on the expert side": "dispatch-expert", "Dispatch, gate on the attention side": "dispatch-attention",
             "Exchange of expert ids, gate on the attention side": "exchange", "Return": "return"}
+MOVES = "Moves of experts"
 NO_ONE = 65535
 
 
@@ -35,15 +37,20 @@ class Document:
     def __init__(self, path: Path):
         text = path.read_text()
         self.phases: dict[str, dict[str, list]] = {kind: {} for kind in HEADINGS.values()}
-        kind = None
+        self.moves: list = []  # (counted as, messages, bytes)
+        kind = heading = None
         for line in text.splitlines():
             if line.startswith("#"):
-                kind = HEADINGS.get(line.lstrip("# "))
+                heading = line.lstrip("# ")
+                kind = HEADINGS.get(heading)
+            elif heading == MOVES and line.startswith("| ") and not line.startswith("| counted"):
+                counted, _, messages, size = (cell.strip() for cell in line.strip("|\n").split("|"))
+                self.moves.append((counted, compiled(messages), compiled(size)))
             elif kind and line.startswith("| ") and not line.startswith("| scheme"):
                 scheme, _, link, counted, messages, size = (cell.strip() for cell in line.strip("|\n").split("|"))
                 self.phases[kind].setdefault(scheme, []).append((link, counted, compiled(messages), compiled(size)))
         self.profile = json.loads(re.search(r"```json\n(.*?)```", text, re.S).group(1))["links"]
-        assert all(self.phases.values()), "docs/transfers.md: a table is missing"
+        assert all(self.phases.values()) and self.moves, "docs/transfers.md: a table is missing"
 
 
 def compiled(cell: str):
@@ -165,8 +172,8 @@ class Trace:
                 next_position[source] += 1
         return ""
 
-    def check_schedule(self, stats: dict) -> str:
-        """What is wrong with the recorded schedule, or nothing."""
+    def check_schedule(self, stats: dict, before: dict | None = None) -> str:
+        """What is wrong with the recorded schedule, or nothing. `before`: the placement that steps began with, if another."""
         expected = {(step, layer) for step, _, _ in self.steps for layer in range(len(self.layers))}
         if set(self.ids) != expected or set(self.serving) != expected:
             return f"{len(self.ids)} and {len(self.serving)} records, expected {len(expected)} (step, layer)"
@@ -175,8 +182,8 @@ class Trace:
             activated = set(self.ids[step, layer])
             if {e for e, instance in enumerate(by) if instance != NO_ONE} != activated:
                 return f"step {step}, layer {layer}: the schedule is not of the activated experts"
-            slots = stats["placement"]["layers"][layer]
-            if not all(e in slots[by[e]] for e in activated):
+            placements = [stats["placement"]] + ([before] if before else [])
+            if not any(all(e in placement["layers"][layer][by[e]] for e in activated) for placement in placements):
                 return f"step {step}, layer {layer}: an expert is served where it has no replica"
             load = max(Counter(by[e] for e in activated).values())
             worst[layer], total[layer] = max(worst[layer], load), total[layer] + load
@@ -205,6 +212,34 @@ def expected_traffic(document: Document, trace: Trace, nodes: Map, gate: str, hi
                     traffic[counted, link, "messages"] += value(messages, symbols)
                     traffic[counted, link, "bytes"] += value(size, symbols)
     return +traffic  # zeros dropped
+
+
+def moves_between(before: dict, after: dict) -> list[tuple[int, bool]]:
+    """(layer, whether another instance held the expert) of every slot that has another expert than before."""
+    moves = []
+    for layer, (old, new) in enumerate(zip(before["layers"], after["layers"])):
+        for instance, slots in enumerate(new):
+            for slot, expert in enumerate(slots):
+                if expert >= 0 and old[instance][slot] != expert:
+                    moves.append((layer, any(expert in held for other, held in enumerate(old) if other != instance)))
+    return moves
+
+
+def expected_moves(document: Document, trace: Trace, stats: dict, nodes: Map) -> Counter:
+    """As expected_traffic, without links: what --rebalance adds."""
+    traffic: Counter = Counter()
+    of, placement = stats["rebalance"], stats["placement"]
+    symbols = {
+        "steps": len(trace.steps), "layers": len(trace.layers), "m": len(nodes.attention), "n": len(nodes.expert),
+        "reported_ids": sum(min(sum(rows), 256) * layer["k"] for _, _, rows in trace.steps for layer in trace.layers),
+        "pieces": of["pieces"], "peer_pieces": of["peer_pieces"], "peer_bytes": of["peer_bytes"],
+        "epochs": of["epochs"], "layer_epochs": sum(layer["epochs"] for layer in stats["layers"]),
+        "slots": max(len(slots) for layer in placement["layers"] for slots in layer),
+    }
+    for counted, messages, size in document.moves:
+        traffic[counted, "messages"] += value(messages, symbols)
+        traffic[counted, "bytes"] += value(size, symbols)
+    return +traffic
 
 
 def counted_traffic(stats: dict) -> Counter:
@@ -271,6 +306,42 @@ class Tests:
                                    for key in sorted({*expected, *found}) if expected[key] != found[key]))
 
 
+    def moves(self, name: str, artifact: Path, nodes: Map, gate: str, source: str, options: dict[str, object]) -> None:
+        """One plan that draws another placement at random, carried out while a request goes on."""
+        m, n, folder = len(nodes.attention), len(nodes.expert), self.scratch / "routing"
+        arguments = {"--attention": m, "--experts": n, "--nodes": nodes, "--gate-side": gate, "--threads": 1, "--kv-memory": "16M",
+                     "--prompt-ids": "70,3,9,20,200,7,7,81", "--max-new-tokens": 90, "--placement": "random:5", **options}
+        command = [self.runner, str(artifact), "--stats=json", "--print-ids", *(str(x) for pair in arguments.items() for x in pair)]
+        moving = ["--record-routing", str(folder), "--rebalance", f"every=46,plan=random,budget=1000000,from={source}"]
+        name = f"{name}: {' '.join(command[4:] + moving)}"
+        still, moved = (subprocess.run(line, capture_output=True, text=True, timeout=300) for line in (command, command + moving))
+        if still.returncode or moved.returncode:
+            return self.check(name, f"exit code {still.returncode}, {moved.returncode}: {moved.stderr[-500:]}")
+        self.check(name, "" if still.stdout == moved.stdout else "another output than without --rebalance")
+        before, stats, trace = json.loads(still.stderr)["placement"], json.loads(moved.stderr), Trace(folder)
+        of, layers = stats["rebalance"], stats["layers"]
+        self.check(name, trace.check_schedule(stats, before))
+        counts = (of["plans"], of["applied"], of["failed"], sum(layer["epochs"] > 0 for layer in layers))
+        self.check(name, "" if counts == (1, 1, 0, len(layers)) else f"plans, applied, failed, layers: {counts}")
+        moves = moves_between(before, stats["placement"])
+        by_layer = [sum(layer == l for layer, _ in moves) for l in range(len(layers))]
+        self.check(name, "" if [layer["moves"] for layer in layers] == by_layer else f"moves by layer, expected {by_layer}")
+        each = [layer["moved_bytes"] // max(layer["moves"], 1) for layer in layers]
+        whole = all(layer["moved_bytes"] == size * layer["moves"] for layer, size in zip(layers, each))
+        total = (sum(by_layer), sum(layer["moved_bytes"] for layer in layers))
+        self.check(name, "" if whole and (of["moves"], of["moved_bytes"]) == total else f"moves, bytes: expected {total}, or parts of experts")
+        peers = sum(each[layer] for layer, held in moves if held) if source == "peer" else 0
+        self.check(name, "" if of["peer_bytes"] == peers else f"bytes from peers: found {of['peer_bytes']}, expected {peers}")
+        expected, found = expected_moves(self.document, trace, stats, nodes), Counter()
+        for phase, links in stats["traffic"].items():
+            for link, amounts in links.items():
+                if any(phase == counted for counted, *_ in self.document.moves):
+                    found += Counter({(phase, key): amounts[key] for key in ("messages", "bytes")})
+                    self.check(name, "" if (link == "control") == (phase != "weights") else f"{phase} counted as {link}")
+        self.check(name, "; ".join(f"{' '.join(key)}: found {found[key]}, expected {expected[key]}"
+                                   for key in sorted({*expected, *found}) if expected[key] != found[key]))
+
+
 def maps_of(m: int, n: int, generator: random.Random) -> list[Map]:
     """All on one node; apart; and two at random, with gaps between the node numbers, of kinds together and apart."""
     maps = [Map([0] * m, [0] * n), Map([0] * m, [1] * n)]
@@ -316,6 +387,11 @@ def main() -> int:
                             options["--transport"] = f"strict:{variant}"
                         tests.case(folder.name, artifact, config["hidden_size"], nodes, scheme, gate, options,
                                    lengths if requests is many else [8])
+            for (m, n), gate, source in itertools.product(((1, 1), (2, 3), (3, 2)), ("expert", "attention"), ("peer", "artifact")):
+                options = {"--slots": -(-3 * experts // (2 * n))} if m == 2 else {}
+                if next(cases) % 2:
+                    options["--transport"] = f"strict:{m}"
+                tests.moves(folder.name, artifact, maps_of(m, n, generator)[2], gate, source, options)
             print(f"{folder.name}: {next(cases)} runs", flush=True)
     print(f"seed {seed}; {tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed or not tests.passed else 0

@@ -23,6 +23,7 @@ enum Axis {
   kTransport,
   kKernels,
   kCode,
+  kMoves,
   kAxes
 };
 
@@ -37,6 +38,8 @@ enum { kEven, kRandom, kTrace, kPlacements };
 constexpr int kThreadCounts[] = {1, 2, 4};
 constexpr int kSmallChunk = 5; // no divisor or multiple of pages and key blocks
 enum { kPlain, kStrict, kTransports };
+enum { kStill, kFromPeers, kFromArtifact, kMoveKinds };
+constexpr int kStepsToPlan = 2;        // after each change, so that many fall into the few steps of a request
 constexpr int64_t kDeadlineMs = 20000; // of a step, so that one that hangs fails soon
 
 template <typename T, size_t N> constexpr int Size(const T (&)[N]) { return static_cast<int>(N); }
@@ -60,7 +63,8 @@ std::string Describe(const Configuration &configuration) {
   return absl::StrCat("--attention ", o.attention, " --experts ", o.experts, " --nodes '", o.nodes, "' --scheme ",
                       o.scheme, " --gate-side ", o.gate_side, " --slots ", o.slots, " --placement ", o.placement,
                       " --threads ", o.threads, " --step-rows ", o.step_rows, " --chunk ", o.chunk, " --transport ",
-                      o.transport, " --kernels ", o.kernels, ", artifact ", configuration.artifact,
+                      o.transport, " --kernels ", o.kernels, " --rebalance ", o.rebalance, ", artifact ",
+                      configuration.artifact,
                       configuration.together ? absl::StrCat(", among others (", configuration.seed, ")") : ", alone");
 }
 
@@ -83,6 +87,7 @@ std::vector<int> Axes::sizes() const {
   sizes[kTransport] = kTransports;
   sizes[kKernels] = static_cast<int>(kernels_.size());
   sizes[kCode] = static_cast<int>(setting_.artifacts);
+  sizes[kMoves] = kMoveKinds;
   return sizes;
 }
 
@@ -96,7 +101,12 @@ bool Axes::Allowed(const Row &row) const {
 bool Axes::InCross(const Row &row) const {
   const std::string &kernels = kernels_[row[kKernels]];
   const int code = kernels == "avx2" ? static_cast<int>(setting_.artifacts) - 1 : 0;
-  return Allowed(row) && kernels != "reference" && kSchemes[row[kScheme]] != std::string("auto") && row[kCode] == code;
+  int others = 0; // experts move in every other row
+  for (int axis = 0; axis < kMoves; ++axis)
+    others += row[axis];
+  const int moves = others % 2 == 0 ? kStill : others % 4 == 1 ? kFromPeers : kFromArtifact;
+  return Allowed(row) && row[kMoves] == moves && kernels != "reference" &&
+         kSchemes[row[kScheme]] != std::string("auto") && row[kCode] == code;
 }
 
 Configuration Axes::First(const std::string &kernels) const {
@@ -137,6 +147,9 @@ Configuration Axes::Make(const Row &row, uint64_t seed) const {
     o.chunk = kSmallChunk;
   if (row[kTransport] == kStrict)
     o.transport = absl::StrCat("strict:", generator.Below(1000000));
+  if (row[kMoves] != kStill) // pieces of an expert by a step, or several experts: 32 KiB to 4 MiB
+    o.rebalance = absl::StrCat("every=", kStepsToPlan, ",plan=random,budget=", int64_t{32768} << generator.Below(8),
+                               row[kMoves] == kFromPeers ? ",from=peer" : ",from=artifact");
   return configuration;
 }
 

@@ -35,7 +35,8 @@ public:
   std::vector<int> sizes() const;
   /// What may be in a covering array: more nodes than instances may not.
   bool Allowed(const Row &row) const;
-  /// What is in the whole cross: automatic choices, reference kernels, and AVX-512 kernels with AVX2 code are left out.
+  /// What is in the whole cross: automatic choices, reference kernels, and AVX-512 kernels with AVX2 code are left out;
+  /// experts move in every other row.
   bool InCross(const Row &row) const;
   /// `seed` chooses the instances of each node, random placements, and so on.
   Configuration Make(const Row &row, uint64_t seed) const;

@@ -100,6 +100,15 @@ absl::StatusOr<std::vector<Answer>> ModelCheck::Play(const Configuration &config
   const RunReport report = (*deployment)->report();
   load_[configuration.together].steps += report.steps;
   load_[configuration.together].rows += report.rows;
+  if (configuration.options.rebalance != "off") {
+    ++moved_.runs;
+    moved_.epochs += report.rebalance.epochs;
+    moved_.moves += report.rebalance.moves;
+    moved_.peer_pieces += report.rebalance.peer_pieces;
+    if (answers.ok() && report.rebalance.failed > 0)
+      return absl::InternalError(
+          absl::StrCat(report.rebalance.failed, " changes of the placement failed: ", report.rebalance.last));
+  }
   const std::string &scheme = configuration.options.scheme;
   if (answers.ok() && scheme != "auto" && (report.schemes.size() != 1 || !report.schemes.contains(scheme)))
     return absl::InternalError(

@@ -44,6 +44,12 @@ public:
   /// Mean rows of a step over all runs so far, in which requests were alone, or among others.
   double MeanRows(bool together) const { return double(load_[together].rows) / double(load_[together].steps); }
 
+  /// Over all runs so far with --rebalance.
+  struct Moved {
+    int64_t runs = 0, epochs = 0, moves = 0, peer_pieces = 0;
+  };
+  const Moved &moved() const { return moved_; }
+
   /// Runs one row and compares the bytes of every request's logits with the (1, 1) run.
   void Compare(const Row &row, uint64_t seed, Report &report);
 
@@ -61,6 +67,7 @@ private:
   struct {
     int64_t steps = 0, rows = 0;
   } load_[2];
+  Moved moved_;
 };
 
 } // namespace janus::equal_bytes

@@ -136,6 +136,12 @@ absl::Status CheckModel(const Arguments &arguments, const Arguments::Model &mode
   }
   const double alone = check.MeanRows(false), together = check.MeanRows(true);
   std::printf("%s: a step has %.1f rows alone, %.1f among others\n", check.name().c_str(), alone, together);
+  const ModelCheck::Moved &moved = check.moved();
+  std::printf("%s: experts moved in %lld runs: %lld epochs, %lld moves, %lld pieces from peers\n", check.name().c_str(),
+              static_cast<long long>(moved.runs), static_cast<long long>(moved.epochs),
+              static_cast<long long>(moved.moves), static_cast<long long>(moved.peer_pieces));
+  report.Check(check.name() + ", experts that move", moved.epochs >= 2 * moved.runs && moved.peer_pieces > 0,
+               "found less than two epochs a run, or none from peers");
   report.Check(check.name() + ", among others", together > alone, "found no more rows a step than alone");
   return absl::OkStatus();
 }
