@@ -64,7 +64,7 @@ struct PlannerOptions {
   uint64_t seed = 0;
   /// Bound of the search in steps looked at (about 10 ns each), so that the same
   /// problem and seed have the same plan on every machine; 0: no search.
-  int64_t work = 20'000'000;
+  int64_t work = 10'000'000;
   /// A cap in seconds, for a machine that is slower than thought. A plan that it
   /// cut short is sound and says so; how good it is depends on the machine.
   absl::Duration time_bound = absl::InfiniteDuration();

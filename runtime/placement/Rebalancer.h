@@ -42,7 +42,7 @@ struct RebalanceOptions {
   int64_t batches = 1000;   // drawn
   double half_life = 32;    // of the means that trigger one, in steps
   int64_t look = 16;        // kAuto: steps between looks at the trigger
-  double drift = 0.03;      // kAuto: a_max over its limit has grown by this share: plan
+  double drift = 0.02;      // kAuto: a_max over its limit has grown by this share: plan
   int64_t refit = 2048;     // kAuto: steps after which a plan is made even so
   double horizon = 2048;    // steps that a plan is expected to serve (kEvery: `every`, if that is less)
   double copy_price = 4;    // copying an expert delays a step as much as reading so many

@@ -207,7 +207,7 @@ const std::vector<Option> &Options() {
       {kCompare, "--fit-steps", "N", "steps to fit to (default 2000)", Integer(FIELD(fit_steps), 1, 1000000)},
       {kCompare, "--steps", "N", "steps to test on (default 200)", Integer(FIELD(steps), 1, 1000000)},
       {kCompare, "--seeds", "N", "repetitions, each with other steps (default 3)", Integer(FIELD(seeds), 1, 1000)},
-      {kFits, "--work", "N", "bound of the search in each layer, in steps looked at (default 20000000)",
+      {kFits, "--work", "N", "bound of the search in each layer, in steps looked at (default 10000000)",
        Integer(FIELD(work), 0, kMany)},
       {kFits, "--groups", "N", "expert groups, for eplb (default 1)", Integer(FIELD(groups), 1, 65535)},
       {kFits, "--nodes", "N", "nodes of the instances, for eplb (default 1)", Integer(FIELD(nodes), 1, 1024)},
