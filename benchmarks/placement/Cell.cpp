@@ -70,8 +70,7 @@ Unit MeasureUnit(const Routing &routing, const Cell &cell, const CellOptions &op
     PlannerOptions planner;
     planner.policy = kPolicyOf[p];
     planner.seed = seed * 1000 + static_cast<uint64_t>(layer);
-    if (options.work)
-      planner.work = options.work;
+    planner.work = options.work;
     const absl::StatusOr<LayerPlan> plan = PlanLayer(problem, planner);
     if (!plan.ok()) {
       unit.status = plan.status();

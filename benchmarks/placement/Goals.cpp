@@ -136,9 +136,9 @@ int Run(const std::string &root, const CellOptions &options, const Only &only, C
     routings.push_back(*std::move(routing));
   }
   bool met = true;
-  std::printf("%lld steps a layer, %lld seeds; fitted to %lld batches a layer and seed",
+  std::printf("%lld steps a layer, %lld seeds; fitted to %lld batches a layer and seed, %lld steps looked at",
               static_cast<long long>(options.test_steps), static_cast<long long>(options.seeds),
-              static_cast<long long>(options.fit_steps));
+              static_cast<long long>(options.fit_steps), static_cast<long long>(options.work));
   if (options.window)
     std::printf(", drawn from the rows of %lld", static_cast<long long>(options.window));
   std::printf("\n");
