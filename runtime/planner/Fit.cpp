@@ -45,6 +45,10 @@ absl::StatusOr<LayerPlan> FitLayer(const Policy &policy, const Instances &instan
       problem.pins.push_back(pin);
   problem.steps = &steps;
   problem.tokens.assign(tokens.begin(), tokens.end());
+  problem.current = options.current;
+  problem.move_price = options.move_price;
+  problem.horizon = options.horizon;
+  problem.check = options.check;
   PlannerOptions planner;
   planner.policy = policy.placement;
   planner.seed = SeedFor(options.seed, Use::kFit, static_cast<uint64_t>(layer));

@@ -39,6 +39,10 @@ uint64_t SeedFor(uint64_t seed, Use use, uint64_t number = 0);
 struct FitOptions {
   uint64_t seed = 0;
   int64_t work = PlannerOptions().work;
+  // Minimal movement, as in LayerProblem; not owned.
+  LayerSlots current = {};
+  double move_price = 0, horizon = 0;
+  const ActivationWindow *check = nullptr;
 };
 /// The layer with this seed and number alone decides the plan, not what is
 /// fitted beside it.

@@ -299,6 +299,35 @@ class Tests:
                            (of["layers"][l]["active"], mean, error))
         self.check("place and replay draw different batches", report["layers"][0]["active"] != replay["layers"][0]["active"])
 
+    def moving(self, trace: Path) -> None:
+        """From the placement of one domain to another's: a move is made where it pays, and what does not move keeps its slot."""
+        law, code = self.scratch / "from.json", self.scratch / "to.json"
+        common = ("place", "--trace", trace, "--instances", 4, "--slots", 5, "--batch", 6, "--steps", 500, "--work", 200000)
+        self.run(*common, "--domain", "law", "-o", law)
+        before = json.loads(law.read_text())["layers"]
+
+        def move(*more: object) -> tuple[dict, list]:
+            report = self.run(*common, "--domain", "code", "--current", law, "-o", code, *more)
+            self.same("moving: sound", unsound(json.loads(code.read_text()), {1: 16, 3: 16}, [5] * 4), "")
+            after = json.loads(code.read_text())["layers"]
+            changed = sum(a != b and a not in held for was, now in zip(before, after) for held, new in zip(was, now)
+                          for a, b in zip(new, held))
+            self.same(f"moving {more}: what the file says", report["moves"]["replicas"], changed)
+            return report["moves"], after
+
+        free, _ = move("--price", 0)
+        paid, _ = move()
+        self.check("moving pays", 0 < paid["replicas"] < free["replicas"] and paid["a_max_after"] < paid["a_max_before"] - 0.1, (free, paid))
+        dear, after = move("--price", 1e12)
+        self.check("too dear", dear["replicas"] == 0 and dear["kept_layers"] == 2 and after == before, dear)
+        short, after = move("--horizon", 1)
+        self.check("too short", short["replicas"] == 0 and after == before, short)
+        some, after = move("--layers", 3)
+        self.check("a layer that is not fitted stays", some["replicas"] > 0 and after[1] == before[1], some)
+        self.refused("moving: other instances", ["from.json", "4 instances", "expected 5"], *common[:3], "--instances", 5, *common[5:],
+                     "--current", law)
+        self.refused("moving: by another policy", ["eplb", "expected ours"], *common, "--policy", "eplb", "--current", law, code=2)
+
     def compare(self, trace: Path) -> None:
         page = self.scratch / "compare.html"
         common = ("compare", "--trace", trace, "--instances", 4, "--slots", 5, "--steps", 60, "--fit-steps", 300, "--work", 200000)
@@ -492,7 +521,7 @@ def main() -> int:
         tests.group(tests.recorded_steps, run, recorded)
         tests.group(tests.drawn_steps, generator)
         tests.group(tests.means, sequences, trace, generator)
-        for test in (tests.compare, tests.rebalance, tests.bad_placements, tests.outputs):
+        for test in (tests.moving, tests.compare, tests.rebalance, tests.bad_placements, tests.outputs):
             tests.group(test, trace)
         for test in (tests.damaged, tests.usage):
             tests.group(test, trace, recorded)

@@ -86,6 +86,9 @@ absl::Status CheckCombination(Arguments &a) {
       return Wrong("--policy: found ", a.policies.size(), " policies, expected one");
     if (!a.policies.empty() && a.policies[0].greedy)
       return Wrong("--policy: found ", a.policies[0].name, ", which names a scheduler; expected paper");
+    if (!a.current.empty() && !a.policies.empty() && a.policies[0].placement != PlacementPolicy::kSearch)
+      return Wrong("--current: found policy ", a.policies[0].name,
+                   ", which does not look at what moves; expected ours");
     return absl::OkStatus();
   case Command::kReplay:
     if (a.placement.empty())

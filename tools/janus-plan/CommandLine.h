@@ -35,7 +35,10 @@ struct Arguments {
   std::optional<int64_t> fit_steps, steps;
   int64_t work = PlannerOptions().work;
 
-  std::string output;    // place
+  std::string output;  // place
+  std::string current; // a placement file: where experts lie now
+  double price = RebalanceOptions().copy_price, horizon = RebalanceOptions().horizon;
+
   std::string placement; // replay
   bool greedy = false;
   std::optional<RebalanceOptions> rebalance;

@@ -27,7 +27,7 @@ absl::StatusOr<std::vector<int64_t>> ChooseLayers(const std::vector<int64_t> &wa
   return chosen;
 }
 
-absl::StatusOr<Placement> Fit(const PlacementFile &file, const Input &input) {
+absl::StatusOr<Placement> Fit(const PlacementFile &file, const Input &input, absl::Span<const int64_t> wanted) {
   const std::vector<trace::TraceLayer> &layers = input.trace->info().layers;
   auto other = [&](const auto &...what) {
     return absl::InvalidArgumentError(
@@ -58,7 +58,7 @@ absl::StatusOr<Placement> Fit(const PlacementFile &file, const Input &input) {
   PlacementShape part = shape;
   part.experts.clear();
   std::vector<LayerSlots> slots;
-  for (int64_t index : input.layers) {
+  for (int64_t index : wanted) {
     part.experts.push_back(layers[index].experts);
     slots.push_back(whole->layer(layers[index].layer));
   }
@@ -101,12 +101,12 @@ absl::StatusOr<Input> OpenInput(const Arguments &arguments) {
   return input;
 }
 
-absl::StatusOr<Placement> ReadPlacement(const std::string &path, const Input &input) {
+absl::StatusOr<Placement> ReadPlacement(const std::string &path, const Input &input, absl::Span<const int64_t> layers) {
   absl::StatusOr<std::string> text = trace::ReadText(path, kMaxFileBytes);
   if (!text.ok())
     return text.status();
   absl::StatusOr<PlacementFile> file = ParsePlacementFile(*text);
-  absl::StatusOr<Placement> placement = file.ok() ? Fit(*file, input) : file.status();
+  absl::StatusOr<Placement> placement = file.ok() ? Fit(*file, input, layers) : file.status();
   if (!placement.ok())
     return absl::Status(placement.status().code(), absl::StrCat(path, ": ", placement.status().message()));
   return placement;

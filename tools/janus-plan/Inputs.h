@@ -19,9 +19,9 @@ struct Input {
 };
 absl::StatusOr<Input> OpenInput(const Arguments &arguments);
 
-/// The placement of a file for a trace: its layers are Input::layers, in order.
-/// InvalidArgument when it is another model's.
-absl::StatusOr<Placement> ReadPlacement(const std::string &path, const Input &input);
+/// The placement of a file for a trace: its layers are those of the trace with
+/// these indices, in order. InvalidArgument when it is another model's.
+absl::StatusOr<Placement> ReadPlacement(const std::string &path, const Input &input, absl::Span<const int64_t> layers);
 
 /// Threads asked for, or the cores of this process.
 int Threads(const Arguments &arguments);

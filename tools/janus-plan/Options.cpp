@@ -50,6 +50,16 @@ template <typename Pick> Apply Integers(Pick pick, int64_t low, int64_t high) {
   };
 }
 
+template <typename Pick> Apply Real(Pick pick, double low) {
+  return [=](Arguments &a, const std::string &text) {
+    double value = 0;
+    if (!absl::SimpleAtod(text, &value) || !(value >= low && value <= 1e15))
+      return Unreadable(text, absl::StrCat("a number of at least ", low));
+    pick(a) = value;
+    return absl::OkStatus();
+  };
+}
+
 template <typename Pick> Apply Text(Pick pick) {
   return [=](Arguments &a, const std::string &text) {
     pick(a) = text;
@@ -191,6 +201,15 @@ const std::vector<Option> &Options() {
 
       {kPlace, "", "", "Fitting", {}},
       {kPlace, "--policy", "P", "ours, paper, eplb, contiguous, random (default ours; docs/placement.md)", AddPolicies},
+      {kPlace, "--current", "FILE",
+       "experts lie as in this placement now: each move has to pay (policy ours; docs/placement.md);\n"
+       "layers that are not fitted stay as they are",
+       Text(FIELD(current))},
+      {kPlace, "--price", "P",
+       "with --current: what a move costs, in experts that a step reads (default 4; 0: nothing)",
+       Real(FIELD(price), 0)},
+      {kPlace, "--horizon", "N", "with --current: steps that the placement will serve (default 2048)",
+       Real(FIELD(horizon), 1)},
       {kCompare, "", "", "Fitting and testing", {}},
       {kCompare, "--policy", "P[,P...]",
        "ours, paper, paper-greedy, eplb, contiguous, random (default all of them);\n"

@@ -10,6 +10,8 @@
 #include "nlohmann/json.hpp"
 #include "runtime/base/Json.h"
 
+#include <numeric>
+
 namespace janus::plan {
 namespace {
 
@@ -20,9 +22,12 @@ absl::StatusOr<SourceSteps> Steps(const Arguments &arguments, Input &input, cons
   const trace::TraceInfo &info = input.trace->info();
   auto told = [&](int64_t rows) { progress("reading the trace", rows, info.rows); };
   if (!arguments.batches.empty()) {
-    const StepSource source = {input.selected,
-                               {{arguments.batches[0], arguments.steps.value_or(kDrawn),
-                                 planner::SeedFor(arguments.seed, planner::Use::kFit)}}};
+    const int64_t steps_wanted = arguments.steps.value_or(kDrawn);
+    StepSource source = {input.selected,
+                         {{arguments.batches[0], steps_wanted, planner::SeedFor(arguments.seed, planner::Use::kFit)}}};
+    if (!arguments.current.empty()) // steps to judge moves by
+      source.draws.push_back(
+          {arguments.batches[0], steps_wanted, planner::SeedFor(arguments.seed, planner::Use::kFit, 1)});
     absl::StatusOr<std::vector<SourceSteps>> steps = DrawSteps(*input.trace, arguments.rows, {&source, 1}, told);
     if (!steps.ok())
       return steps.status();
@@ -53,6 +58,50 @@ struct Placed {
   planner::Measure measure;
 };
 
+/// What comes of moving, over all layers.
+struct Moved {
+  int64_t moves = 0, kept = 0;  // replicas to load; layers that stay as they are
+  double before = 0, after = 0; // mean a_max
+};
+Moved Moves(const std::vector<Placed> &placed) {
+  Moved all;
+  for (const Placed &layer : placed) {
+    all.moves += layer.plan.moves;
+    all.kept += layer.plan.moves == 0;
+    all.before += layer.plan.current_a_max / static_cast<double>(placed.size());
+    all.after += layer.plan.a_max / static_cast<double>(placed.size());
+  }
+  return all;
+}
+
+/// Where experts lie now, by layers of the trace; of none where nothing was said of it.
+absl::StatusOr<std::vector<LayerSlots>> Current(const Arguments &arguments, const Input &input) {
+  std::vector<LayerSlots> current(input.trace->info().layers.size());
+  if (arguments.current.empty())
+    return current;
+  std::vector<int64_t> all(current.size());
+  std::iota(all.begin(), all.end(), 0);
+  absl::StatusOr<Placement> placement = ReadPlacement(arguments.current, input, all);
+  if (!placement.ok())
+    return placement.status();
+  if (placement->shape().instances != std::ssize(arguments.slots))
+    return absl::InvalidArgumentError(absl::StrCat(arguments.current, ": found ", placement->shape().instances,
+                                                   " instances, expected ", arguments.slots.size(),
+                                                   " as --instances says"));
+  for (int64_t i : all)
+    current[i] = placement->layer(i);
+  return current;
+}
+
+std::string MovesText(const Arguments &arguments, const std::vector<Placed> &placed) {
+  if (arguments.current.empty())
+    return "";
+  const Moved moved = Moves(placed);
+  return absl::StrCat("\n", moved.moves, " moves; ", moved.kept, " of ", placed.size(),
+                      " layers stay as they are; a_max ", Fixed(moved.before), " before, ", Fixed(moved.after),
+                      arguments.batches.empty() ? " after\n" : " after, on steps that were not fitted to\n");
+}
+
 std::string Report(const Arguments &arguments, const Input &input, const std::vector<Placed> &placed,
                    const planner::Policy &policy) {
   Table table({"layer", "experts", "active", "limit", "a_max", "over", "p99"});
@@ -69,7 +118,8 @@ std::string Report(const Arguments &arguments, const Input &input, const std::ve
              Fixed(mean.p99, 0)});
   return absl::StrCat("policy ", policy.name, ", fitted to ", all[0].steps, " steps of ",
                       arguments.batches.empty() ? "the run" : absl::StrCat("batch ", arguments.batches[0]), ", ",
-                      input.selected.size(), " sequences; a_max is that of these same steps\n\n", table.Text());
+                      input.selected.size(), " sequences; a_max is that of these same steps\n\n", table.Text(),
+                      MovesText(arguments, placed));
 }
 
 std::string Json(const Arguments &arguments, const Input &input, const std::vector<Placed> &placed,
@@ -97,6 +147,13 @@ std::string Json(const Arguments &arguments, const Input &input, const std::vect
                    {"limit", mean.limit},
                    {"ratio", mean.ratio()},
                    {"layers", layers}};
+  if (!arguments.current.empty()) {
+    const Moved moved = Moves(placed);
+    object["moves"] = {{"replicas", moved.moves},
+                       {"kept_layers", moved.kept},
+                       {"a_max_before", moved.before},
+                       {"a_max_after", moved.after}};
+  }
   return object.dump(1) + "\n";
 }
 
@@ -110,6 +167,9 @@ absl::Status Place(const Arguments &arguments) {
   absl::StatusOr<SourceSteps> steps = Steps(arguments, *input, line.callback());
   if (!steps.ok())
     return steps.status();
+  const absl::StatusOr<std::vector<LayerSlots>> current = Current(arguments, *input);
+  if (!current.ok())
+    return current.status();
   const std::vector<trace::TraceLayer> &layers = input->trace->info().layers;
   const planner::Policy policy = arguments.policies.empty() ? planner::Policies()[0] : arguments.policies[0];
   const planner::Policy contiguous = *planner::FindPolicy("contiguous");
@@ -121,9 +181,15 @@ absl::Status Place(const Arguments &arguments) {
       [&](int64_t i) {
         const bool chosen = std::binary_search(input->layers.begin(), input->layers.end(), i);
         const ActivationWindow &window = steps->draws[0].layers[i];
-        absl::StatusOr<LayerPlan> plan =
-            planner::FitLayer(chosen ? policy : contiguous, instances, window, steps->tokens[i], layers[i].layer,
-                              {arguments.seed, arguments.work});
+        if (!chosen && !(*current)[i].empty()) {
+          all[i].plan.slots = (*current)[i];
+          return absl::OkStatus();
+        }
+        planner::FitOptions options = {
+            arguments.seed,  arguments.work,    (*current)[i],
+            arguments.price, arguments.horizon, steps->draws.size() > 1 ? &steps->draws[1].layers[i] : nullptr};
+        absl::StatusOr<LayerPlan> plan = planner::FitLayer(chosen ? policy : contiguous, instances, window,
+                                                           steps->tokens[i], layers[i].layer, options);
         if (!plan.ok())
           return plan.status();
         all[i].measure = planner::MeasureLayer(plan->slots, arguments.dead, window);

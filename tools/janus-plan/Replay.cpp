@@ -151,7 +151,7 @@ absl::Status Replay(const Arguments &arguments) {
   absl::StatusOr<Input> input = OpenInput(arguments);
   if (!input.ok())
     return input.status();
-  absl::StatusOr<Placement> placement = ReadPlacement(arguments.placement, *input);
+  absl::StatusOr<Placement> placement = ReadPlacement(arguments.placement, *input, input->layers);
   if (!placement.ok())
     return placement.status();
   return arguments.rebalance || !arguments.serve.empty() ? ReplayTraffic(arguments, *input, *placement)
