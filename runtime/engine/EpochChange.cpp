@@ -9,6 +9,12 @@
 #include <utility>
 
 namespace janus {
+namespace {
+
+/// Who is ordered to send or to copy the move's pieces.
+Address Carrier(const Move &move) { return {EndpointKind::kExpert, move.from < 0 ? move.to : move.from}; }
+
+} // namespace
 
 void EpochChange::Begin(Transition transition, const Placement &present, std::vector<Address> alive) {
   transition_ = std::move(transition);
@@ -18,7 +24,7 @@ void EpochChange::Begin(Transition transition, const Placement &present, std::ve
   announcements_.clear();
   announced_ = named_ = false;
   quiet_ = 0;
-  outstanding_ = 0;
+  outstanding_.clear();
   status_ = absl::OkStatus();
   changed_.clear();
   const Placement &next = transition_->next();
@@ -51,9 +57,12 @@ bool EpochChange::PostPiece(const Transition::Piece &piece) {
   order.layer = move.layer, order.slot = move.slot, order.expert = move.expert, order.to = move.to;
   order.from_slot = move.from < 0 ? -1 : move.from_slot;
   order.offset = piece.offset, order.bytes = piece.bytes;
-  const Address to = {EndpointKind::kExpert, move.from < 0 ? move.to : move.from};
+  const Address to = Carrier(move);
+  if (auto waiting = outstanding_.find(to); waiting != outstanding_.end() && waiting->second >= kUnderWay)
+    return false;
   const bool posted = Post(to, Phase::kLoad, move.layer, Encode(order));
-  outstanding_ += posted;
+  if (posted)
+    ++outstanding_[to];
   return posted;
 }
 
@@ -127,9 +136,11 @@ void EpochChange::Receive(const Incoming &message) {
     if (!transition_->Confirm(report.layer, from.id, report.slot, report.done, report.total, &piece))
       return;
     quiet_ = 0;
-    --outstanding_;
+    const Move &move = transition_->moves()[piece.move];
+    if (auto waiting = outstanding_.find(Carrier(move)); waiting != outstanding_.end() && --waiting->second == 0)
+      outstanding_.erase(waiting);
     ++counts_.pieces;
-    if (transition_->moves()[piece.move].from >= 0) {
+    if (move.from >= 0) {
       ++counts_.peer_pieces;
       counts_.peer_bytes += piece.bytes;
     }

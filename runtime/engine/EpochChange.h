@@ -21,6 +21,7 @@
 #include "runtime/placement/Transition.h"
 #include "runtime/transport/Transport.h"
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -36,7 +37,9 @@ public:
   /// that take part. One that was under way is given up.
   void Begin(Transition transition, const Placement &present, std::vector<Address> alive);
   /// Posts orders of at most `budget` bytes, in pieces of at most `largest`, and
-  /// announcements, as far as there is credit. Once a step.
+  /// announcements, as far as there is credit. Once a step. At most
+  /// kUnderWay pieces wait at an instance, so that what else the controller has
+  /// to say finds credit even if it cannot send them on.
   void Advance(int64_t budget, int64_t largest);
   /// Takes in a message of phase kLoaded or kReady; others are ignored.
   void Receive(const Incoming &message);
@@ -64,11 +67,11 @@ public:
   const Counts &counts() const { return counts_; }
   /// Nothing that was posted for the change under way awaits an answer.
   bool settled() const {
-    return !active() || !status_.ok() || (outstanding_ == 0 && (!announced_ || waiting_for_.empty()));
+    return !active() || !status_.ok() || (outstanding_.empty() && (!announced_ || waiting_for_.empty()));
   }
 
 private:
-  static constexpr int kPatience = 1024;
+  static constexpr int kPatience = 1024, kUnderWay = 8;
   bool Post(Address to, Phase phase, int32_t layer, const std::vector<char> &bytes);
   bool PostPiece(const Transition::Piece &piece);
   void Announce();
@@ -86,8 +89,8 @@ private:
   std::vector<Announcement> announcements_; // that wait for credit, last first
   std::vector<int64_t> changed_;            // layers
   bool announced_ = false, named_ = false;
-  int quiet_ = 0;           // calls of Advance since there was news
-  int64_t outstanding_ = 0; // pieces that were ordered and not confirmed
+  int quiet_ = 0;                          // calls of Advance since there was news
+  std::map<Address, int64_t> outstanding_; // pieces that were ordered and not confirmed, by who is to send or copy them
   uint64_t orders_ = 0;
   Counts counts_;
   absl::Status status_;

@@ -105,7 +105,9 @@ bool Instance::State::CarryOutLoad(const Received &message) {
   return true;
 }
 
-/// False if there is no room for the piece now.
+/// False if there is no room for the piece now; it must not be waited for where
+/// the destination is gone or the change was given up, since orders behind it
+/// would wait, too.
 bool Instance::State::SendPiece(const LoadOrder &order, const MessageName &name) {
   const WeightsHead head = {order.layer, order.slot, order.expert, 0, order.offset};
   const std::vector<char> head_bytes = Encode(head);
@@ -120,10 +122,13 @@ bool Instance::State::SendPiece(const LoadOrder &order, const MessageName &name)
   else if (!store->holds(order.layer, order.from_slot, order.expert))
     status = absl::FailedPreconditionError(absl::StrCat("load order: slot ", order.from_slot, " of layer ", order.layer,
                                                         " of ", Name(), " does not hold expert ", order.expert));
-  else if (!mail->Reserve(Expert(order.to), piece, static_cast<int64_t>(head_bytes.size()) + order.bytes, room))
-    return false;
-  else
+  else if (!mail->Reserve(Expert(order.to), piece, static_cast<int64_t>(head_bytes.size()) + order.bytes, room)) {
+    status = mail->PeerStatus(Expert(order.to));
+    if (status.ok())
+      return mail->HasOrderAfter(name.epoch);
+  } else {
     status = mail->status();
+  }
   if (status.ok()) {
     std::memcpy(room, head_bytes.data(), head_bytes.size());
     status = store->Read(order.layer, order.from_slot, order.offset,

@@ -127,6 +127,10 @@ const Received *Mailbox::NextOrder(uint32_t present) {
   return orders.empty() ? nullptr : &orders.front();
 }
 
+bool Mailbox::HasOrderAfter(uint32_t of) const {
+  return std::any_of(orders.begin(), orders.end(), [of](const Received &order) { return order.name().epoch > of; });
+}
+
 void Mailbox::Pump() {
   Incoming incoming;
   while (endpoint.Poll(incoming)) {

@@ -85,6 +85,8 @@ public:
   /// to `present` are dropped.
   const Received *NextOrder(uint32_t present);
   void PopOrder() { orders.erase(orders.begin()); }
+  /// Whether an order of a later epoch waits.
+  bool HasOrderAfter(uint32_t epoch) const;
   /// Tells which phase the step is in.
   void Expect(const Key &key);
   /// The message of this name of the open step, if it is there.

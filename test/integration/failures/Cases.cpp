@@ -53,7 +53,7 @@ std::string Describe(const Case &of) {
   const RuntimeOptions &o = of.options;
   std::string text = absl::StrCat("--attention ", o.attention, " --experts ", o.experts, " --nodes '", o.nodes,
                                   "' --scheme ", o.scheme, " --gate-side ", o.gate_side, " --slots ", o.slots,
-                                  " --failure-deadline ", o.failure_deadline_ms);
+                                  " --rebalance ", o.rebalance, " --failure-deadline ", o.failure_deadline_ms);
   for (const std::string &fault : o.fail)
     absl::StrAppend(&text, " --fail ", fault);
   for (const std::string &restoration : o.restore)
@@ -111,6 +111,30 @@ std::vector<Case> SeveralAndRestored(const Setting &setting) {
         cases.push_back(of);
       }
     }
+  return cases;
+}
+
+std::vector<Case> WhileExpertsMove(const Setting &setting) {
+  std::vector<Case> cases;
+  const auto add = [&](const char *gate_side, const char *from, int instance, const std::string &where) {
+    for (const char *how : {"dead", "silent"}) {
+      Case of = {Wide(setting), 1, false};
+      of.options.gate_side = gate_side;
+      of.options.rebalance = absl::StrCat("every=1,plan=random,budget=100000000,from=", from);
+      of.options.fail = {absl::StrCat(Name(instance), "@", where, ",how=", how)};
+      cases.push_back(of);
+    }
+  };
+  for (const char *gate_side : {"expert", "attention"})
+    for (const char *from : {"peer", "artifact"})
+      for (int instance = 0; instance < kAttention + kExperts; ++instance) {
+        for (const char *phase : {"load", "weights", "loaded", "epoch", "ready"})
+          for (const int after : {0, 1, 4})
+            if (instance >= kAttention || phase[0] == 'e' || phase[0] == 'r') // what attention instances have, too
+              add(gate_side, from, instance, absl::StrCat("step=1,phase=", phase, ",after=", after));
+        for (int step = 2; step <= 7; ++step)
+          add(gate_side, from, instance, absl::StrCat("step=", step, ",phase=step"));
+      }
   return cases;
 }
 

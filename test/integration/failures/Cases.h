@@ -12,6 +12,7 @@ namespace janus::failures {
 struct Case {
   RuntimeOptions options; // with the faults
   int lost = 1;           // instances that are lost in it
+  bool certain = true;    // whether they are: there may be no message at which one would fail
 };
 /// As options of janus-run.
 std::string Describe(const Case &of);
@@ -31,6 +32,9 @@ RuntimeOptions Plain();
 std::vector<Case> AnyInstanceAtAnyPhase(const Setting &setting);
 /// Instances that come back, some after all was stalled, and several that fail.
 std::vector<Case> SeveralAndRestored(const Setting &setting);
+/// Experts move all the time, and every instance fails at every message by which
+/// they do, and at the start of every step, some of which are the first of an epoch.
+std::vector<Case> WhileExpertsMove(const Setting &setting);
 
 } // namespace janus::failures
 

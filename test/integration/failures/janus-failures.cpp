@@ -90,12 +90,18 @@ absl::StatusOr<std::vector<Answer>> Play(Runtime &runtime, const std::vector<Gen
 
 /// What the cases of a model brought about.
 struct Sums {
-  int64_t runs = 0, failed = 0, attempts = 0, layers_again = 0, loaded = 0, requests_again = 0, stalls = 0;
+  int64_t runs = 0, failed = 0, attempts = 0, layers_again = 0, loaded = 0, requests_again = 0, stalls = 0, epochs = 0,
+          lost_moving = 0, moving = 0;
   void Add(const RunReport &report) {
     attempts += report.failures.attempts;
     loaded += report.failures.experts_loaded;
     requests_again += report.failures.requests_again;
     stalls += report.failures.stalled_s > 0;
+    epochs += report.rebalance.epochs;
+    if (report.rebalance.mode != "off") {
+      ++moving;
+      lost_moving += report.failures.lost_attention + report.failures.lost_experts;
+    }
     for (const LayerReport &layer : report.layers)
       layers_again += layer.retries;
   }
@@ -117,7 +123,7 @@ std::string Wrong(const LoadedModel &model, const Case &of, const std::vector<Ge
   const RunReport report = (*runtime)->report();
   sums.Add(report);
   const int64_t lost = report.failures.lost_attention + report.failures.lost_experts;
-  if (lost != of.lost)
+  if (of.certain ? lost != of.lost : lost > of.lost)
     return absl::StrCat("found ", lost, " instances lost, expected ", of.lost);
   if (report.failures.joined != static_cast<int64_t>(of.options.restore.size()))
     return absl::StrCat("found ", report.failures.joined, " instances restored, expected ", of.options.restore.size());
@@ -145,14 +151,14 @@ absl::Status CheckModel(const std::string &path, Sums &sums) {
   for (const Answer &answer : *expected)
     if (!answer.error.empty())
       return absl::InternalError(answer.error);
-  for (const auto &cases : {AnyInstanceAtAnyPhase(setting), SeveralAndRestored(setting)})
+  for (const auto &cases : {AnyInstanceAtAnyPhase(setting), SeveralAndRestored(setting), WhileExpertsMove(setting)})
     for (const Case &of : cases) {
       ++sums.runs;
       const std::string wrong = Wrong(*model, of, requests, *expected, sums);
       if (wrong.empty())
         continue;
       if (++sums.failed <= kMostPrinted)
-        std::printf("FAIL %s %s: %s\n", path.c_str(), Describe(of).c_str(), wrong.c_str());
+        std::printf("FAIL %s %s: %s\n", path.c_str(), Describe(of).c_str(), wrong.c_str()), std::fflush(stdout);
     }
   return absl::OkStatus();
 }
@@ -169,14 +175,18 @@ int Main(int argc, char **argv) {
       std::printf("FAIL %s: %s\n", argv[i], std::string(status.message()).c_str());
     // Each of them happened, or the cases test less than they say.
     const bool all = sums.attempts >= sums.runs && sums.layers_again > sums.runs / 2 && sums.loaded > 0 &&
-                     sums.requests_again > 0 && sums.stalls > 0;
-    std::printf("%s: %lld runs, %lld failed; %lld attempts of steps again, %lld of layers, %lld experts loaded, "
-                "%lld requests computed again, %lld runs stalled%s; %.1f s\n",
-                argv[i], static_cast<long long>(sums.runs), static_cast<long long>(sums.failed),
-                static_cast<long long>(sums.attempts), static_cast<long long>(sums.layers_again),
-                static_cast<long long>(sums.loaded), static_cast<long long>(sums.requests_again),
-                static_cast<long long>(sums.stalls), all ? "" : ": FEWER THAN EXPECTED",
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+                     sums.requests_again > 0 && sums.stalls > 0 && sums.epochs > sums.moving / 2 &&
+                     sums.lost_moving > sums.moving / 2;
+    std::printf(
+        "%s: %lld runs, %lld failed; %lld attempts of steps again, %lld of layers, %lld experts loaded, "
+        "%lld requests computed again, %lld runs stalled; %lld runs while experts move, %lld epochs, %lld instances "
+        "lost in them%s; %.1f s\n",
+        argv[i], static_cast<long long>(sums.runs), static_cast<long long>(sums.failed),
+        static_cast<long long>(sums.attempts), static_cast<long long>(sums.layers_again),
+        static_cast<long long>(sums.loaded), static_cast<long long>(sums.requests_again),
+        static_cast<long long>(sums.stalls), static_cast<long long>(sums.moving), static_cast<long long>(sums.epochs),
+        static_cast<long long>(sums.lost_moving), all ? "" : ": FEWER THAN EXPECTED",
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     std::fflush(stdout);
     failed |= !status.ok() || sums.failed > 0 || !all;
   }
