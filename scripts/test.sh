@@ -54,6 +54,7 @@ stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
   build/test/integration/equal_bytes/janus-equal-bytes models/scribe models/gpt_oss_tiny -- --full
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
 stage "exported models" .venv/bin/python test/integration/zoo.py ${zoo:+--zoo "$zoo"}
+stage "ONNX node tests" .venv/bin/python test/integration/node_tests.py
 stage "routing traces" build/test/unit/scheduler/scheduler-traces ${traces:+--traces "$traces"}
 stage "without LLVM, sanitized" sanitized
 stage "threads, sanitized" raced

@@ -6,7 +6,8 @@ using janus::onnx::Code;
 
 namespace janus {
 namespace {
-void checkMoE(onnx::MoEOp op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
+/// What MoE and QMoE have in common.
+template <typename Op> void checkExperts(Op op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
   std::string activation = op.getActivationType().str();
   int64_t fusion = op.getSwigluFusion();
   if (!llvm::is_contained({"relu", "gelu", "silu", "swiglu", "identity"}, activation))
@@ -22,8 +23,28 @@ void checkMoE(onnx::MoEOp op, const onnx::Node &node, int64_t opset, onnx::Diagn
   if (op.getUseSparseMixer() && op.getK() != 2)
     diagnostics.error(Code::Routing, node, opset,
                       absl::StrCat("k=", op.getK(), " with use_sparse_mixer=1 (only k=2 defined)"));
-  else if (op.getUseSparseMixer())
-    diagnostics.error(Code::Routing, node, opset, "use_sparse_mixer=1 is not supported; supported: 0");
+}
+
+void checkQMoE(onnx::QMoEOp op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
+  if (op.getQuantType() != "int")
+    diagnostics.error(Code::QuantType, node, opset,
+                      absl::StrCat("quant_type; found '", op.getQuantType().str(),
+                                   "'; supported: int with expert_weight_bits 4 or 8"));
+  if (!llvm::is_contained({2, 4, 8}, op.getExpertWeightBits()))
+    diagnostics.error(Code::QuantType, node, opset,
+                      absl::StrCat("expert_weight_bits; found ", op.getExpertWeightBits(), "; supported: 2, 4, 8"));
+  if (op.getWeightsPrepacked().value_or(0) != 0)
+    diagnostics.error(Code::QuantLayout, node, opset,
+                      absl::StrCat("weights_prepacked=", *op.getWeightsPrepacked(),
+                                   " stores weights in a CUDA-specific layout that cannot be decoded; hint: re-export "
+                                   "with weights_prepacked=0 (raw [E,N,K/pack])"));
+  for (mlir::Value scale :
+       {op.getFc1GlobalScale(), op.getFc2GlobalScale(), op.getFc1ActivationScale(), op.getFc2ActivationScale(),
+        op.getFc1ActivationBlockScale(), op.getFc2ActivationBlockScale()})
+    if (scale)
+      return diagnostics.error(Code::QuantType, node, opset,
+                               "global and activation scales (inputs 15 to 20) are not supported; hint: export with "
+                               "quant_type=int");
 }
 
 void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int64_t opset,
@@ -39,22 +60,27 @@ void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int6
     unsupported(absl::StrCat("kv_cache_bit_width=", op.getKvCacheBitWidth()), "export with a float key/value cache");
   if (op.getKScale() || op.getVScale())
     unsupported("a quantised key/value cache (inputs 12, 13)", "export with a float key/value cache");
-  if (op.getQNormWeight() || op.getKNormWeight())
-    unsupported("a fused query/key norm (inputs 14, 15)", "export the norms as operators of their own");
-  if (op.getSlidingWindowCache() != 0)
-    unsupported(absl::StrCat("sliding_window_cache=", op.getSlidingWindowCache()),
-                "export with a cache that holds the whole context");
-  if (op.getCausal() != 1)
-    unsupported(absl::StrCat("causal=", op.getCausal()), "only causal attention has a key/value cache here");
-  if (op.getQkOutput() != 0 || op.getOutputQk())
-    unsupported("the qk output", "drop output 3");
+  if (op.getQkOutput() > 2)
+    diagnostics.error(Code::Attention, node, opset,
+                      absl::StrCat("qk_output; found ", op.getQkOutput(), "; supported: 0, 1, 2"));
+  if (op.getSlidingWindowCache() && op.getOutputQk())
+    unsupported("the qk output with sliding_window_cache=1", "drop output 3");
 }
 } // namespace
 
 void checkFeatures(Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
   if (auto moe = dyn_cast<onnx::MoEOp>(op))
-    checkMoE(moe, node, opset, diagnostics);
+    checkExperts(moe, node, opset, diagnostics);
+  if (auto moe = dyn_cast<onnx::QMoEOp>(op)) {
+    checkExperts(moe, node, opset, diagnostics);
+    checkQMoE(moe, node, opset, diagnostics);
+  }
   if (auto attention = dyn_cast<onnx::GroupQueryAttentionOp>(op))
     checkAttention(attention, node, opset, diagnostics);
+  if (auto attention = dyn_cast<onnx::MultiHeadAttentionOp>(op))
+    if (attention.getPastSequenceLength() || attention.getCacheIndirection())
+      diagnostics.error(Code::Attention, node, opset,
+                        "past_sequence_length and cache_indirection (inputs 8, 9) are not supported; hint: export "
+                        "without a shared key/value buffer");
 }
 } // namespace janus

@@ -38,8 +38,13 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
   /// Every op in order, then the declared results. Reports every op that fails, not only the first.
   LogicalResult infer(func::FuncOp function, onnx::ShapeContext &context) {
     bool failed = false;
-    // The location prints as file and node index; users know nodes by name.
+    // The location prints as file and node index; users know nodes by name, and errors by code.
     ScopedDiagnosticHandler nameNodes(&getContext(), [](Diagnostic &diagnostic) {
+      auto arguments = diagnostic.getArguments();
+      if (diagnostic.getSeverity() == DiagnosticSeverity::Error && !arguments.empty() &&
+          arguments[0].getKind() == DiagnosticArgument::DiagnosticArgumentKind::String &&
+          arguments[0].getAsString() == "'") // the operator's name in quotes
+        arguments[0] = DiagnosticArgument(StringRef("[JNS-ONNX-005] '"));
       if (auto name = dyn_cast<NameLoc>(diagnostic.getLocation()))
         diagnostic << " (ONNX node '" << name.getName().getValue() << "')";
       return mlir::failure(); // on to the next handler
@@ -54,8 +59,8 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
         continue;
       if (want->size() != found->size() ||
           cast<RankedTensorType>(declared.getValue()).getElementType() != context.element(value)) {
-        failed = (function.emitError() << "result " << i << " is declared as " << declared.getValue() << " but is "
-                                       << value.getType(),
+        failed = (function.emitError() << "[JNS-ONNX-005] result " << i << " is declared as " << declared.getValue()
+                                       << " but is " << value.getType(),
                   true);
         continue;
       }

@@ -1,4 +1,5 @@
 #include "janus/Lowering/Passes.h"
+#include "lib/Lowering/DoubleMath.h"
 #include "lib/Lowering/Polynomials.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -69,8 +70,8 @@ struct ExpandMath : impl::ExpandMathPassBase<ExpandMath> {
     });
     for (Operation *op : functions) {
       Value x = op->getOperand(0);
-      if (!x.getType().isF32()) {
-        op->emitOpError("is generated for f32 only, found ") << x.getType();
+      if (!x.getType().isF32() && !x.getType().isF64()) {
+        op->emitOpError("is generated for f32 and f64 only, found ") << x.getType();
         return signalPassFailure();
       }
       OpBuilder builder(op);
@@ -80,6 +81,8 @@ struct ExpandMath : impl::ExpandMathPassBase<ExpandMath> {
   }
 
   Value expand(OpBuilder &builder, Operation *op, Value x) {
+    if (x.getType().isF64())
+      return emitDouble(builder, op->getLoc(), op->getName().getStringRef(), x);
     CodeBuilder code(builder, op->getLoc(), x.getType());
     if (isa<math::ExpOp>(op))
       return emitExp(code, x);

@@ -22,7 +22,8 @@ namespace {
 constexpr const char *kTriple = "x86_64-unknown-linux-gnu";
 /// Cleans up what the generator repeats. Nothing here makes calls of library functions out of loops.
 constexpr const char *kPasses =
-    "function(sroa,early-cse,instcombine,simplifycfg,loop-mssa(licm),gvn,instcombine,simplifycfg,adce)";
+    "function(sroa,early-cse,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),gvn,"
+    "instcombine<no-verify-fixpoint>,simplifycfg,adce)";
 
 absl::StatusOr<std::unique_ptr<llvm::TargetMachine>> createTarget(const std::string &cpu) {
   static std::once_flag once;

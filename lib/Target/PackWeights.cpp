@@ -3,7 +3,9 @@
 #include "janus/ABI/Kernels.h"
 #include "lib/Target/WeightFile.h"
 #include "lib/Target/WeightReader.h"
+#include "runtime/base/ElementType.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include <array>
@@ -21,7 +23,9 @@ struct Job {
   std::vector<WeightReader> parts;
 
   int64_t experts() const { return perExpert ? parts[0].shape()[0] : 1; }
-  bool rowsLayout() const { return layout == "rows.f32"; }
+  bool rowsLayout() const { return absl::StartsWith(layout, "rows."); }
+  /// Of the artifact; another type than f32 is copied as it is stored.
+  int64_t elementBytes() const { return rowsLayout() ? ElementBytes(layout.substr(5)) : 4; }
   int64_t panels() const {
     int64_t rows = layout == "expert-up32.f32" ? abi::kPanel / 2 : abi::kPanel; // of each part in a panel
     return (parts[0].rows() + rows - 1) / rows;
@@ -34,7 +38,7 @@ struct Job {
     return elements;
   }
   int64_t unitBytes() const {
-    return 4 * (rowsLayout() ? unitElements() : panels() * parts[0].columns() * abi::kPanel);
+    return elementBytes() * (rowsLayout() ? unitElements() : panels() * parts[0].columns() * abi::kPanel);
   }
   /// [rows, columns] of the model, experts first.
   json shape() const {
@@ -95,6 +99,11 @@ private:
     return absl::OkStatus();
   }
   absl::Status writeRow(const RowRef &row, int64_t columns) {
+    if (job.layout != "rows.f32") {
+      if (row.stride != 1 || row.bytes != job.elementBytes())
+        return absl::InternalError(absl::StrCat("weight ", job.name, " is not stored as ", job.layout));
+      return file.write(row.data, columns * row.bytes);
+    }
     buffer.resize(columns);
     for (int64_t k = 0; k < columns; ++k)
       buffer[k] = row.element(k);

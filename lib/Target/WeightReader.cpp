@@ -13,19 +13,6 @@
 namespace janus {
 namespace {
 
-int64_t storageBytes(RowRef::Storage storage) {
-  switch (storage) {
-  case RowRef::Storage::kF32:
-    return 4;
-  case RowRef::Storage::kF16:
-  case RowRef::Storage::kBF16:
-    return 2;
-  case RowRef::Storage::kF64:
-    return 8;
-  }
-  return 4;
-}
-
 float fromHalf(uint16_t bits) {
   uint32_t sign = uint32_t{bits & 0x8000u} << 16, exponent = (bits >> 10) & 31, mantissa = bits & 1023;
   uint32_t result;
@@ -78,7 +65,7 @@ void MappedFiles::drop() {
 }
 
 float RowRef::element(int64_t k) const {
-  const char *at = data + k * stride * storageBytes(storage);
+  const char *at = data + k * stride * bytes;
   switch (storage) {
   case Storage::kF32: {
     float value;
@@ -90,6 +77,8 @@ float RowRef::element(int64_t k) const {
     std::memcpy(&value, at, 8);
     return static_cast<float>(value);
   }
+  case Storage::kOther:
+    return 0.0f;
   case Storage::kF16:
   case Storage::kBF16: {
     uint16_t bits;
@@ -120,7 +109,7 @@ absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFi
     for (size_t i = strides.size() - 1; i-- > 0;)
       strides[i] = strides[i + 1] * reader.dims[i + 1];
     reader.views.push_back(
-        {reinterpret_cast<const char *>(reader.values->data()), RowRef::Storage::kF32, reader.dims, strides});
+        {reinterpret_cast<const char *>(reader.values->data()), RowRef::Storage::kF32, 4, reader.dims, strides});
     return reader;
   }
   if (!weight.getViewsAttr())
@@ -129,23 +118,27 @@ absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFi
     absl::StatusOr<MappedFiles::File> file = files.map(view.getFile().str());
     if (!file.ok())
       return absl::Status(file.status().code(), absl::StrCat("weight ", name, ": ", file.status().message()));
-    View read{file->data + view.getOffset(), RowRef::Storage::kF32, view.getShape().vec(), view.getStrides().vec()};
     mlir::Type storage = view.getStorage();
+    View read{file->data + view.getOffset(), RowRef::Storage::kF32,
+              std::max<int64_t>(1, storage.isIntOrFloat() ? storage.getIntOrFloatBitWidth() / 8 : 0),
+              view.getShape().vec(), view.getStrides().vec()};
     if (storage.isF16())
       read.storage = RowRef::Storage::kF16;
     else if (storage.isBF16())
       read.storage = RowRef::Storage::kBF16;
     else if (storage.isF64())
       read.storage = RowRef::Storage::kF64;
+    else if (!storage.isF32() && storage == type.getElementType())
+      read.storage = RowRef::Storage::kOther;
     else if (!storage.isF32())
       return absl::UnimplementedError(
           absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
     int64_t last = 0;
     for (size_t i = 0; i < read.shape.size(); ++i)
       last += (read.shape[i] - 1) * read.strides[i];
-    if (view.getOffset() < 0 || view.getOffset() + (last + 1) * storageBytes(read.storage) > file->bytes)
+    if (view.getOffset() < 0 || view.getOffset() + (last + 1) * read.bytes > file->bytes)
       return absl::InvalidArgumentError(absl::StrCat("weight ", name, " reads up to byte ",
-                                                     view.getOffset() + (last + 1) * storageBytes(read.storage), " of ",
+                                                     view.getOffset() + (last + 1) * read.bytes, " of ",
                                                      view.getFile().str(), ", which has ", file->bytes));
     reader.views.push_back(std::move(read));
   }
@@ -161,7 +154,7 @@ RowRef WeightReader::row(int64_t expert, int64_t row) const {
       continue;
     }
     int64_t offset = first * view.strides[0] + (dims.size() == 3 ? row * view.strides[1] : 0);
-    return {view.data + offset * storageBytes(view.storage), view.strides.back(), view.storage};
+    return {view.data + offset * view.bytes, view.strides.back(), view.storage, view.bytes};
   }
   return {};
 }

@@ -37,10 +37,11 @@ private:
 
 /// One row of a weight: element k is at data + k * stride elements of the storage type.
 struct RowRef {
-  enum class Storage { kF32, kF16, kBF16, kF64 };
-  const char *data = nullptr; // null: the row is zero
+  enum class Storage { kF32, kF16, kBF16, kF64, kOther }; // kOther: bytes that are only copied
+  const char *data = nullptr;                             // null: the row is zero
   int64_t stride = 0;
   Storage storage = Storage::kF32;
+  int64_t bytes = 4; // of an element
   float element(int64_t k) const;
 };
 
@@ -58,6 +59,7 @@ private:
   struct View {
     const char *data;
     RowRef::Storage storage;
+    int64_t bytes;
     std::vector<int64_t> shape, strides;
   };
   std::vector<int64_t> dims;

@@ -51,9 +51,11 @@ struct TensorDesc {
   std::vector<std::string> dims;
 };
 struct TensorContract {
-  std::vector<std::string> symbols;
+  std::vector<std::string> symbols;  // bound by dimensions of inputs
+  std::vector<std::string> computed; // written behind them by the program
   std::vector<TensorDesc> inputs, outputs;
   std::vector<std::pair<std::string, std::string>> require; // expressions that must be equal
+  std::vector<std::string> workspace;                       // sizes of its parts, expressions over `symbols`
   std::vector<std::string> weights;
 };
 

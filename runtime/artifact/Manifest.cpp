@@ -1,5 +1,6 @@
 #include "runtime/artifact/Artifact.h"
 #include "runtime/artifact/Seal.h"
+#include "runtime/base/ElementType.h"
 #include "runtime/base/Json.h"
 #include "runtime/program/JsonReader.h"
 
@@ -131,10 +132,10 @@ absl::Status ParseWeight(const json &object, std::string where, std::vector<Weig
     });
   else
     entry.whole = ParseRange(reader);
-  if (reader.status.ok() && entry.layout != "rows.f32" && entry.layout != "panel32.f32" &&
-      entry.layout != "expert-up32.f32")
-    reader.Fail("layout",
-                absl::StrCat("found \"", entry.layout, "\", expected rows.f32, panel32.f32 or expert-up32.f32"));
+  const bool rows = absl::StartsWith(entry.layout, "rows.") && ElementBytes(std::string_view(entry.layout).substr(5));
+  if (reader.status.ok() && !rows && entry.layout != "panel32.f32" && entry.layout != "expert-up32.f32")
+    reader.Fail("layout", absl::StrCat("found \"", entry.layout,
+                                       "\", expected rows.f32 (or another type), panel32.f32 or expert-up32.f32"));
   weights.push_back(std::move(entry));
   return reader.status;
 }
@@ -182,6 +183,8 @@ void ParseNames(JsonReader &reader, const char *name, std::vector<std::string> &
 absl::Status ParseContract(const json &object, TensorContract &contract) {
   JsonReader reader(object, "tensor");
   ParseNames(reader, "symbols", contract.symbols);
+  ParseNames(reader, "computed", contract.computed);
+  ParseNames(reader, "workspace", contract.workspace);
   ParseNames(reader, "weights", contract.weights);
   ForEach(reader, "inputs",
           [&](const json &tensor, std::string where) { return ParseTensor(tensor, where, contract.inputs); });
@@ -251,6 +254,11 @@ absl::StatusOr<Manifest> ParseManifest(const std::string &text) {
   const json *programs = reader.Member("programs");
   if (reader.status.ok())
     reader.status = ParsePrograms(*programs, manifest);
+  if (!manifest.tensor)
+    for (const WeightEntry &weight : manifest.weights)
+      if (reader.status.ok() && absl::StartsWith(weight.layout, "rows.") && weight.layout != "rows.f32")
+        reader.Fail("weights", absl::StrCat("found layout \"", weight.layout, "\" of '", weight.name,
+                                            "', which only tensor programs have"));
   if (reader.status.ok() && manifest.tensor) {
     if (const json *tensor = reader.Member("tensor"))
       reader.status = ParseContract(*tensor, manifest.contract);

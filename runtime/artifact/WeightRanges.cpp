@@ -1,6 +1,8 @@
 // Do the weights of a manifest fit their files, their layouts and each other?
 #include "runtime/artifact/Artifact.h"
+#include "runtime/base/ElementType.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -24,8 +26,8 @@ int64_t ExpectedBytes(const WeightEntry &entry) {
   if (entry.shape.size() <= first)
     return -1;
   const std::vector<int64_t> dims(entry.shape.begin() + first, entry.shape.end());
-  if (entry.layout == "rows.f32") {
-    int64_t bytes = 4;
+  if (absl::StartsWith(entry.layout, "rows.")) {
+    int64_t bytes = ElementBytes(std::string_view(entry.layout).substr(5));
     for (int64_t dim : dims)
       if (__builtin_mul_overflow(bytes, dim, &bytes))
         return -1;

@@ -3,6 +3,7 @@
 #include "kernels/Kernels.h"
 #include "runtime/artifact/Artifact.h"
 #include "runtime/base/AvailableCores.h"
+#include "runtime/base/ElementType.h"
 #include "runtime/base/Expression.h"
 #include "runtime/base/WorkerPool.h"
 
@@ -17,18 +18,26 @@
 namespace janus {
 namespace {
 
-/// Bytes of an element; 0 for an unknown type.
-int64_t ElementBytes(const std::string &type) {
-  static const std::map<std::string, int64_t> kBytes = {{"f32", 4}, {"f64", 8}, {"f16", 2}, {"bf16", 2}, {"i8", 1},
-                                                        {"i16", 2}, {"i32", 4}, {"i64", 8}, {"u8", 1},   {"u16", 2},
-                                                        {"u32", 4}, {"u64", 8}, {"bool", 1}};
-  auto found = kBytes.find(type);
-  return found == kBytes.end() ? 0 : found->second;
+constexpr int64_t kMaxBytes = int64_t{1} << 46; // of one value, and of the workspace
+
+struct Free {
+  void operator()(char *p) const { std::free(p); }
+};
+using Memory = std::unique_ptr<char, Free>;
+
+absl::StatusOr<Memory> Allocate(int64_t bytes) {
+  const int64_t rounded = (std::max<int64_t>(bytes, 1) + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
+  Memory memory(bytes > kMaxBytes ? nullptr : static_cast<char *>(std::aligned_alloc(abi::kAlignment, rounded)));
+  if (!memory)
+    return absl::ResourceExhaustedError(absl::StrCat("tensor program: cannot allocate ", rounded, " bytes"));
+  return memory;
 }
 
+/// What the host functions of one call work on.
 struct Context {
   WorkerPool *pool;
   absl::Status status;
+  std::map<void *, Memory> taken; // by the program, for values whose extents it computes
 };
 
 void Parallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) {
@@ -41,23 +50,32 @@ void Fail(void *context, int64_t code, const char *message) {
     c->status = absl::Status(static_cast<absl::StatusCode>(code), message);
 }
 
-struct Free {
-  void operator()(char *p) const { std::free(p); }
-};
-using Memory = std::unique_ptr<char, Free>;
-
-absl::StatusOr<Memory> Allocate(int64_t bytes) {
-  const int64_t rounded = (std::max<int64_t>(bytes, 1) + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
-  Memory memory(static_cast<char *>(std::aligned_alloc(abi::kAlignment, rounded)));
-  if (!memory)
-    return absl::ResourceExhaustedError(absl::StrCat("tensor program: cannot allocate ", rounded, " bytes"));
-  return memory;
+void *AllocateValue(void *context, const int64_t *extents, int64_t rank, int64_t bytes) {
+  Context *c = static_cast<Context *>(context);
+  for (int64_t d = 0; d < rank; ++d)
+    if (extents[d] < 0 || __builtin_mul_overflow(bytes, extents[d], &bytes) || bytes > kMaxBytes) {
+      Fail(context, static_cast<int64_t>(absl::StatusCode::kResourceExhausted),
+           absl::StrCat("tensor program: a value of shape [", absl::StrJoin(extents, extents + rank, ", "),
+                        "] is too large or has a negative extent")
+               .c_str());
+      return nullptr;
+    }
+  absl::StatusOr<Memory> memory = Allocate(bytes);
+  if (!memory.ok()) {
+    c->status.Update(memory.status());
+    return nullptr;
+  }
+  void *address = memory->get();
+  c->taken.emplace(address, *std::move(memory));
+  return address;
 }
+
+void ReleaseValue(void *context, void *memory) { static_cast<Context *>(context)->taken.erase(memory); }
 
 absl::StatusOr<int64_t> Bytes(const NamedTensor &tensor) {
   int64_t bytes = ElementBytes(tensor.type);
   for (int64_t dim : tensor.dims)
-    if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes) || bytes > int64_t{1} << 46)
+    if (dim < 0 || __builtin_mul_overflow(bytes, dim, &bytes) || bytes > kMaxBytes)
       return absl::InvalidArgumentError(
           absl::StrCat("tensor '", tensor.name, "': found shape [", absl::StrJoin(tensor.dims, ", "), "], too large"));
   return bytes;
@@ -121,6 +139,44 @@ absl::StatusOr<std::vector<const NamedTensor *>> BindInputs(const TensorContract
   return ordered;
 }
 
+/// The dimensions of a tensor, once all symbols in them are known.
+absl::Status SetDims(const TensorDesc &desc, const std::map<std::string, int64_t> &symbols, NamedTensor &tensor) {
+  tensor.dims.clear();
+  for (const std::string &dim : desc.dims) {
+    absl::StatusOr<int64_t> extent = Evaluate(dim, symbols);
+    if (!extent.ok())
+      return extent.status();
+    tensor.dims.push_back(*extent);
+  }
+  absl::StatusOr<int64_t> bytes = Bytes(tensor);
+  if (!bytes.ok())
+    return bytes.status();
+  tensor.bytes.resize(*bytes);
+  return absl::OkStatus();
+}
+
+/// Whether the program computes a symbol of a dimension of this output.
+bool IsComputed(const TensorDesc &desc, const std::map<std::string, int64_t> &symbols) {
+  for (const std::string &dim : desc.dims)
+    if (!Evaluate(dim, symbols).ok())
+      return true;
+  return false;
+}
+
+/// Bytes of the workspace; an error where a part is larger than there can be.
+absl::StatusOr<int64_t> WorkspaceBytes(const TensorContract &contract, const std::map<std::string, int64_t> &symbols) {
+  int64_t total = 0;
+  for (const std::string &part : contract.workspace) {
+    absl::StatusOr<int64_t> bytes = Evaluate(part, symbols);
+    if (!bytes.ok())
+      return bytes.status();
+    if (*bytes < 0 || *bytes > kMaxBytes || (total += *bytes) > kMaxBytes)
+      return absl::InvalidArgumentError(absl::StrCat("--input: with these dimensions the model needs ", part, " = ",
+                                                     *bytes, " bytes for a value; give smaller inputs"));
+  }
+  return total;
+}
+
 } // namespace
 
 absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &path,
@@ -179,18 +235,14 @@ absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &pat
     NamedTensor &output = outputs.emplace_back();
     output.name = desc.name;
     output.type = desc.type;
-    for (const std::string &dim : desc.dims) {
-      absl::StatusOr<int64_t> extent = Evaluate(dim, symbols);
-      if (!extent.ok())
-        return extent.status();
-      output.dims.push_back(*extent);
+    if (!contract.computed.empty() && IsComputed(desc, symbols)) {
+      operands.push_back(nullptr); // the program puts its memory there
+      continue;
     }
-    absl::StatusOr<int64_t> bytes = Bytes(output);
-    if (!bytes.ok())
-      return bytes.status();
-    if (absl::StatusOr<char *> block = add(*bytes); !block.ok())
+    if (absl::Status status = SetDims(desc, symbols, output); !status.ok())
+      return status;
+    if (absl::StatusOr<char *> block = add(output.bytes.size()); !block.ok())
       return block.status();
-    output.bytes.resize(*bytes);
   }
   std::vector<const void *> weights;
   for (const std::string &name : contract.weights) {
@@ -199,19 +251,30 @@ absl::StatusOr<std::vector<NamedTensor>> RunTensorProgram(const std::string &pat
       return view.status();
     weights.push_back(view->data);
   }
-  absl::StatusOr<Memory> workspace = Allocate(main->workspace(values.data()));
+  absl::StatusOr<int64_t> bytes = WorkspaceBytes(contract, symbols);
+  if (!bytes.ok())
+    return bytes.status();
+  absl::StatusOr<Memory> workspace = Allocate(std::max(*bytes, main->workspace(values.data())));
   if (!workspace.ok())
     return workspace.status();
+  values.resize(values.size() + contract.computed.size());
 
   WorkerPool pool(threads > 0 ? threads : AvailableCores());
-  Context context{&pool, {}};
-  const abi::Host host{abi::kProgramAbiVersion, sizeof(abi::Host), *table, Parallel, Fail};
+  Context context{&pool, {}, {}};
+  const abi::Host host{abi::kProgramAbiVersion, sizeof(abi::Host), *table, Parallel, Fail, AllocateValue, ReleaseValue};
   abi::Call call{&host, &context, values.data(), operands.data(), weights.data(), workspace->get(), nullptr, nullptr};
   main->run(&call);
   if (!context.status.ok())
     return context.status;
-  for (size_t i = 0; i < outputs.size(); ++i)
-    std::memcpy(outputs[i].bytes.data(), operands[ordered->size() + i], outputs[i].bytes.size());
+  for (size_t i = 0; i < contract.computed.size(); ++i)
+    symbols[contract.computed[i]] = values[contract.symbols.size() + i];
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    void *memory = operands[ordered->size() + i];
+    if (context.taken.contains(memory))
+      if (absl::Status status = SetDims(contract.outputs[i], symbols, outputs[i]); !status.ok())
+        return status;
+    std::memcpy(outputs[i].bytes.data(), memory, outputs[i].bytes.size());
+  }
   return outputs;
 }
 

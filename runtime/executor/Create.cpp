@@ -264,7 +264,7 @@ absl::Status Instance::State::Bind() {
     if (config.program->steps[i].op == Op::kCall)
       if (absl::Status status = BindCall(config.program->steps[i], calls[i]); !status.ok())
         return status;
-  host = {abi::kProgramAbiVersion, sizeof(abi::Host), config.kernels, RunParallel, FailCall};
+  host = {abi::kProgramAbiVersion, sizeof(abi::Host), config.kernels, RunParallel, FailCall, nullptr, nullptr};
   has_notice = config.says_hello;
   notice.kind = StepResult::Kind::kHello;
   return absl::OkStatus();

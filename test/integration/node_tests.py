@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """ONNX's own node tests as tensor programs.
 
-  node_tests.py [--build DIR] [--filter REGEX] [--jobs N] [--data DIR] [--verbose]
+  node_tests.py [--build DIR] [--filter REGEX] [--jobs N] [--data DIR] [--verbose] [--update]
 
 Every case of onnx.backend.test.loader.load_node_model_tests() of the installed onnx, and with --data those of a folder
 laid out as Debian's libonnx-testdata, is compiled with --contract=tensor, run, and compared at the suite's own tolerance.
@@ -13,7 +13,11 @@ Ends with a table by operator:
   crash, hang
 
 Which cases have to pass follows from what they consist of: opset 13 or later, operators of the onnx dialect (its .td
-files), tensors of float, float16, bfloat16, double, integers of 8 to 64 bits and bool. All others have to be refused.
+files) other than training ones, tensors of float, float16, bfloat16, double, integers of 8 to 64 bits and bool. All others have to be refused, or
+to pass. node_tests.txt lists those that are not as they have to be, each with its cause; a case in that list that is as
+it has to be is an error too, so that the list only shrinks.
+
+docs/node-tests.md holds the table; a run over all cases of the package compares it, and --update writes it.
 """
 
 import argparse
@@ -36,6 +40,8 @@ TYPES = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLO
          onnx.TensorProto.INT8, onnx.TensorProto.INT16, onnx.TensorProto.INT32, onnx.TensorProto.INT64,
          onnx.TensorProto.UINT8, onnx.TensorProto.UINT16, onnx.TensorProto.UINT32, onnx.TensorProto.UINT64}
 OUTCOMES = ("pass", "refused", "fail", "crash", "hang")
+KNOWN = ROOT / "test/integration/node_tests.txt"
+PAGE = ROOT / "docs/node-tests.md"
 
 
 class Case:
@@ -46,7 +52,12 @@ class Case:
 def node_cases():
     from onnx.backend.test.loader import load_node_model_tests
     for case in load_node_model_tests():
-        yield Case(case.name, case.model, case.data_sets, case.rtol, case.atol)
+        sets = [tuple([array_of(value) for value in values] for values in data) for data in case.data_sets]
+        yield Case(case.name, case.model, sets, case.rtol, case.atol)
+
+
+def array_of(value):
+    return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
 
 
 def stored_cases(folder: Path):
@@ -94,8 +105,8 @@ def must_pass(case: Case, known: set[tuple[str, str]]) -> bool:
         if not value.type.HasField("tensor_type") or value.type.tensor_type.elem_type not in TYPES:
             return False
     for node in nodes_of(case.model.graph):
-        if (node.domain, node.op_type) not in known:
-            return False
+        if (node.domain, node.op_type) not in known or (node.op_type == "Dropout" and len(node.input) > 2):
+            return False  # a Dropout that is told whether it trains draws random numbers
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR and attribute.t.data_type not in TYPES:
                 return False
@@ -174,13 +185,64 @@ def run_case(case: Case, build: Path) -> tuple[str, str]:
     return "pass", ""
 
 
+def known_failures() -> dict[str, str]:
+    """Name of a case -> why it is not as it has to be."""
+    lines = [line for line in KNOWN.read_text().splitlines() if line and not line.startswith("#")]
+    return dict(line.split(": ", 1) for line in lines)
+
+
+class Table:
+    """Outcomes by operator: of the cases that have to pass, and of all others."""
+
+    def __init__(self):
+        self.rows = collections.defaultdict(collections.Counter)
+
+    def add(self, operator: str, has_to_pass: bool, outcome: str) -> None:
+        for row in (operator, "all"):
+            self.rows[row][has_to_pass, outcome] += 1
+
+    def lines(self) -> list[str]:
+        columns = [(True, o) for o in OUTCOMES] + [(False, o) for o in OUTCOMES]
+        columns = [c for c in columns if self.rows["all"][c] or c in ((True, "pass"), (False, "refused"))]
+        title = ["operator"] + [("" if must else "other: ") + outcome for must, outcome in columns]
+        rows = sorted((r for r in self.rows if r != "all"), key=lambda n: (n[0] == "(", n))
+        body = [[name] + [str(self.rows[name][c] or "") for c in columns] for name in rows + ["all"]]
+        widths = [max(len(row[i]) for row in [title] + body) for i in range(len(title))]
+        pad = lambda row: "| " + " | ".join(cell.ljust(w) if not i else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths))) + " |"
+        return [pad(title), "|" + "|".join("-" * (w + 2) for w in widths) + "|"] + [pad(row) for row in body]
+
+
+def page(table: Table, known: dict[str, str]) -> str:
+    text = f"""# ONNX's node tests
+
+Written by `test/integration/node_tests.py --update`: the {sum(table.rows["all"].values())} cases of `onnx` {onnx.__version__} as tensor programs, by operator. Expansions of an
+operator into others stand in parentheses. The first columns count cases of opset 13 or later whose operators and types
+Janus has, compared at the suite's own tolerance; those of `other` have operators, types or opsets that it does not have.
+
+""" + "\n".join(table.lines()) + "\n"
+    if known:
+        text += "\nNot yet as they have to be:\n\n" + "".join(f"- `{name}`: {why}\n" for name, why in known.items())
+    return text
+
+
+def compare_page(table: Table, known: dict[str, str], update: bool) -> int:
+    text = page(table, known)
+    if update:
+        PAGE.write_text(text)
+    elif not PAGE.exists() or PAGE.read_text() != text:
+        print(f"{PAGE.relative_to(ROOT)} does not hold this table; node_tests.py --update writes it")
+        return 1
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=Path("build"), help="build folder with the tools")
     parser.add_argument("--filter", default="", help="only cases whose name this regular expression is found in")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--data", type=Path, help="a folder of stored cases, as /usr/share/libonnx-testdata/data")
-    parser.add_argument("--verbose", action="store_true", help="a line for each case that is not as it has to be")
+    parser.add_argument("--verbose", action="store_true", help="say so too where node_tests.txt lists the case")
+    parser.add_argument("--update", action="store_true", help=f"write {PAGE.relative_to(ROOT)}")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -190,22 +252,23 @@ def main() -> int:
     elif arguments.data:
         print(f"{arguments.data}: skipped: no data")
     cases = [c for c in cases if re.search(arguments.filter, c.name)]
-    known = operators()
-    table, wrong, counts = collections.defaultdict(collections.Counter), [], collections.Counter()
+    known, listed = operators(), known_failures()
+    table, wrong, right = Table(), 0, 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         for case, (outcome, why) in zip(cases, pool.map(lambda c: run_case(c, arguments.build.resolve()), cases)):
-            wanted = "pass" if must_pass(case, known) else "refused"
-            table[operator_of(case)][outcome] += 1
-            counts[outcome] += 1
-            if outcome != wanted and not (outcome == "pass" and wanted == "refused"):
-                wrong.append((case.name, outcome, why))
-                if arguments.verbose:
-                    print(f"{case.name}: {outcome}, expected {wanted}: {why}", flush=True)
-    print(f"{'operator':28}" + "".join(f"{o:>9}" for o in OUTCOMES))
-    for name in sorted(table, key=lambda n: (n[0] == "(", n)):
-        print(f"{name:28}" + "".join(f"{table[name][o] or '':>9}" for o in OUTCOMES))
-    print(f"{'all':28}" + "".join(f"{counts[o]:>9}" for o in OUTCOMES))
-    print(f"{len(cases) - len(wrong)} as they have to be, {len(wrong)} not")
+            has_to_pass = must_pass(case, known)
+            table.add(operator_of(case), has_to_pass, outcome)
+            good = outcome == "pass" or (outcome == "refused" and not has_to_pass)
+            right += good
+            if good and case.name in listed:
+                print(f"{case.name}: {outcome}, as it has to be: take it out of {KNOWN.name}")
+            elif not good and (case.name not in listed or arguments.verbose):
+                print(f"{case.name}: {outcome}, expected {'pass' if has_to_pass else 'refused'}: {why}", flush=True)
+            wrong += good == (case.name in listed)
+    print("\n".join(table.lines()))
+    print(f"{right} of {len(cases)} as they have to be; {wrong} not as {KNOWN.name} says")
+    if not arguments.filter and not arguments.data and cases:
+        wrong += compare_page(table, listed, arguments.update)
     return 1 if wrong or not cases else 0
 
 

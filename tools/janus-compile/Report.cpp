@@ -62,7 +62,14 @@ LogicalResult print(Diagnostic &diagnostic, bool remarks) {
   if (diagnostic.getSeverity() == DiagnosticSeverity::Remark && !remarks)
     return success();
   printLocation(llvm::errs(), diagnostic.getLocation());
-  llvm::errs() << severityName(diagnostic.getSeverity()) << diagnostic << "\n";
+  std::string text = diagnostic.str();
+  StringRef message(text);
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Error && message.starts_with("[JNS-ONNX-")) {
+    auto [code, rest] = message.split("] "); // as the importer writes them
+    llvm::errs() << "error" << code << "]: " << rest << "\n";
+  } else {
+    llvm::errs() << severityName(diagnostic.getSeverity()) << message << "\n";
+  }
   for (Diagnostic &note : diagnostic.getNotes())
     (void)print(note, remarks);
   return success();

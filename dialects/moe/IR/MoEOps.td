@@ -123,6 +123,7 @@ def MoE_ActivationAttr : MoE_Attr<"Activation", "activation"> {
 }
 
 def MoE_F32 : RankedTensorOf<[F32]>; // activations `tensor<?x128xf32>`, weights `tensor<256x128xf32>`
+def MoE_Stored : RankedTensorOf<[AnyFloat, AnyInteger]>; // what a tensor program keeps as the file has it
 def MoE_I32 : RankedTensorOf<[I32]>; // ids and positions: `tensor<?xi32>`, `tensor<?x2xi32>`
 
 //===-- weights -----------------------------------------------------------===//
@@ -133,12 +134,13 @@ def MoE_WeightOp : MoE_Op<"weight", [Symbol]> {
     Linear weights are [N, K] (one row an output), whatever the file's order: the views' strides say how it lies there.
     Rules: (W1) the shape is static, (W2) either views or a value, (W3) at least one view, and all dimensions but the first
     are the weight's, (W4) the views' first dimensions add up to the weight's, (W5) a value has the weight's type.
+    Weights of models are f32; those of a tensor program have the type of their initializer.
     ```mlir
     moe.weight @l0.qkv : tensor<256x128xf32> views [#moe.view<"m.data", f16, offset = 64, shape = [256, 128], strides = [1, 256]>]
     moe.weight @norm : tensor<4xf32> value dense<1.0> : tensor<4xf32>
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<MoE_F32>:$type,
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<MoE_Stored>:$type,
                        OptionalAttr<TypedArrayAttrBase<MoE_ViewAttr, "views">>:$views,
                        OptionalAttr<ElementsAttr>:$value);
   let assemblyFormat = "$sym_name `:` $type (`views` $views^)? (`value` $value^)? attr-dict";

@@ -121,6 +121,8 @@ Groups between(Operation *op, unsigned operand, unsigned result, llvm::function_
 // Helpers.
 /// `axis` counted from the front; fails with an error when it is outside [-rank, rank).
 llvm::FailureOr<int64_t> normalizeAxis(Operation *op, int64_t axis, int64_t rank);
+/// Whether the inputs have element types that the operator takes (ElementTypes.cpp); fails with an error otherwise.
+Result checkElementTypes(Operation *op, ShapeContext &c);
 /// The broadcast of two dimensions; fails with an error on `op` when they contradict each other.
 llvm::FailureOr<SymExpr> broadcastDim(Operation *op, ShapeContext &c, const SymExpr &a, const SymExpr &b);
 llvm::FailureOr<Dims> broadcastDims(Operation *op, ShapeContext &c, llvm::ArrayRef<SymExpr> a,

@@ -152,7 +152,9 @@ LogicalResult inferGroupQueryAttention(Operation *op, ShapeContext &c) {
         failed(c.require(op, dims[1], SymExpr(kvHeads), "key/value heads")) ||
         failed(c.require(op, dims[3], *head, "head columns")))
       return failure();
-    if (length.isConstant(0))
+    if (gqa.getSlidingWindowCache()) // a windowed cache keeps its capacity
+      length = dims[2];
+    else if (length.isConstant(0))
       length = dims[2] + q[1];
   }
   if (length.isConstant(0))

@@ -213,6 +213,9 @@ LogicalResult inferCompare(Operation *op, ShapeContext &c) {
 }
 
 LogicalResult inferWhere(Operation *op, ShapeContext &c) {
+  if (c.element(op->getOperand(1)) != c.element(op->getOperand(2)))
+    return op->emitOpError() << "expects inputs of one element type, found " << c.element(op->getOperand(1)) << " and "
+                             << c.element(op->getOperand(2));
   if (failed(inferElementwise(op, c, c.element(op->getOperand(1)))))
     return failure();
   auto condition = c.constants(op->getOperand(0));
@@ -253,7 +256,8 @@ LogicalResult inferCastLike(Operation *op, ShapeContext &c) {
 LogicalResult inferBitCast(Operation *op, ShapeContext &c) {
   auto cast = mlir::cast<BitCastOp>(op);
   Type from = c.element(cast.getX()), to = getElementType(op->getContext(), cast.getTo());
-  if (!to || getStorageBits(from) != getStorageBits(to) || from.isInteger(1) != to.isInteger(1))
+  auto bits = [](Type type) { return type.isInteger(1) ? 8 : getStorageBits(type); }; // a bool is a byte
+  if (!to || bits(from) != bits(to))
     return op->emitOpError() << "expects `to` to be a type as wide as " << from << ", found "
                              << (to ? Twine(getStorageBits(to)) + " bits" : Twine("data type ") + Twine(cast.getTo()));
   c.set(cast.getY(), to, *c.dims(cast.getX()));

@@ -11,7 +11,7 @@ LogicalResult inferBlock(Block &block, ShapeContext &c) {
     if (!shape)
       continue;
     bool known = llvm::all_of(op.getOperands(), [&](Value operand) { return c.dims(operand).has_value(); });
-    if (known && failed(shape.inferShape(c)))
+    if (known && (failed(checkElementTypes(&op, c)) || failed(shape.inferShape(c))))
       good = false;
     else if (auto extent = c.takeNegative())
       good = (op.emitOpError() << "expects results with extents of at least 0, found " << *extent, false);

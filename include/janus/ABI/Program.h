@@ -18,7 +18,7 @@
 namespace janus::abi {
 
 inline constexpr uint32_t kProgramMagic = 0x534e414a; // "JANS"
-inline constexpr uint32_t kProgramAbiVersion = 1;
+inline constexpr uint32_t kProgramAbiVersion = 2;
 
 /// Symbols of a step, in this order in Call::symbols.
 enum Symbol : int64_t {
@@ -51,10 +51,20 @@ struct Host {
   /// Reports an error of this step; the fragment returns after it. The message
   /// is copied.
   void (*fail)(void *context, int64_t code, const char *message);
+  /// Memory for a value whose extents only the fragment knows: the product of
+  /// `extents` elements of `bytes` each, kAlignment aligned, until it is
+  /// released or the call ends. Null, with an error reported, when an extent is
+  /// negative or there is no such memory; the fragment then returns. Both are
+  /// null where fragments may not allocate.
+  void *(*allocate)(void *context, const int64_t *extents, int64_t rank, int64_t bytes);
+  void (*release)(void *context, void *memory);
 };
 
 /// The arguments of one fragment call. All buffers are kAlignment aligned,
-/// owned by the runtime, valid during the call.
+/// owned by the runtime, valid during the call. A tensor program writes two of
+/// the lists, which are const for all others: behind the symbols of its inputs
+/// the values of those that it computes, and in place of an output whose
+/// extents it computes the memory that it took for it.
 struct Call {
   const Host *host;
   void *context;                // passed back to host functions
@@ -94,7 +104,7 @@ struct Program {
 };
 
 static_assert(sizeof(Assignment) == 56);
-static_assert(sizeof(Host) == 32);
+static_assert(sizeof(Host) == 48);
 static_assert(sizeof(Call) == 64);
 static_assert(sizeof(Fragment) == 32);
 static_assert(sizeof(Program) == 48);

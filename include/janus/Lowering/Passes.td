@@ -63,10 +63,12 @@ def LowerTensorPass : Pass<"janus-lower-tensor", "::mlir::ModuleOp"> {
   let description = [{
     Before: the verified import stage. After: `llvm.func @main(!llvm.ptr)` over an `abi::Call` whose symbols are those of the
     inputs' dimensions, and `@main.workspace`; the module attribute `janus.tensor` is the manifest's section
-    (docs/artifact.md). Each operator is a loop over the elements of its output, or over rows, that carries
+    (docs/artifact.md). Extents that only data decide are computed where the operator that has them for a result runs, and
+    memory for such values is taken from the host there; what must hold at run time is checked in the code. Each operator is a loop over the elements of its output, or over rows, that carries
     `janus.parallel`; reshapes share their operand's memory; values of equal size share parts of the workspace when their
-    lives do not overlap. Initializers become `moe.weight`s in the layout rows.f32, small ones constants of the code.
-    Refused: operators without a lowering and extents that depend on data.
+    lives do not overlap. Initializers become `moe.weight`s stored as they are, small ones constants of the code.
+    Refused ([JNS-ONNX-007], [JNS-ONNX-040]): operators without a lowering, element types other than floats, integers of 8 to 64
+    bits and bool, control flow.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect", "::janus::moe::MoEDialect"];
 }
@@ -82,17 +84,17 @@ def OutlineParallelPass : Pass<"janus-outline-parallel", "::mlir::ModuleOp"> {
 }
 
 def ExpandMathPass : Pass<"janus-expand-math", "::mlir::ModuleOp"> {
-  let summary = "exp, log, tanh, erf, sin and cos of f32 become arithmetic";
+  let summary = "exp, log, tanh, erf, sin and cos of f32 and f64 become arithmetic";
   let description = [{
     exp, log, tanh and erf are the functions of the kernels, bit for bit (lib/Lowering/Polynomials.h). sin and cos reduce
     their argument by multiples of pi/2 in f64 and are good to 1 ulp for |x| <= 2^50; beyond, and for infinity, they give
-    NaN. Code must not refer to a mathematical library: another type than f32 is an error. Root, fma, absolute value and
-    floor are instructions of the CPU and stay.
+    NaN. Those of f64, which only tensor programs have, are in lib/Lowering/DoubleMath.h. Code must not refer to a
+    mathematical library: another type is an error. Root, fma, absolute value and floor are instructions of the CPU and stay.
     ```
     %y = math.exp %x : f32   ->   arith operations
     ```
   }];
-  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
 #endif // JANUS_LOWERING_PASSES

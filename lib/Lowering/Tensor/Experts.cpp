@@ -1,160 +1,231 @@
+// com.microsoft.MoE and QMoE over whole tensors: the router's choice per row, then one loop over (row, rank, inner) and
+// one over (row, column). Ties go to the lower expert.
+#include "lib/Lowering/Tensor/Formulas.h"
 #include "lib/Lowering/Tensor/Operators.h"
+#include "lib/Lowering/Tensor/Quantised.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace janus::lowering;
-
-// com.microsoft.MoE over whole tensors: the router's choice per row, then one loop over (row, rank, intermediate) and
-// one over (row, column). Ties go to the lower expert.
-
-namespace janus::lowering {
-LogicalResult lowerMoE(OperatorContext &c);
-} // namespace janus::lowering
+using janus::onnx::SymExpr;
+using Values = Emitter::Values;
 
 namespace {
 
-Value activate(OperatorContext &c, StringRef kind, Value x) {
-  auto &b = c.e.b;
-  Location loc = c.e.loc();
-  Type f32 = x.getType();
-  if (kind == "relu")
-    return arith::MaximumFOp::create(b, loc, x, c.e.real(f32, 0));
-  if (kind == "silu")
-    return arith::MulFOp::create(b, loc, x, sigmoid(c.e, x));
-  if (kind == "gelu") { // the tanh form, as the operator defines it
-    Value cube = arith::MulFOp::create(b, loc, x, arith::MulFOp::create(b, loc, x, x));
-    Value inner = arith::AddFOp::create(b, loc, x, arith::MulFOp::create(b, loc, cube, c.e.real(f32, 0.044715)));
-    Value tanh = math::TanhOp::create(b, loc, arith::MulFOp::create(b, loc, inner, c.e.real(f32, 0.7978845608028654)));
-    return arith::MulFOp::create(b, loc, arith::MulFOp::create(b, loc, x, c.e.real(f32, 0.5)),
-                                 arith::AddFOp::create(b, loc, tanh, c.e.real(f32, 1)));
+/// One matrix [rows, columns] and bias [rows] of each expert.
+struct Layer {
+  Blocks blocks; // of the matrices of all experts, one below the other
+  const Buffer *bias = nullptr;
+  int64_t rows = 0, columns = 0;
+
+  /// Row `row` of expert `expert` times x, plus the bias.
+  Value times(Emitter &e, Value expert, Value row, const Buffer &x, Value begin) const {
+    Value line = e.add(e.mul(expert, e.i64(rows)), row);
+    Value result = blocks.dotRow(e, line, x, begin);
+    return bias ? sum(e, result, e.load(*bias, line)) : result;
   }
-  return x; // identity
+};
+
+Value activate(Emitter &e, StringRef kind, Value x) {
+  if (kind == "relu")
+    return arith::MaximumFOp::create(e.b, e.loc(), x, e.real(x.getType(), 0));
+  if (kind == "silu")
+    return swish(e, x, 1);
+  return kind == "gelu" ? geluTanh(e, x) : x; // as the operator defines gelu; identity
 }
 
 /// min(g, limit) * sigmoid(alpha * min(g, limit)) * (clamp(u, -limit, limit) + beta)
 Value swiglu(OperatorContext &c, Value g, Value u) {
-  auto &b = c.e.b;
-  Location loc = c.e.loc();
-  Type f32 = g.getType();
+  Emitter &e = c.e;
+  Type type = g.getType();
   if (c.op->hasAttr("swiglu_limit")) {
-    Value limit = c.e.real(f32, c.real("swiglu_limit", 0)), negative = c.e.real(f32, -c.real("swiglu_limit", 0));
-    g = arith::MinimumFOp::create(b, loc, g, limit);
-    u = arith::MaximumFOp::create(b, loc, arith::MinimumFOp::create(b, loc, u, limit), negative);
+    Value limit = e.real(type, c.real("swiglu_limit", 0)), negative = e.real(type, -c.real("swiglu_limit", 0));
+    g = arith::MinimumFOp::create(e.b, e.loc(), g, limit);
+    u = arith::MaximumFOp::create(e.b, e.loc(), arith::MinimumFOp::create(e.b, e.loc(), u, limit), negative);
   }
-  Value gate = sigmoid(c.e, arith::MulFOp::create(b, loc, g, c.e.real(f32, c.real("activation_alpha", 1))));
-  Value shifted = arith::AddFOp::create(b, loc, u, c.e.real(f32, c.real("activation_beta", 0)));
-  return arith::MulFOp::create(b, loc, arith::MulFOp::create(b, loc, g, gate), shifted);
+  Value gate = sigmoid(e, multiply(e, g, e.real(type, c.real("activation_alpha", 1))));
+  Value shifted = arith::AddFOp::create(e.b, e.loc(), u, e.real(type, c.real("activation_beta", 0)));
+  return multiply(e, multiply(e, g, gate), shifted);
 }
 
-/// ids[t, j] and weights[t, j] of the k largest of softmax(logits[t]).
-void route(OperatorContext &c, const Buffer &logits, const Buffer &ids, const Buffer &weights, int64_t k) {
-  auto &b = c.e.b;
-  Type f32 = logits.element;
-  bool renormalise = c.integer("normalize_routing_weights", 0);
-  c.e.parallel(logits.extents[0], [&](Value row) {
-    Location loc = c.e.loc();
-    Value experts = logits.extents[1], begin = c.e.mul(row, experts), slots = c.e.mul(row, c.e.i64(k));
-    Value lowest = c.e.real(f32, -std::numeric_limits<float>::infinity());
-    auto logit = [&](Value i) { return c.e.load(logits, c.e.add(begin, i)); };
-    Value largest = c.e.fold(c.e.i64(0), experts, ValueRange{lowest}, [&](Value i, ValueRange s) {
-      return Emitter::Values{arith::MaximumFOp::create(b, loc, s[0], logit(i))};
-    })[0];
-    auto exponential = [&](Value i) -> Value {
-      return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(i), largest));
-    };
-    Value sum = c.e.fold(c.e.i64(0), experts, ValueRange{c.e.real(f32, 0)}, [&](Value i, ValueRange s) {
-      return Emitter::Values{arith::AddFOp::create(b, loc, s[0], exponential(i))};
-    })[0];
-    Value chosen = c.e.fold(c.e.i64(0), c.e.i64(k), ValueRange{c.e.real(f32, 0)}, [&](Value round, ValueRange total) {
-      Emitter::Values best =
-          c.e.fold(c.e.i64(0), experts, ValueRange{lowest, c.e.i64(-1)}, [&](Value i, ValueRange state) {
-            Value none = arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0);
-            Value taken = c.e.fold(c.e.i64(0), round, ValueRange{none}, [&](Value r, ValueRange any) {
-              Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, c.e.load(ids, c.e.add(slots, r)), i);
-              return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
-            })[0];
-            Value better = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, logit(i), state[0]);
-            Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, state[1], c.e.i64(-1));
-            Value free = arith::XOrIOp::create(b, loc, taken, arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
-            Value take = arith::AndIOp::create(b, loc, free, arith::OrIOp::create(b, loc, better, first));
-            return Emitter::Values{c.e.select(take, logit(i), state[0]), c.e.select(take, i, state[1])};
-          });
-      Value weight = arith::DivFOp::create(b, loc, exponential(best[1]), sum), at = c.e.add(slots, round);
-      c.e.store(ids, at, best[1]);
-      c.e.store(weights, at, weight);
-      return Emitter::Values{arith::AddFOp::create(b, loc, total[0], weight)};
-    })[0];
-    if (renormalise)
-      c.e.serial(c.e.i64(0), c.e.i64(k), [&](Value round) {
-        Value at = c.e.add(slots, round);
-        c.e.store(weights, at, arith::DivFOp::create(b, loc, c.e.load(weights, at), chosen));
-      });
+/// The best expert of a row behind the one before in the order (score descending, index ascending).
+Values nextBest(Emitter &e, Value experts, Value lastScore, Value lastIndex, llvm::function_ref<Value(Value)> score) {
+  auto &b = e.b;
+  Value none = e.i64(-1), start = e.equal(lastIndex, none);
+  Value lowestScore = e.real(lastScore.getType(), -std::numeric_limits<double>::infinity());
+  return e.fold(e.i64(0), experts, ValueRange{lowestScore, none}, [&](Value i, ValueRange s) {
+    Value here = score(i);
+    Value below = arith::CmpFOp::create(b, e.loc(), arith::CmpFPredicate::OLT, here, lastScore);
+    Value same = arith::CmpFOp::create(b, e.loc(), arith::CmpFPredicate::OEQ, here, lastScore);
+    Value behind = e.either(start, e.either(below, e.both(same, e.less(lastIndex, i))));
+    Value better =
+        e.either(e.equal(s[1], none), arith::CmpFOp::create(b, e.loc(), arith::CmpFPredicate::OGT, here, s[0]));
+    Value take = e.both(behind, better);
+    return Values{e.select(take, here, s[0]), e.select(take, i, s[1])};
   });
+}
+
+struct Route {
+  const Buffer &logits; // [.., E]
+  const Buffer *given;  // router_weights [T, E]: weights of what the logits select
+  const Buffer &ids, &weights;
+  Value rows, experts;
+  int64_t k;
+};
+
+/// ids[t, j] and weights[t, j] of the k largest of softmax(logits[t]), or of the given weights.
+void route(OperatorContext &c, const Route &r) {
+  Emitter &e = c.e;
+  auto &b = e.b;
+  Type type = computeType(r.weights.element);
+  bool renormalise = c.integer("normalize_routing_weights", 0), sparse = c.integer("use_sparse_mixer", 0);
+  e.parallel(
+      r.rows,
+      [&](Value row) {
+        Location loc = e.loc();
+        Value begin = e.mul(row, r.experts), slots = e.mul(row, e.i64(r.k)), zero = e.real(type, 0);
+        auto logit = [&](Value i) { return e.load(r.logits, e.add(begin, i)); };
+        Values top = nextBest(e, r.experts, zero, e.i64(-1), logit);
+        Value shift = top[0];
+        auto exponential = [&](Value i) -> Value {
+          return math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, logit(i), shift));
+        };
+        Value total = e.fold(e.i64(0), r.experts, ValueRange{zero}, [&](Value i, ValueRange s) {
+          return Values{arith::AddFOp::create(b, loc, s[0], exponential(i))};
+        })[0];
+        /// SparseMixer: the softmax over experts that are not chosen yet and whose score is within 2 * 0.01 of the
+        /// best.
+        auto sparseWeight = [&](Value best, Value chosen) {
+          Value most = logit(best);
+          Value kept = e.fold(e.i64(0), r.experts, ValueRange{zero}, [&](Value i, ValueRange s) {
+            Value here = logit(i);
+            Value factor = arith::MaximumFOp::create(b, loc, math::AbsFOp::create(b, loc, here), most);
+            Value distance = arith::DivFOp::create(b, loc, arith::SubFOp::create(b, loc, most, here), factor);
+            Value drop =
+                e.either(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, distance, e.real(type, 0.02)),
+                         e.equal(i, chosen));
+            Value term = math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, here, most));
+            return Values{e.select(drop, s[0], arith::AddFOp::create(b, loc, s[0], term))};
+          })[0];
+          return Value(arith::DivFOp::create(b, loc, e.real(type, 1), kept));
+        };
+        Value chosen = e.fold(e.i64(0), e.i64(r.k), ValueRange{zero, zero, e.i64(-1)}, [&](Value round, ValueRange s) {
+          Values best = nextBest(e, r.experts, s[1], s[2], logit);
+          Value id = e.max(best[1], e.i64(0)), at = e.add(slots, round); // numbers that are none select expert 0
+          Value weight;
+          if (r.given)
+            weight = e.convert(e.load(*r.given, e.add(begin, id)), r.given->element, type);
+          else if (sparse)
+            weight = sparseWeight(id, s[2]);
+          else
+            weight = arith::DivFOp::create(b, loc, exponential(id), total);
+          e.store(r.ids, at, id);
+          e.store(r.weights, at, weight);
+          return Values{arith::AddFOp::create(b, loc, s[0], weight), best[0], best[1]};
+        })[0];
+        if (renormalise && !sparse)
+          e.serial(e.i64(0), e.i64(r.k), [&](Value round) {
+            Value at = e.add(slots, round);
+            e.store(r.weights, at, arith::DivFOp::create(b, loc, e.load(r.weights, at), chosen));
+          });
+      },
+      1);
+}
+
+/// What MoE and QMoE have in common once their matrices can be read.
+LogicalResult lowerExperts(OperatorContext &c, const Layer &fc1, const Layer &fc2, const Layer *fc3,
+                           const Buffer *given) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0), &logits = *c.input(1), &y = *c.output(0);
+  StringRef kind = c.text("activation_type", "relu");
+  int64_t hidden = fc2.rows, inner = fc2.columns, k = c.integer("k", 1);
+  auto experts = logits.shape.back().constant();
+  if (!experts || k < 1 || k > *experts)
+    return c.op->emitOpError("expects a known number of experts and 1 <= k <= experts; found k = ") << k;
+  bool gated = kind == "swiglu", fused = gated && !fc3, concatenated = c.integer("swiglu_fusion", 0) == 2;
+  int64_t rowsOfFc1 = fused ? 2 * inner : inner;
+  if (fc1.rows != rowsOfFc1 || fc1.columns != hidden || !x.shape.back().isConstant(hidden))
+    return c.op->emitOpError("expects fc1 [E, f*I, H] and fc2 [E, H, I] with H = ") << x.shape.back().str();
+  SymExpr rows(1);
+  for (const SymExpr &dim : ArrayRef(x.shape).drop_back())
+    rows = rows * dim;
+  Type type = computeType(x.element), i64 = e.b.getI64Type();
+  Buffer ids = c.scratch(i64, {rows, k}), weights = c.scratch(type, {rows, k}), h = c.scratch(type, {rows, k, inner});
+  route(c, {logits, given, ids, weights, e.expression(rows), e.i64(*experts), k});
+
+  e.fill(h, [&](ValueRange index) {
+    Value expert = e.load(ids, e.add(e.mul(index[0], e.i64(k)), index[1])), begin = e.mul(index[0], e.i64(hidden));
+    auto row = [&](const Layer &layer, Value r) { return layer.times(e, expert, r, x, begin); };
+    if (fused) {
+      Value first = concatenated ? index[2] : e.mul(index[2], e.i64(2));
+      Value second = concatenated ? e.add(index[2], e.i64(inner)) : e.add(first, e.i64(1));
+      return swiglu(c, row(fc1, first), row(fc1, second));
+    }
+    Value g = row(fc1, index[2]);
+    if (!fc3)
+      return activate(e, kind, g);
+    Value u = row(*fc3, index[2]);
+    return gated ? swiglu(c, g, u) : multiply(e, activate(e, kind, g), u);
+  });
+  e.fillFlat(y, [&](Value position) {
+    Value t = e.divide(position, e.i64(hidden)), column = e.sub(position, e.mul(t, e.i64(hidden)));
+    return e.fold(e.i64(0), e.i64(k), ValueRange{e.real(type, 0)}, [&](Value rank, ValueRange state) {
+      Value pair = e.add(e.mul(t, e.i64(k)), rank);
+      Value value = fc2.times(e, e.load(ids, pair), column, h, e.mul(pair, e.i64(inner)));
+      return Values{sum(e, state[0], multiply(e, e.load(weights, pair), value))};
+    })[0];
+  });
+  return success();
+}
+
+FailureOr<Layer> layerOf(OperatorContext &c, const Buffer &weights, const Buffer *bias, int64_t pack) {
+  auto rows = weights.shape[1].constant(), columns = weights.shape[2].constant();
+  if (!rows || !columns)
+    return c.op->emitOpError("expects weights of known extents [experts, rows, columns], found [")
+           << weights.shape[0].str() << ", " << weights.shape[1].str() << ", " << weights.shape[2].str() << "]";
+  return Layer{{}, bias, *rows, *columns * pack};
+}
+
+LogicalResult lowerMoE(OperatorContext &c) {
+  Layer layers[3];
+  const unsigned weights[] = {2, 4, 6};
+  for (int i = 0; i < 3; ++i) {
+    if (!c.input(weights[i]))
+      continue;
+    FailureOr<Layer> layer = layerOf(c, *c.input(weights[i]), c.input(weights[i] + 1), 1);
+    if (failed(layer))
+      return failure();
+    layers[i] = *layer;
+    layers[i].blocks = {c.input(weights[i]), nullptr, nullptr, layers[i].columns, 0, 0};
+  }
+  return lowerExperts(c, layers[0], layers[1], c.input(6) ? &layers[2] : nullptr, nullptr);
+}
+
+LogicalResult lowerQMoE(OperatorContext &c) {
+  Layer layers[3];
+  const unsigned weights[] = {2, 5, 8};
+  int64_t bits = c.integer("expert_weight_bits", 4), block = c.integer("block_size", 0);
+  for (int i = 0; i < 3; ++i) {
+    if (!c.input(weights[i]))
+      continue;
+    FailureOr<Layer> layer = layerOf(c, *c.input(weights[i]), c.input(weights[i] + 2), 8 / bits);
+    if (failed(layer))
+      return failure();
+    layers[i] = *layer;
+    layers[i].blocks = {c.input(weights[i]),
+                        c.input(weights[i] + 1),
+                        c.input(11 + i),
+                        layers[i].columns,
+                        bits,
+                        block ? block : layers[i].columns};
+  }
+  return lowerExperts(c, layers[0], layers[1], c.input(8) ? &layers[2] : nullptr, c.input(14));
 }
 
 } // namespace
 
-LogicalResult janus::lowering::lowerMoE(OperatorContext &c) {
-  const Buffer &x = *c.input(0), &logits = *c.input(1), &fc1 = *c.input(2), &fc2 = *c.input(4);
-  const Buffer *bias1 = c.input(3), *bias2 = c.input(5), *fc3 = c.input(6), *bias3 = c.input(7);
-  StringRef kind = c.text("activation_type", "relu");
-  auto hidden = x.shape.back().constant(), experts = logits.shape.back().constant();
-  int64_t k = c.integer("k", 1);
-  if (c.integer("use_sparse_mixer", 0))
-    return c.op->emitOpError("has use_sparse_mixer = 1, which is not supported");
-  if (!hidden || !experts || k < 1 || k > *experts)
-    return c.op->emitOpError("expects known hidden size and experts, and 1 <= k <= experts; found k = ") << k;
-  auto inner = fc2.shape[2].constant();
-  if (!inner || !fc1.shape[2].isConstant(*hidden) || !fc2.shape[1].isConstant(*hidden))
-    return c.op->emitOpError("expects fc1 [E, f*I, H] and fc2 [E, H, I] with H = ") << *hidden;
-  bool gated = kind == "swiglu", fused = gated && !fc3;
-  int64_t width = *inner, f = fused ? 2 : 1;
-  if (!fc1.shape[1].isConstant(f * width))
-    return c.op->emitOpError("expects ") << f * width << " rows an expert in fc1, found " << fc1.shape[1].str();
-
-  onnx::SymExpr rows = logits.shape[0];
-  Type f32 = x.element, i64 = c.e.b.getI64Type();
-  Buffer ids = c.scratch(i64, {rows, k}), weights = c.scratch(f32, {rows, k}), h = c.scratch(f32, {rows, k, width});
-  route(c, logits, ids, weights, k);
-
-  bool concatenated = c.integer("swiglu_fusion", 0) == 2;
-  auto &b = c.e.b;
-  c.e.fill(h, [&](ValueRange index) {
-    Value expert = c.e.load(ids, c.e.add(c.e.mul(index[0], c.e.i64(k)), index[1])),
-          xBegin = c.e.mul(index[0], c.e.i64(*hidden));
-    auto row = [&](const Buffer &w, const Buffer *bias, Value r) {
-      Value at = c.e.add(c.e.mul(expert, w.extents[1]), r);
-      Value sum = dot(c.e, x, xBegin, w, c.e.mul(at, c.e.i64(*hidden)), c.e.i64(*hidden));
-      return bias ? Value(arith::AddFOp::create(b, c.e.loc(), sum, c.e.load(*bias, at))) : sum;
-    };
-    if (fused) {
-      Value first = concatenated ? index[2] : c.e.mul(index[2], c.e.i64(2));
-      Value second = concatenated ? c.e.add(index[2], c.e.i64(width)) : c.e.add(first, c.e.i64(1));
-      return swiglu(c, row(fc1, bias1, first), row(fc1, bias1, second));
-    }
-    Value g = row(fc1, bias1, index[2]);
-    if (!fc3)
-      return activate(c, kind, g);
-    Value u = row(*fc3, bias3, index[2]);
-    return gated ? swiglu(c, g, u) : Value(arith::MulFOp::create(b, c.e.loc(), activate(c, kind, g), u));
-  });
-
-  const Buffer &y = *c.output(0);
-  c.e.parallel(c.e.product(y.extents), [&](Value position) {
-    Location loc = c.e.loc();
-    Value t = arith::DivUIOp::create(b, loc, position, c.e.i64(*hidden)),
-          column = c.e.sub(position, c.e.mul(t, c.e.i64(*hidden)));
-    Value sum = c.e.fold(c.e.i64(0), c.e.i64(k), ValueRange{c.e.real(f32, 0)}, [&](Value rank, ValueRange state) {
-      Value pair = c.e.add(c.e.mul(t, c.e.i64(k)), rank),
-            at = c.e.add(c.e.mul(c.e.load(ids, pair), c.e.i64(*hidden)), column);
-      Value value = dot(c.e, h, c.e.mul(pair, c.e.i64(width)), fc2, c.e.mul(at, c.e.i64(width)), c.e.i64(width));
-      if (bias2)
-        value = arith::AddFOp::create(b, loc, value, c.e.load(*bias2, at));
-      return Emitter::Values{
-          arith::AddFOp::create(b, loc, state[0], arith::MulFOp::create(b, loc, c.e.load(weights, pair), value))};
-    })[0];
-    c.e.store(y, position, sum);
-  });
-  return success();
+OperatorLowering janus::lowering::findExperts(StringRef name) {
+  return llvm::StringSwitch<OperatorLowering>(name).Case("MoE", lowerMoE).Case("QMoE", lowerQMoE).Default(nullptr);
 }

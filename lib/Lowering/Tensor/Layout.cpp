@@ -1,3 +1,5 @@
+// Operators that rearrange or create elements.
+#include "lib/Lowering/Tensor/Formulas.h"
 #include "lib/Lowering/Tensor/Operators.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/BuiltinAttributes.h"
@@ -5,6 +7,7 @@
 
 using namespace mlir;
 using namespace janus::lowering;
+using Values = Emitter::Values;
 
 bool janus::lowering::isAlias(StringRef name) {
   return llvm::StringSwitch<bool>(name)
@@ -13,19 +16,6 @@ bool janus::lowering::isAlias(StringRef name) {
 }
 
 namespace {
-
-int64_t axisOf(OperatorContext &c, int64_t otherwise, int64_t rank) {
-  int64_t axis = c.integer("axis", otherwise);
-  return axis < 0 ? axis + rank : axis;
-}
-
-/// A possibly negative position along an extent, as a position from the front.
-Value fromFront(Emitter &e, Value position, Value extent) {
-  return e.select(e.less(position, e.i64(0)), e.add(position, extent), position);
-}
-Value asI64(Emitter &e, Value value) {
-  return value.getType().isInteger(64) ? value : Value(arith::ExtSIOp::create(e.b, e.loc(), e.b.getI64Type(), value));
-}
 
 LogicalResult lowerTranspose(OperatorContext &c) {
   const Buffer &x = *c.input(0);
@@ -36,7 +26,7 @@ LogicalResult lowerTranspose(OperatorContext &c) {
     for (int64_t d = x.rank(); d-- > 0;)
       perm.push_back(d);
   c.e.fill(*c.output(0), [&](ValueRange index) {
-    Emitter::Values source(x.rank());
+    Values source(x.rank());
     for (auto [to, from] : llvm::enumerate(perm))
       source[from] = index[to];
     return c.e.load(x, c.e.linear(source, x.extents));
@@ -52,7 +42,7 @@ LogicalResult lowerExpand(OperatorContext &c) {
 LogicalResult lowerTile(OperatorContext &c) {
   const Buffer &x = *c.input(0);
   c.e.fill(*c.output(0), [&](ValueRange index) {
-    Emitter::Values source;
+    Values source;
     for (auto [i, extent] : llvm::zip(index, x.extents))
       source.push_back(arith::RemUIOp::create(c.e.b, c.e.loc(), i, extent));
     return c.e.load(x, c.e.linear(source, x.extents));
@@ -62,11 +52,11 @@ LogicalResult lowerTile(OperatorContext &c) {
 
 LogicalResult lowerConcat(OperatorContext &c) {
   const Buffer &out = *c.output(0);
-  int64_t axis = axisOf(c, 0, out.rank());
+  int64_t axis = c.axis(0, out.rank());
   Value offset = c.e.i64(0);
   for (const Buffer *part : c.inputs) {
     c.e.parallel(c.e.product(part->extents), [&](Value position) {
-      Emitter::Values index = c.e.delinear(position, part->extents);
+      Values index = c.e.delinear(position, part->extents);
       index[axis] = c.e.add(index[axis], offset);
       c.e.store(out, c.e.linear(index, out.extents), c.e.load(*part, position));
     });
@@ -77,13 +67,13 @@ LogicalResult lowerConcat(OperatorContext &c) {
 
 LogicalResult lowerSplit(OperatorContext &c) {
   const Buffer &x = *c.input(0);
-  int64_t axis = axisOf(c, 0, x.rank());
+  int64_t axis = c.axis(0, x.rank());
   Value offset = c.e.i64(0);
   for (const Buffer *part : c.outputs) {
     if (!part)
       continue;
     c.e.fill(*part, [&](ValueRange index) {
-      Emitter::Values source(index.begin(), index.end());
+      Values source(index.begin(), index.end());
       source[axis] = c.e.add(source[axis], offset);
       return c.e.load(x, c.e.linear(source, x.extents));
     });
@@ -94,34 +84,53 @@ LogicalResult lowerSplit(OperatorContext &c) {
 
 LogicalResult lowerSlice(OperatorContext &c) {
   const Buffer &x = *c.input(0);
-  // starts, ends, axes and steps are tensors; the count along an axis is the output's extent.
-  Emitter::Values begin(x.rank(), c.e.i64(0)), step(x.rank(), c.e.i64(1));
-  auto entries = c.input(1)->shape.empty() ? std::optional<int64_t>(1) : c.input(1)->shape[0].constant();
-  if (!entries)
-    return c.op->emitOpError("expects a known number of sliced axes");
-  for (int64_t n = 0; n < *entries; ++n) {
-    Value at = c.e.i64(n);
-    Value axis = c.input(3) ? asI64(c.e, c.e.load(*c.input(3), at)) : at;
-    axis = fromFront(c.e, axis, c.e.i64(x.rank()));
-    Value stride = c.input(4) ? asI64(c.e, c.e.load(*c.input(4), at)) : c.e.i64(1);
-    Value start = asI64(c.e, c.e.load(*c.input(1), at));
-    for (int64_t d = 0; d < x.rank(); ++d) {
-      Value isAxis = arith::CmpIOp::create(c.e.b, c.e.loc(), arith::CmpIPredicate::eq, axis, c.e.i64(d));
-      Value front = fromFront(c.e, start, x.extents[d]);
-      Value last = c.e.sub(x.extents[d], c.e.i64(1));
-      Value backward = c.e.less(stride, c.e.i64(0));
-      Value limit = c.e.select(backward, last, x.extents[d]);
-      Value clamped =
-          arith::MinSIOp::create(c.e.b, c.e.loc(), limit, arith::MaxSIOp::create(c.e.b, c.e.loc(), front, c.e.i64(0)));
-      begin[d] = c.e.select(isAxis, clamped, begin[d]);
-      step[d] = c.e.select(isAxis, stride, step[d]);
-    }
-  }
+  SliceBounds bounds = sliceBounds(c);
   c.e.fill(*c.output(0), [&](ValueRange index) {
-    Emitter::Values source;
-    for (auto [i, from, by] : llvm::zip(index, begin, step))
+    Values source;
+    for (auto [i, from, by] : llvm::zip(index, bounds.begin, bounds.step))
       source.push_back(c.e.add(from, c.e.mul(i, by)));
     return c.e.load(x, c.e.linear(source, x.extents));
+  });
+  return success();
+}
+
+/// constant: `value` outside; edge: the nearest element; reflect: mirrored without the edge; wrap: periodic.
+LogicalResult lowerPad(OperatorContext &c) {
+  const Buffer &x = *c.input(0);
+  Emitter &e = c.e;
+  StringRef mode = c.text("mode", "constant");
+  Values before = padsBefore(c, false);
+  if (mode != "constant")
+    for (Value extent : x.extents)
+      c.check(e.either(e.less(e.i64(0), extent), e.equal(e.product(c.output(0)->extents), e.i64(0))),
+              "cannot pad from an extent of 0");
+  auto periodic = [&](Value i, Value period) { // i modulo period, not negative
+    Value rest = arith::RemSIOp::create(e.b, e.loc(), i, period);
+    return e.fromFront(rest, period);
+  };
+  e.fill(*c.output(0), [&](ValueRange index) {
+    Values source;
+    Value inside = e.i1(true);
+    for (auto [i, pad, extent] : llvm::zip(index, before, x.extents)) {
+      Value at = e.sub(i, pad), last = e.sub(extent, e.i64(1));
+      if (mode == "edge") {
+        at = e.min(last, e.max(at, e.i64(0)));
+      } else if (mode == "wrap") {
+        at = periodic(at, extent);
+      } else if (mode == "reflect") { // positions repeat after 2 * (extent - 1)
+        Value turn = e.max(e.add(last, last), e.i64(1)), there = periodic(at, turn);
+        at = e.min(there, e.sub(e.add(last, last), there));
+        at = e.max(at, e.i64(0));
+      } else {
+        inside = e.both(inside, e.both(e.less(e.i64(-1), at), e.less(at, extent)));
+      }
+      source.push_back(at);
+    }
+    if (mode != "constant")
+      return e.load(x, e.linear(source, x.extents));
+    return e.branch(
+        inside, [&] { return e.load(x, e.linear(source, x.extents)); },
+        [&] { return c.input(2) ? e.load(*c.input(2), e.i64(0)) : e.number(computeType(x.element), 0); });
   });
   return success();
 }
@@ -143,54 +152,53 @@ LogicalResult lowerSize(OperatorContext &c) {
 
 LogicalResult lowerConstantOfShape(OperatorContext &c) {
   auto attribute = c.op->getAttrOfType<DenseElementsAttr>("value");
-  TypedAttr element =
-      attribute ? cast<TypedAttr>(attribute.getValues<Attribute>()[0]) : TypedAttr(c.e.b.getF32FloatAttr(0));
-  c.e.fill(*c.output(0), [&](ValueRange) -> Value { return arith::ConstantOp::create(c.e.b, c.e.loc(), element); });
+  Type stored = c.output(0)->element, type = computeType(stored);
+  Value value;
+  if (attribute && isa<IntegerType>(type)) {
+    value =
+        arith::ConstantOp::create(c.e.b, c.e.loc(), c.e.b.getIntegerAttr(type, *attribute.getValues<APInt>().begin()));
+  } else {
+    APFloat number = attribute ? *attribute.getValues<APFloat>().begin() : APFloat(0.0f);
+    bool inexact;
+    number.convert(cast<FloatType>(type).getFloatSemantics(), APFloat::rmNearestTiesToEven, &inexact);
+    value = arith::ConstantOp::create(c.e.b, c.e.loc(), c.e.b.getFloatAttr(type, number));
+  }
+  c.e.fillFlat(*c.output(0), [&](Value) { return value; });
   return success();
 }
 
 LogicalResult lowerRange(OperatorContext &c) {
-  Value start = c.e.load(*c.input(0), c.e.i64(0)), delta = c.e.load(*c.input(2), c.e.i64(0));
-  c.e.fill(*c.output(0), [&](ValueRange index) -> Value {
-    auto &b = c.e.b;
-    if (isa<FloatType>(start.getType())) {
-      Value i = arith::SIToFPOp::create(b, c.e.loc(), start.getType(), index[0]);
-      return arith::AddFOp::create(b, c.e.loc(), start, arith::MulFOp::create(b, c.e.loc(), i, delta));
-    }
-    Value i = start.getType().isInteger(64) ? index[0]
-                                            : Value(arith::TruncIOp::create(b, c.e.loc(), start.getType(), index[0]));
-    return arith::AddIOp::create(b, c.e.loc(), start, arith::MulIOp::create(b, c.e.loc(), i, delta));
+  Emitter &e = c.e;
+  const Buffer &out = *c.output(0);
+  Type stored = out.element, type = computeType(stored);
+  Value start = e.load(*c.input(0), e.i64(0)), delta = e.load(*c.input(2), e.i64(0));
+  e.fillFlat(out, [&](Value i) {
+    Value steps = e.convert(i, e.b.getI64Type(), isa<FloatType>(type) ? type : stored);
+    return sum(e, start, product(e, steps, delta));
   });
   return success();
 }
 
-/// An index read from data, clamped into the axis: a wrong index must not read outside the buffer.
-Value safeIndex(Emitter &e, Value index, Value extent) {
-  Value front = fromFront(e, asI64(e, index), extent);
-  Value last = e.sub(extent, e.i64(1));
-  return arith::MinSIOp::create(e.b, e.loc(), last, arith::MaxSIOp::create(e.b, e.loc(), front, e.i64(0)));
-}
-
-LogicalResult lowerGather(OperatorContext &c) {
-  const Buffer &data = *c.input(0), &indices = *c.input(1);
-  int64_t axis = axisOf(c, 0, data.rank()), count = indices.rank();
-  c.e.fill(*c.output(0), [&](ValueRange index) {
-    Value position = c.e.load(indices, c.e.linear(index.slice(axis, count), indices.extents));
-    Emitter::Values source(index.begin(), index.begin() + axis);
-    source.push_back(safeIndex(c.e, position, data.extents[axis]));
-    source.append(index.begin() + axis + count, index.end());
-    return c.e.load(data, c.e.linear(source, data.extents));
-  });
+LogicalResult lowerEyeLike(OperatorContext &c) {
+  Type type = computeType(c.output(0)->element);
+  Value one = c.e.number(type, 1), zero = c.e.number(type, 0), k = c.e.i64(c.integer("k", 0));
+  c.e.fill(*c.output(0),
+           [&](ValueRange index) { return c.e.select(c.e.equal(c.e.sub(index[1], index[0]), k), one, zero); });
   return success();
 }
 
-LogicalResult lowerGatherElements(OperatorContext &c) {
-  const Buffer &data = *c.input(0), &indices = *c.input(1);
-  int64_t axis = axisOf(c, 0, data.rank());
-  c.e.fill(*c.output(0), [&](ValueRange index) {
-    Emitter::Values source(index.begin(), index.end());
-    source[axis] = safeIndex(c.e, c.e.load(indices, c.e.linear(index, indices.extents)), data.extents[axis]);
-    return c.e.load(data, c.e.linear(source, data.extents));
+LogicalResult lowerTrilu(OperatorContext &c) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0);
+  if (x.rank() < 2)
+    return c.op->emitOpError("expects an input of rank 2 or more");
+  Value k = c.input(1) ? e.loadIndex(*c.input(1), e.i64(0)) : e.i64(0), zero = e.number(computeType(x.element), 0);
+  bool upper = c.integer("upper", 1);
+  e.fillFlat(*c.output(0), [&](Value position) {
+    Values index = e.delinear(position, x.extents);
+    Value diagonal = e.sub(index.back(), index[index.size() - 2]);
+    Value drop = upper ? e.less(diagonal, k) : e.less(k, diagonal);
+    return e.select(drop, zero, e.load(x, position));
   });
   return success();
 }
@@ -205,11 +213,12 @@ OperatorLowering janus::lowering::findLayout(StringRef name) {
       .Case("Concat", lowerConcat)
       .Case("Split", lowerSplit)
       .Case("Slice", lowerSlice)
+      .Case("Pad", lowerPad)
       .Case("Shape", lowerShape)
       .Case("Size", lowerSize)
       .Case("ConstantOfShape", lowerConstantOfShape)
       .Case("Range", lowerRange)
-      .Case("Gather", lowerGather)
-      .Case("GatherElements", lowerGatherElements)
+      .Case("EyeLike", lowerEyeLike)
+      .Case("Trilu", lowerTrilu)
       .Default(nullptr);
 }

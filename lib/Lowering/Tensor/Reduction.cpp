@@ -1,176 +1,252 @@
-#include "dialects/onnx/IR/OnnxOps.h"
+// Operators that fold dimensions, and running folds.
+#include "lib/Lowering/Tensor/Formulas.h"
 #include "lib/Lowering/Tensor/Operators.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinAttributes.h"
-#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace janus::lowering;
+using Values = Emitter::Values;
+
+Value Lines::first(Emitter &e, Value line) const {
+  Value before = e.divide(line, stride), after = e.sub(line, e.mul(before, stride));
+  return e.add(e.mul(e.mul(before, length), stride), after);
+}
+
+Lines janus::lowering::linesOf(Emitter &e, const Buffer &x, int64_t axis) {
+  ArrayRef extents(x.extents);
+  return {e.product(extents.take_front(axis)), e.product(extents.drop_front(axis + 1)), extents[axis]};
+}
+
+Lines janus::lowering::linesOf(Emitter &e, const Buffer &x, Value axis) {
+  Lines lines{e.i64(1), e.i64(1), e.i64(1)};
+  for (auto [d, extent] : llvm::enumerate(x.extents)) {
+    Value at = e.i64(d), one = e.i64(1);
+    lines.outer = e.mul(lines.outer, e.select(e.less(at, axis), extent, one));
+    lines.stride = e.mul(lines.stride, e.select(e.less(axis, at), extent, one));
+    lines.length = e.select(e.equal(at, axis), extent, lines.length);
+  }
+  return lines;
+}
 
 namespace {
 
-/// The reduced dimensions: the attribute, or the constant second input, or all of them.
-FailureOr<SmallVector<bool>> reducedDims(OperatorContext &c) {
-  int64_t rank = c.input(0)->rank();
-  SmallVector<int64_t> axes;
-  DenseIntElementsAttr constant;
-  if (auto attribute = c.op->getAttrOfType<DenseI64ArrayAttr>("axes"))
-    axes.assign(attribute.asArrayRef().begin(), attribute.asArrayRef().end());
-  else if (c.input(1)) {
-    if (!matchPattern(janus::onnx::getInput(c.op, 1), m_Constant(&constant)))
-      return c.op->emitOpError("expects constant axes");
-    for (const APInt &axis : constant.getValues<APInt>())
-      axes.push_back(axis.getSExtValue());
-  }
-  if (axes.empty() && c.integer("noop_with_empty_axes", 0))
-    return SmallVector<bool>(rank, false);
-  SmallVector<bool> reduced(rank, axes.empty());
-  for (int64_t axis : axes)
-    reduced[axis < 0 ? axis + rank : axis] = true;
-  return reduced;
-}
+bool isUnsigned(const Buffer &x) { return x.element.isUnsignedInteger() || x.element.isInteger(1); }
 
-Value combine(OperatorContext &c, StringRef name, Value state, Value x) {
-  auto &b = c.e.b;
-  Location loc = c.e.loc();
-  bool real = isa<FloatType>(x.getType());
+/// A reduction as a fold: elements are mapped, combined, and the result is finished.
+struct Fold {
+  Value initial;
+  std::function<Value(Value)> map;
+  std::function<Value(Value, Value)> combine;
+  std::function<Value(Value)> finish;
+};
+
+/// `count`: how many elements are folded; `largest`: for LogSumExp the largest of them, or 0 where that is not finite.
+Fold foldOf(OperatorContext &c, StringRef name, Type work, Value count, Value shift) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0);
+  bool none = isUnsigned(x);
+  auto same = [](Value v) { return v; };
+  auto add = [&e](Value a, Value b) { return sum(e, a, b); };
+  auto square = [&e](Value v) { return product(e, v, v); };
+  Value zero = e.number(work, 0);
   if (name == "ReduceMax")
-    return real ? Value(arith::MaximumFOp::create(b, loc, state, x)) : Value(arith::MaxSIOp::create(b, loc, state, x));
+    return {lowest(e, x.element), same, [&e, none](Value a, Value b) { return largest(e, a, b, none); }, same};
   if (name == "ReduceMin")
-    return real ? Value(arith::MinimumFOp::create(b, loc, state, x)) : Value(arith::MinSIOp::create(b, loc, state, x));
+    return {highest(e, x.element), same, [&e, none](Value a, Value b) { return smallest(e, a, b, none); }, same};
   if (name == "ReduceProd")
-    return real ? Value(arith::MulFOp::create(b, loc, state, x)) : Value(arith::MulIOp::create(b, loc, state, x));
-  return real ? Value(arith::AddFOp::create(b, loc, state, x)) : Value(arith::AddIOp::create(b, loc, state, x));
-}
-
-Value identity(OperatorContext &c, StringRef name, Type type) {
-  auto &b = c.e.b;
-  auto real = dyn_cast<FloatType>(type);
-  bool extreme = name == "ReduceMax" || name == "ReduceMin", smallest = name == "ReduceMax";
-  if (real && extreme)
-    return arith::ConstantOp::create(b, c.e.loc(),
-                                     b.getFloatAttr(type, APFloat::getInf(real.getFloatSemantics(), smallest)));
-  if (real)
-    return c.e.real(type, name == "ReduceProd" ? 1 : 0);
-  unsigned width = type.getIntOrFloatBitWidth();
-  APInt value = !extreme   ? APInt(width, name == "ReduceProd" ? 1 : 0)
-                : smallest ? APInt::getSignedMinValue(width)
-                           : APInt::getSignedMaxValue(width);
-  return arith::ConstantOp::create(b, c.e.loc(), b.getIntegerAttr(type, value));
+    return {e.number(work, 1), same, [&e](Value a, Value b) { return product(e, a, b); }, same};
+  if (name == "ReduceL1")
+    return {zero,
+            [&e, none](Value v) -> Value {
+              if (isa<FloatType>(v.getType()))
+                return math::AbsFOp::create(e.b, e.loc(), v);
+              return none ? v : Value(math::AbsIOp::create(e.b, e.loc(), v));
+            },
+            add, same};
+  if (name == "ReduceSumSquare")
+    return {zero, square, add, same};
+  if (name == "ReduceL2")
+    return {zero, square, add, [&e](Value v) -> Value { return math::SqrtOp::create(e.b, e.loc(), v); }};
+  if (name == "ReduceLogSum")
+    return {zero, same, add, [&e](Value v) -> Value { return math::LogOp::create(e.b, e.loc(), v); }};
+  if (name == "ReduceLogSumExp")
+    return {zero,
+            [&e, shift](Value v) -> Value {
+              return math::ExpOp::create(e.b, e.loc(), arith::SubFOp::create(e.b, e.loc(), v, shift));
+            },
+            add, [&e, shift](Value v) { return sum(e, math::LogOp::create(e.b, e.loc(), v), shift); }};
+  if (name == "ReduceMean")
+    return {zero, same, add, [&e, count, none](Value v) -> Value {
+              if (!isa<FloatType>(v.getType()))
+                return integerQuotient(e, v, e.convert(count, e.b.getI64Type(), v.getType()), none);
+              return arith::DivFOp::create(e.b, e.loc(), v, arith::SIToFPOp::create(e.b, e.loc(), v.getType(), count));
+            }};
+  return {zero, same, add, same};
 }
 
 LogicalResult lowerReduce(OperatorContext &c) {
   StringRef name = c.op->getName().stripDialect();
+  Emitter &e = c.e;
   const Buffer &x = *c.input(0), &y = *c.output(0);
-  FailureOr<SmallVector<bool>> reduced = reducedDims(c);
-  if (failed(reduced))
-    return failure();
+  Values reduced = reducedDims(c), inner;
   bool keep = c.integer("keepdims", 1);
-  Emitter::Values inner;
-  for (auto [extent, drop] : llvm::zip(x.extents, *reduced))
-    if (drop)
-      inner.push_back(extent);
-  Value count = c.e.product(inner);
-  c.e.fill(y, [&](ValueRange index) {
-    Emitter::Values folded =
-        c.e.fold(c.e.i64(0), count, ValueRange{identity(c, name, x.element)}, [&](Value i, ValueRange state) {
-          Emitter::Values position = c.e.delinear(i, inner), source;
-          size_t nextInner = 0, nextOuter = 0;
-          for (bool drop : *reduced) {
-            source.push_back(drop ? position[nextInner++] : index[nextOuter]);
-            nextOuter += !drop || keep;
-          }
-          return Emitter::Values{combine(c, name, state[0], c.e.load(x, c.e.linear(source, x.extents)))};
-        });
-    if (name != "ReduceMean")
-      return folded[0];
-    Value divisor = arith::SIToFPOp::create(c.e.b, c.e.loc(), x.element, count);
-    return Value(arith::DivFOp::create(c.e.b, c.e.loc(), folded[0], divisor));
+  for (auto [extent, drop] : llvm::zip(x.extents, reduced))
+    inner.push_back(e.select(drop, extent, e.i64(1)));
+  Value count = e.product(inner);
+  // Roots and logarithms of integers are taken of f64.
+  bool real = llvm::is_contained({"ReduceL2", "ReduceLogSum", "ReduceLogSumExp"}, name);
+  Type stored = real && isa<IntegerType>(x.element) ? e.b.getF64Type() : x.element, work = computeType(stored);
+  e.fill(y, [&](ValueRange index) {
+    // The element of x of which all that is folded differs in reduced dimensions only.
+    Values outer;
+    Value kept = e.i64(0);
+    for (auto [d, drop] : llvm::enumerate(reduced)) {
+      Value at = e.i64(0);
+      if (keep)
+        at = index[d];
+      else // the next of those that are left
+        for (size_t j = 0; j < index.size(); ++j)
+          at = e.select(e.equal(kept, e.i64(j)), index[j], at);
+      outer.push_back(e.select(drop, e.i64(0), at));
+      kept = e.select(drop, kept, e.add(kept, e.i64(1)));
+    }
+    auto element = [&](Value i) {
+      Values source;
+      for (auto [base, offset] : llvm::zip(outer, e.delinear(i, inner)))
+        source.push_back(e.add(base, offset));
+      return e.convert(e.load(x, e.linear(source, x.extents)), x.element, stored);
+    };
+    Value shift;
+    if (name == "ReduceLogSumExp") {
+      Value most = e.fold(e.i64(0), count, ValueRange{lowest(e, stored)},
+                          [&](Value i, ValueRange s) { return Values{largest(e, s[0], element(i), false)}; })[0];
+      Value magnitude = math::AbsFOp::create(e.b, e.loc(), most);
+      Value finite = isLess(e, magnitude, e.real(work, std::numeric_limits<double>::infinity()), false);
+      shift = e.select(finite, most, e.real(work, 0));
+    }
+    Fold fold = foldOf(c, name, work, count, shift);
+    Value folded = e.fold(e.i64(0), count, ValueRange{fold.initial},
+                          [&](Value i, ValueRange s) { return Values{fold.combine(s[0], fold.map(element(i)))}; })[0];
+    return e.convert(fold.finish(folded), stored, x.element);
   });
   return success();
 }
 
-/// Lines along an axis: calls body(first, stride, length) for each in parallel.
-void forEachLine(OperatorContext &c, const Buffer &x, int64_t axis,
-                 llvm::function_ref<void(Value, Value, Value)> body) {
-  Value outer = c.e.product(ArrayRef(x.extents).take_front(axis)),
-        stride = c.e.product(ArrayRef(x.extents).drop_front(axis + 1));
-  Value length = x.extents[axis];
-  c.e.parallel(c.e.mul(outer, stride), [&](Value line) {
-    Value before = arith::DivUIOp::create(c.e.b, c.e.loc(), line, stride);
-    Value after = c.e.sub(line, c.e.mul(before, stride));
-    body(c.e.add(c.e.mul(c.e.mul(before, length), stride), after), stride, length);
-  });
-}
-
-int64_t axisOf(OperatorContext &c, int64_t otherwise) {
-  int64_t axis = c.integer("axis", otherwise);
-  return axis < 0 ? axis + c.input(0)->rank() : axis;
-}
-
-LogicalResult lowerSoftmax(OperatorContext &c) {
-  const Buffer &x = *c.input(0), &y = *c.output(0);
-  auto &b = c.e.b;
-  forEachLine(c, x, axisOf(c, -1), [&](Value first, Value stride, Value length) {
-    Location loc = c.e.loc();
-    auto at = [&](Value i) { return c.e.add(first, c.e.mul(i, stride)); };
-    Value largest =
-        c.e.fold(c.e.i64(0), length, ValueRange{identity(c, "ReduceMax", x.element)}, [&](Value i, ValueRange state) {
-          return Emitter::Values{arith::MaximumFOp::create(b, loc, state[0], c.e.load(x, at(i)))};
-        })[0];
-    Value sum = c.e.fold(c.e.i64(0), length, ValueRange{c.e.real(x.element, 0)}, [&](Value i, ValueRange state) {
-      Value e = math::ExpOp::create(b, loc, arith::SubFOp::create(b, loc, c.e.load(x, at(i)), largest));
-      c.e.store(y, at(i), e);
-      return Emitter::Values{arith::AddFOp::create(b, loc, state[0], e)};
-    })[0];
-    c.e.serial(c.e.i64(0), length,
-               [&](Value i) { c.e.store(y, at(i), arith::DivFOp::create(b, loc, c.e.load(y, at(i)), sum)); });
-  });
-  return success();
-}
-
-/// k rounds of selection; the best element not yet taken, ties to the lower index. Order is descending for largest.
-LogicalResult lowerTopK(OperatorContext &c) {
+LogicalResult lowerArgReduce(OperatorContext &c) {
+  Emitter &e = c.e;
   const Buffer &x = *c.input(0);
-  int64_t axis = axisOf(c, -1);
-  const Buffer &values = *c.output(0), &indices = *c.output(1);
-  bool largest = c.integer("largest", 1);
-  auto &b = c.e.b;
-  Value k = values.extents[axis];
-  forEachLine(c, x, axis, [&](Value first, Value stride, Value length) {
-    Location loc = c.e.loc();
-    // The line of an output with extent k along the axis: the outer part of `first` scales with k.
-    Value block = c.e.mul(length, stride), outer = arith::DivUIOp::create(b, loc, first, block);
-    Value begin = c.e.add(c.e.mul(outer, c.e.mul(k, stride)), c.e.sub(first, c.e.mul(outer, block)));
-    c.e.serial(c.e.i64(0), k, [&](Value round) {
-      auto slot = [&](Value r) { return c.e.add(begin, c.e.mul(r, stride)); };
-      Value none = c.e.i64(-1);
-      Value worst = identity(c, largest ? "ReduceMax" : "ReduceMin", x.element);
-      Emitter::Values best = c.e.fold(c.e.i64(0), length, ValueRange{worst, none}, [&](Value i, ValueRange state) {
-        Value taken = c.e.fold(c.e.i64(0), round, ValueRange{arith::ConstantIntOp::create(b, loc, b.getI1Type(), 0)},
-                               [&](Value r, ValueRange any) {
-                                 Value same = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq,
-                                                                    c.e.load(indices, slot(r)), i);
-                                 return Emitter::Values{arith::OrIOp::create(b, loc, any[0], same)};
-                               })[0];
-        Value candidate = c.e.load(x, c.e.add(first, c.e.mul(i, stride)));
-        Value better =
-            isa<FloatType>(x.element)
-                ? Value(arith::CmpFOp::create(b, loc, largest ? arith::CmpFPredicate::OGT : arith::CmpFPredicate::OLT,
-                                              candidate, state[0]))
-                : Value(arith::CmpIOp::create(b, loc, largest ? arith::CmpIPredicate::sgt : arith::CmpIPredicate::slt,
-                                              candidate, state[0]));
-        Value first = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, state[1], none);
-        Value free = arith::XOrIOp::create(b, loc, taken, arith::ConstantIntOp::create(b, loc, b.getI1Type(), 1));
-        Value take = arith::AndIOp::create(b, loc, free, arith::OrIOp::create(b, loc, better, first));
-        return Emitter::Values{c.e.select(take, candidate, state[0]), c.e.select(take, i, state[1])};
-      });
-      c.e.store(values, slot(round), best[0]);
-      c.e.store(indices, slot(round), best[1]);
-    });
+  bool largest = c.op->getName().stripDialect() == "ArgMax", last = c.integer("select_last_index", 0);
+  Lines lines = linesOf(e, x, c.axis(0, x.rank()));
+  c.check(e.less(e.i64(0), lines.length), "expects at least one element along its axis");
+  e.fillFlat(*c.output(0), [&](Value line) {
+    Value first = lines.first(e, line);
+    return e.fold(e.i64(1), lines.length, ValueRange{e.i64(0), e.load(x, first)}, [&](Value i, ValueRange s) {
+      Value here = e.load(x, e.add(first, e.mul(i, lines.stride)));
+      Value low = largest ? s[1] : here, high = largest ? here : s[1];
+      Value take = last ? e.negated(isLess(e, high, low, isUnsigned(x))) : isLess(e, low, high, isUnsigned(x));
+      return Values{e.select(take, i, s[0]), e.select(take, here, s[1])};
+    })[0];
   });
+  return success();
+}
+
+/// CumSum and CumProd. The axis is a number known at run time.
+LogicalResult lowerCumulative(OperatorContext &c) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0), &y = *c.output(0);
+  if (x.rank() == 0)
+    return c.op->emitOpError("expects an input of rank 1 or more");
+  bool isSum = c.op->getName().stripDialect() == "CumSum", exclusive = c.integer("exclusive", 0),
+       reverse = c.integer("reverse", 0);
+  Value axis = e.fromFront(e.loadIndex(*c.input(1), e.i64(0)), e.i64(x.rank()));
+  c.check(e.both(e.less(e.i64(-1), axis), e.less(axis, e.i64(x.rank()))),
+          "expects an axis within the rank of its input");
+  Lines lines = linesOf(e, x, axis);
+  Value neutral = e.number(computeType(x.element), isSum ? 0 : 1);
+  e.parallel(
+      lines.count(e),
+      [&](Value line) {
+        Value first = lines.first(e, line), last = e.sub(lines.length, e.i64(1));
+        e.fold(e.i64(0), lines.length, ValueRange{neutral}, [&](Value i, ValueRange s) {
+          Value at = e.add(first, e.mul(reverse ? e.sub(last, i) : i, lines.stride));
+          Value here = e.load(x, at), next = isSum ? sum(e, s[0], here) : product(e, s[0], here);
+          e.store(y, at, exclusive ? s[0] : next);
+          return Values{next};
+        });
+      },
+      1);
+  return success();
+}
+
+/// Softmax and LogSoftmax. exp is taken twice rather than rounded to a narrow type between.
+LogicalResult lowerSoftmax(OperatorContext &c) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0), &y = *c.output(0);
+  auto &b = e.b;
+  bool log = c.op->getName().stripDialect() == "LogSoftmax";
+  Lines lines = linesOf(e, x, c.axis(-1, x.rank()));
+  Type type = computeType(x.element);
+  bool kept = type == x.element && !log;
+  e.parallel(
+      lines.count(e),
+      [&](Value line) {
+        Location loc = e.loc();
+        Value first = lines.first(e, line);
+        auto at = [&](Value i) { return e.add(first, e.mul(i, lines.stride)); };
+        Value most = e.fold(e.i64(0), lines.length, ValueRange{lowest(e, x.element)}, [&](Value i, ValueRange s) {
+          return Values{arith::MaximumFOp::create(b, loc, s[0], e.load(x, at(i)))};
+        })[0];
+        auto shifted = [&](Value i) -> Value { return arith::SubFOp::create(b, loc, e.load(x, at(i)), most); };
+        Value total = e.fold(e.i64(0), lines.length, ValueRange{e.real(type, 0)}, [&](Value i, ValueRange s) {
+          Value weight = math::ExpOp::create(b, loc, shifted(i));
+          if (kept)
+            e.store(y, at(i), weight);
+          return Values{arith::AddFOp::create(b, loc, s[0], weight)};
+        })[0];
+        Value logarithm = log ? Value(math::LogOp::create(b, loc, total)) : Value();
+        e.serial(e.i64(0), lines.length, [&](Value i) {
+          Value result;
+          if (log)
+            result = arith::SubFOp::create(b, loc, shifted(i), logarithm);
+          else
+            result = arith::DivFOp::create(
+                b, loc, kept ? e.load(y, at(i)) : Value(math::ExpOp::create(b, loc, shifted(i))), total);
+          e.store(y, at(i), result);
+        });
+      },
+      1);
+  return success();
+}
+
+LogicalResult lowerLpNormalization(OperatorContext &c) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0), &y = *c.output(0);
+  bool square = c.integer("p", 2) == 2;
+  if (!square && c.integer("p", 2) != 1)
+    return c.op->emitOpError("expects p of 1 or 2, found ") << c.integer("p", 2);
+  Lines lines = linesOf(e, x, c.axis(-1, x.rank()));
+  Value zero = e.real(computeType(x.element), 0);
+  e.parallel(
+      lines.count(e),
+      [&](Value line) {
+        Value first = lines.first(e, line);
+        auto at = [&](Value i) { return e.add(first, e.mul(i, lines.stride)); };
+        Value norm = e.fold(e.i64(0), lines.length, ValueRange{zero}, [&](Value i, ValueRange s) {
+          Value v = e.load(x, at(i));
+          return Values{sum(e, s[0], square ? product(e, v, v) : Value(math::AbsFOp::create(e.b, e.loc(), v)))};
+        })[0];
+        if (square)
+          norm = math::SqrtOp::create(e.b, e.loc(), norm);
+        Value none = arith::CmpFOp::create(e.b, e.loc(), arith::CmpFPredicate::OEQ, norm, zero);
+        e.serial(e.i64(0), lines.length, [&](Value i) {
+          Value ratio = arith::DivFOp::create(e.b, e.loc(), e.load(x, at(i)), norm);
+          e.store(y, at(i), e.select(none, zero, ratio));
+        });
+      },
+      1);
   return success();
 }
 
@@ -179,7 +255,10 @@ LogicalResult lowerTopK(OperatorContext &c) {
 OperatorLowering janus::lowering::findReduction(StringRef name) {
   return llvm::StringSwitch<OperatorLowering>(name)
       .Cases({"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"}, lowerReduce)
-      .Case("Softmax", lowerSoftmax)
-      .Case("TopK", lowerTopK)
+      .Cases({"ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"}, lowerReduce)
+      .Cases({"ArgMax", "ArgMin"}, lowerArgReduce)
+      .Cases({"CumSum", "CumProd"}, lowerCumulative)
+      .Cases({"Softmax", "LogSoftmax"}, lowerSoftmax)
+      .Case("LpNormalization", lowerLpNormalization)
       .Default(nullptr);
 }

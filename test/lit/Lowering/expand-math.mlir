@@ -49,6 +49,23 @@ llvm.func @cos(%x: f32) -> f32 {
 
 // -----
 
+// Functions of f64 are arithmetic too. What the values are, the node tests check.
+// CHECK-NOT: math.{{exp|log|tanh|erf|sin|cos}}
+// CHECK-LABEL: llvm.func @doubles(
+func.func private @sink(f64, f64, f64, f64, f64, f64)
+llvm.func @doubles(%x: f64) {
+  %0 = math.exp %x : f64
+  %1 = math.log %x : f64
+  %2 = math.tanh %x : f64
+  %3 = math.erf %x : f64
+  %4 = math.sin %x : f64
+  %5 = math.cos %x : f64
+  func.call @sink(%0, %1, %2, %3, %4, %5) : (f64, f64, f64, f64, f64, f64) -> ()
+  llvm.return
+}
+
+// -----
+
 // What the CPU has as an instruction stays.
 // CHECK-LABEL: llvm.func @instructions(
 // CHECK: math.sqrt

@@ -4,10 +4,10 @@
 // and weights. The weight is a moe.weight over the initializer's bytes, packed by rows.
 // CHECK-LABEL: module attributes
 // CHECK-SAME: janus.programs = "{\22tensor\22:{\22tensor\22:
-// CHECK-SAME: janus.tensor = "{\22inputs\22:[{\22dims\22:[\22S\22,4],\22name\22:\22x\22,\22type\22:\22f32\22}],\22outputs\22:[{\22dims\22:[\22S\22,4],\22name\22:\22y\22,\22type\22:\22f32\22}],\22require\22:[],\22symbols\22:[\22S\22],\22weights\22:[\22b\22]}"
+// CHECK-SAME: janus.tensor = "{\22computed\22:[],\22inputs\22:[{\22dims\22:[\22S\22,4],\22name\22:\22x\22,\22type\22:\22f32\22}],\22outputs\22:[{\22dims\22:[\22S\22,4],\22name\22:\22y\22,\22type\22:\22f32\22}],\22require\22:[],\22symbols\22:[\22S\22],\22weights\22:[\22b\22],\22workspace\22:[]}"
 // CHECK-SAME: janus.weights = [{file = "weights/tensor.safetensors", layout = "rows.f32", name = "b", parts = [@b]}]
 // CHECK-NOT: onnx.
-// CHECK: moe.weight @b : tensor<4xf32> views [#moe.view<"d", f16, offset = 8, shape = [4], strides = [1]>]
+// CHECK: moe.weight @b : tensor<1x4xf32> views [#moe.view<"d", f16, offset = 8, shape = [1, 4], strides = [4, 1]>]
 // CHECK: llvm.func @main(%{{.*}}: !llvm.ptr) {
 // CHECK: scf.for
 // CHECK: arith.addf
@@ -69,4 +69,49 @@ func.func @main(%x: tensor<2xf32>, %y: tensor<2xf32>) -> tensor<2xf32> {
   %c = onnx.constant dense<[true, false]> : tensor<2xi1>
   %0 = onnx.Where(%c, %x, %y) : (tensor<2xi1>, tensor<2xf32>, tensor<2xf32>) -> tensor<2xf32>
   return %0 : tensor<2xf32>
+}
+
+// -----
+
+// A size that only data decide: counted first, then checked and known to all that follows; the memory comes from the host and goes
+// back behind the last use. The result's memory is given to the runtime, and the size, behind the symbols of the inputs.
+// CHECK-LABEL: module attributes
+// CHECK-SAME: janus.tensor = "{\22computed\22:[\22nonzero0\22],\22inputs\22:[{\22dims\22:[\22S\22]
+// CHECK-SAME: \22outputs\22:[{\22dims\22:[1,\22nonzero0\22]
+// CHECK: llvm.func @main(%[[CALL:.*]]: !llvm.ptr) {
+// CHECK: %[[COUNT:.*]] = scf.for
+// CHECK: llvm.cond_br %{{.*}}, ^[[SOUND:bb[0-9]+]], ^{{bb[0-9]+}}
+// CHECK: ^[[SOUND]]:
+// CHECK: llvm.call %{{.*}} : !llvm.ptr, (!llvm.ptr, !llvm.ptr, i64, i64) -> !llvm.ptr
+// CHECK: llvm.return
+func.func @main(%x: tensor<?xi1, #onnx.dims<"S">>) -> tensor<1x?xi64, #onnx.dims<1, "nonzero0">> {
+  %0 = onnx.NonZero(%x) : (tensor<?xi1, #onnx.dims<"S">>) -> tensor<1x?xi64, #onnx.dims<1, "nonzero0">>
+  %1 = onnx.Neg(%0) : (tensor<1x?xi64, #onnx.dims<1, "nonzero0">>) -> tensor<1x?xi64, #onnx.dims<1, "nonzero0">>
+  return %1 : tensor<1x?xi64, #onnx.dims<1, "nonzero0">>
+}
+
+// -----
+
+// f16 is widened when it is read and rounded when it is written; between, arithmetic is in f32.
+// CHECK-LABEL: module attributes
+// CHECK: arith.extf %{{.*}} : f16 to f32
+// CHECK: arith.mulf %{{.*}} : f32
+// CHECK: arith.truncf %{{.*}} : f32 to f16
+func.func @main(%x: tensor<4xf16>) -> tensor<4xf16> {
+  %0 = onnx.Mul(%x, %x) : (tensor<4xf16>, tensor<4xf16>) -> tensor<4xf16>
+  return %0 : tensor<4xf16>
+}
+
+// -----
+
+// Weights keep their type; numbers without a sign are the same bits.
+// CHECK-LABEL: module attributes
+// CHECK-SAME: layout = "rows.u8", name = "w"
+// CHECK: moe.weight @w : tensor<1x4xui8> views [#moe.view<"d", ui8, offset = 0, shape = [1, 4], strides = [4, 1]>]
+// CHECK: arith.divui
+onnx.initializer @w : tensor<4xui8> = #onnx.range<"d", ui8, offset = 0, length = 4>
+func.func @main(%x: tensor<4xui8>) -> tensor<4xui8> {
+  %w = onnx.initializer_value @w : tensor<4xui8>
+  %0 = onnx.Div(%x, %w) : (tensor<4xui8>, tensor<4xui8>) -> tensor<4xui8>
+  return %0 : tensor<4xui8>
 }

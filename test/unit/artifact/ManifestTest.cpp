@@ -66,8 +66,12 @@ TEST(Manifest, OffsetsOfWeights) {
 }
 
 TEST(Manifest, ShapesAndLayoutsOfWeights) {
+  EXPECT_THAT(ErrorAfter([](json &m) { m["weights"][0]["layout"] = "rows.f17"; }),
+              HasSubstr("weights[0].layout: found \"rows.f17\", expected rows.f32"));
+  EXPECT_THAT(ErrorAfter([](json &m) { m["weights"][0]["layout"] = "rows.i32"; }),
+              HasSubstr("found layout \"rows.i32\" of 'bias', which only tensor programs have"));
   EXPECT_THAT(ErrorAfter([](json &m) { m["weights"][0]["layout"] = "rows.f16"; }),
-              HasSubstr("weights[0].layout: found \"rows.f16\", expected rows.f32"));
+              HasSubstr("weights[0].bytes: found 60, expected 30"));
   EXPECT_THAT(ErrorAfter([](json &m) { m["weights"][0]["bytes"] = 56; }),
               HasSubstr("weights[0].bytes: found 56, expected 60 for shape [3, 5] in layout rows.f32"));
   EXPECT_THAT(ErrorAfter([](json &m) { m["weights"][0]["bytes"] = 0; }), HasSubstr("weights[0].bytes: found 0"));

@@ -110,7 +110,7 @@ func.func @f() {
 
 // A range between numbers of two types.
 func.func @f(%n: tensor<i64>, %m: tensor<i32>) {
-  // expected-error @below {{expects start, limit and delta to be single numbers of one type, found 'tensor<i32>'}}
+  // expected-error @below {{expects inputs of one element type, found 'i64' and 'i32'}}
   %0 = onnx.Range(%n, %m, %n) : (tensor<i64>, tensor<i32>, tensor<i64>) -> !onnx.unknown
   return
 }
