@@ -38,9 +38,10 @@ sanitized() {
   local new='^(engine-failure-test|engine-epoch-test|executor-retry-test|placement-online-test|planner-test|trace-test)$'
   ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2 -E "$new"
 }
-raced() { # the scheduler's block of threads
+raced() { # the scheduler's block of threads, and plans that are made beside the steps
   [ -f build-tsan/build.ninja ] || cmake --preset tsan >/dev/null || return 1
-  ninja -C build-tsan scheduler-test && build-tsan/test/unit/scheduler/scheduler-test --gtest_filter=Block.*
+  ninja -C build-tsan scheduler-test engine-plan-test && build-tsan/test/unit/scheduler/scheduler-test --gtest_filter=Block.* &&
+    build-tsan/test/unit/engine/engine-plan-test
 }
 fuzz() { scripts/fuzz.sh "$fuzz_seconds"; }
 

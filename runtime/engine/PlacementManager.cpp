@@ -2,6 +2,7 @@
 
 #include "runtime/engine/Controller.h"
 #include "runtime/engine/Patience.h"
+#include "runtime/executor/Clock.h"
 
 #include <utility>
 
@@ -37,12 +38,14 @@ void PlacementManager::Receive(const Incoming &message) {
 
 void PlacementManager::Count(const Incoming &message) {
   // One that comes late or twice, or that says nonsense, is not counted; the step does not need it.
+  const int64_t begin = Nanoseconds();
   if (message.name.step <= counted_ || !Decode(message.bytes, *setup_.model, report_).ok())
     return;
   counted_ = message.name.step;
   for (const ActivityReport::Layer &layer : report_.layers)
     rebalancer_.Observe({layer.layer, layer.rows, layer.ids, layer.distinct, layer.a_max});
   rebalancer_.EndStep();
+  counting_ns_ += Nanoseconds() - begin;
 }
 
 void PlacementManager::Settle() {

@@ -45,6 +45,8 @@ public:
   void Replaced();
 
   const EpochChange::Counts &counts() const { return change_.counts(); }
+  /// Time in which activity was counted.
+  int64_t counting_ns() const { return counting_ns_; }
   const Rebalancer &rebalancer() const { return rebalancer_; }
 
 private:
@@ -61,6 +63,7 @@ private:
   PlanRunner runner_;
   ActivityReport report_; // of the last step, kept for its memory
   uint64_t counted_ = 0;  // step
+  int64_t counting_ns_ = 0;
 };
 
 } // namespace janus

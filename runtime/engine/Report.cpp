@@ -104,7 +104,12 @@ void Deployment::ReportRebalancing(RunReport &report) const {
   of.ready = counts.ready;
   of.gain = stats.gain;
   of.cost = stats.cost;
-  of.last = stats.last;
+  int64_t counting_ns = manager_->counting_ns();
+  for (const auto &instance : executor_->instances())
+    if (instance)
+      counting_ns += instance->stats().activity_ns;
+  of.counting_ms = static_cast<double>(counting_ns) * 1e-6;
+  of.last = stats.last.empty() && !manager_->rebalancer().watching() ? "the first plan is being made" : stats.last;
   for (size_t l = 0; l < report.layers.size(); ++l) {
     report.layers[l].epochs = stats.layer_epochs[l];
     report.layers[l].moves = stats.layer_moves[l];

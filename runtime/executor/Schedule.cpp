@@ -1,6 +1,7 @@
 // Which replica serves each activated expert of a layer, and which pairs are
 // therefore this instance's.
 #include "runtime/executor/Await.h"
+#include "runtime/executor/Clock.h"
 
 #include "absl/strings/str_cat.h"
 
@@ -30,8 +31,11 @@ absl::Status Instance::State::Schedule(const Instruction &step) {
   if (config.recorder && speaks())
     config.recorder({descriptor.step, step.layer, step_rows, step.k, config.model->moe_layers[step.layer].experts, ids,
                      scheduler.slot_of_expert(), slots, &*placement});
-  if (config.report_activity && speaks())
+  if (config.report_activity && speaks()) {
+    const int64_t begin = Nanoseconds();
     activity.Add(step.layer, scheduler.last_choices(count), step.k, scheduler.distinct(), scheduler.a_max());
+    stats.activity_ns += Nanoseconds() - begin;
+  }
   if (attention())
     return absl::OkStatus();
   const float *weights = values[step.operands[1]].as<float>();
@@ -53,8 +57,10 @@ bool Instance::State::speaks() const { return id == (attention() ? active.front(
 executor::Task Instance::State::ReportActivity() {
   char *room = co_await Room(executor::Controller(), Phase::kActivity, 0, activity.bytes());
   JANUS_CO_RETURN_IF_ERROR(mail->status());
+  const int64_t begin = Nanoseconds();
   activity.WriteTo(descriptor.step, room);
   mail->Post();
+  stats.activity_ns += Nanoseconds() - begin;
   co_return absl::OkStatus();
 }
 

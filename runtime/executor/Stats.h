@@ -36,6 +36,7 @@ struct InstanceStats {
   int64_t epochs = 0;          // switches
   int64_t suspensions = 0;     // of steps, for another attempt
   int64_t relayed_behind = 0;  // transfers relayed for instances that were a layer behind
+  int64_t activity_ns = 0;     // of collecting what steps chose, and reporting it to the controller
   /// Messages that were recognised by name and dropped.
   int64_t dropped_duplicate = 0, dropped_old = 0, dropped_unexpected = 0;
 };

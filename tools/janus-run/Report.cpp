@@ -39,6 +39,7 @@ Json ToJson(const RebalanceReport &of) {
           {"announced", {{"epochs", of.announced}, {"messages", of.announcements}, {"ready", of.ready}}},
           {"gain", of.gain},
           {"cost", of.cost},
+          {"counting_ms", of.counting_ms},
           {"last", of.last}};
 }
 
@@ -150,10 +151,12 @@ std::string ExpertTable(const RunReport &report) {
   const RebalanceReport &of = report.rebalance;
   if (of.mode != "off")
     absl::StrAppendFormat(&text,
-                          "rebalance %s: %d plans, %d applied, %d layers not moved because nothing gains more than it "
-                          "costs, %d changes failed; %d epochs, %d moves, %s\n  last: %s\n",
+                          "rebalance %s: %d plans, %d applied; in all, %d times a layer was not moved because nothing "
+                          "gains more than it costs; %d changes failed; %d epochs, %d moves, %s\n  last: %s\n"
+                          "  counting what steps chose took %.2f %% of their time\n",
                           of.mode, of.plans, of.applied, of.layers_not_moved, of.failed, of.epochs, of.moves,
-                          Size(static_cast<double>(of.moved_bytes)), of.last.empty() ? "no plan yet" : of.last);
+                          Size(static_cast<double>(of.moved_bytes)), of.last.empty() ? "no plan yet" : of.last,
+                          100 * Rate(of.counting_ms, report.step_ms));
   return text;
 }
 

@@ -142,6 +142,7 @@ struct RebalanceReport {
   int64_t pieces = 0, peer_pieces = 0, peer_bytes = 0;
   int64_t announced = 0, announcements = 0, ready = 0; // epochs; messages about them, and answers
   double gain = 0, cost = 0; // of what was applied: expert reads saved over the horizon, and what its moves cost
+  double counting_ms = 0;    // of all steps' time, that in which was counted what they chose
   std::string last;          // the last decision, in words
 };
 /// One activated expert in a step.
