@@ -112,8 +112,6 @@ absl::Status CheckCombination(Arguments &a) {
       return Wrong("compare: --fit and --test name the domains; leave out --by and --domain");
     if (a.rebalance && a.by != "domain" && a.fit.empty())
       return Wrong("compare: --rebalance serves one domain after another; expected --by domain, or --fit and --test");
-    if (a.rebalance && a.batches.size() > 1)
-      return Wrong("compare: --rebalance: found ", a.batches.size(), " batch sizes, expected one");
     return absl::OkStatus();
   }
   return absl::OkStatus();

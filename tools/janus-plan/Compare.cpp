@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include <algorithm>
+
 namespace janus::plan {
 namespace {
 
@@ -64,13 +66,14 @@ absl::StatusOr<std::vector<planner::Split>> Splits(const Arguments &arguments, c
   return splits;
 }
 
-/// Serves each test domain after its fit domain, under what the first policy placed for that one.
+/// Serves each test domain after its fit domain, in batches of the first size asked for, under what the first policy
+/// placed for that one.
 absl::StatusOr<std::vector<Shift>> Shifts(const Arguments &arguments, Input &input, const Comparison &comparison,
                                           const planner::Progress &progress) {
   std::vector<Shift> shifts;
   for (const planner::CellResult &cell : comparison.cells) {
     const planner::Split &split = comparison.splits[cell.split];
-    if (!arguments.rebalance || split.fit == split.test)
+    if (!arguments.rebalance || split.fit == split.test || cell.batch != arguments.batches.front())
       continue;
     PlacementShape shape;
     shape.instances = std::ssize(comparison.options.instances.slots);
@@ -153,6 +156,8 @@ absl::Status Compare(const Arguments &arguments) {
   if (options.policies.empty())
     options.policies.assign(planner::Policies().begin(), planner::Policies().end());
   options.batches = arguments.batches;
+  std::sort(options.batches.begin(), options.batches.end());
+  options.batches.erase(std::unique(options.batches.begin(), options.batches.end()), options.batches.end());
   options.fit_steps = arguments.fit_steps.value_or(kFitSteps);
   options.test_steps = arguments.steps.value_or(kTestSteps);
   options.seeds = arguments.seeds;

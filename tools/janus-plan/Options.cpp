@@ -241,8 +241,8 @@ const std::vector<Option> &Options() {
        "counters, trigger, planner and mover would do, step by step",
        Rebalance},
       {kCompare, "--rebalance", "R",
-       "also serve each test domain after each fit domain, and rebalance as janus-run\n"
-       "does: off, auto or every=N, with its options",
+       "also serve each test domain after each fit domain, in batches of the first size of\n"
+       "--batch, and rebalance as janus-run does: off, auto or every=N, with its options",
        Rebalance},
       {kReplay | kCompare, "--expert-bytes", "N", "bytes of an expert (default 1048576)",
        Integer(FIELD(expert_bytes), 1, kMany)},
