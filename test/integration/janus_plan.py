@@ -376,8 +376,11 @@ class Tests:
         self.check("rebalance: off moves nothing", off["rebalance"]["moves"] == 0 and all(s["rebalanced"] == s["stays"] for s in off["steps"]))
         self.check("rebalance: the same steps", [s["stays"] for s in off["steps"]] == [s["stays"] for s in steps])
         shifts = self.run("compare", "--trace", trace, "--instances", 4, "--slots", 5, "--batch", "6,4", "--steps", 20, "--fit-steps", 200, "--seeds", 1,
-                          "--work", 100000, "--fit", "law", "--test", "code", "--rebalance=auto")["shifts"]
+                          "--work", 100000, "--fit", "law", "--test", "law,code", "--rebalance=auto", "--html", page)["shifts"]
         self.check("compare: a curve for each pair", len(shifts) == 1 and len(shifts[0]["steps"]) == 900)
+        problems = Page(page.read_text())
+        self.check("compare: the page of two splits, two batches and a shift", not problems.problems and problems.count.get("svg") == 9,
+                   (problems.problems, problems.count))
 
     # Bad input
 

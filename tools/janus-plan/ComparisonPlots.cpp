@@ -51,8 +51,6 @@ void AddBatches(Page &page, const Comparison &comparison, size_t split) {
     for (size_t p = 0; p < series.size(); ++p)
       series[p].points.emplace_back(batch, cell.policies[p].mean.a_max);
   }
-  if (plot.x.ticks.size() < 2)
-    return;
   plot.series = Reversed(series);
   plot.series.insert(plot.series.begin(), limit);
   series.push_back(limit);
@@ -215,11 +213,11 @@ Table AllNumbers(const Comparison &comparison, const CellResult &cell) {
 } // namespace
 
 void AddComparison(Page &page, const Comparison &comparison) {
-  const bool one = comparison.splits.size() == 1;
-  page.Heading(one ? "a_max over the batch size" : "Fit on one part, test on another");
-  if (one && comparison.cells.size() > 1)
-    AddBatches(page, comparison, 0);
-  else
+  const bool batches = comparison.options.batches.size() > 1;
+  page.Heading(batches ? "a_max over the batch size" : "Fit on one part, test on another");
+  for (size_t split = 0; batches && split < comparison.splits.size(); ++split)
+    AddBatches(page, comparison, split);
+  if (!batches)
     AddCells(page, comparison);
   page.Paragraph(
       "a_max over its limit; the last column is the difference in a_max to the nearest of the other policies, "
