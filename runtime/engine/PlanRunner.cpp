@@ -49,7 +49,7 @@ void PlanRunner::Start(PlanRequest request) {
   }
   result_.reset();
   done_ = false;
-  if (inline_) {
+  if (at_once_) {
     result_ = MakePlan(request);
     done_ = true;
     return;

@@ -14,10 +14,10 @@ namespace janus {
 
 /// Makes plans on a thread of the lowest priority that works a quarter of the
 /// time, so that it takes what the steps leave and never more than a quarter of
-/// a core; or, `inline_`, at once on the caller's. One plan at a time.
+/// a core; or, `at_once`, on the caller's. One plan at a time.
 class PlanRunner {
 public:
-  explicit PlanRunner(bool inline_) : inline_(inline_) {}
+  explicit PlanRunner(bool at_once) : at_once_(at_once) {}
   ~PlanRunner();
   PlanRunner(const PlanRunner &) = delete;
   PlanRunner &operator=(const PlanRunner &) = delete;
@@ -32,7 +32,7 @@ private:
   /// Sleeps as much as the share asks for after `worked` seconds.
   void Rest(double worked);
 
-  bool inline_;
+  bool at_once_;
   std::thread thread_;
   std::atomic<bool> done_{false}, stop_{false};
   std::mutex mutex_;

@@ -61,10 +61,10 @@ TEST(PlanRunner, BesideAndInlineMakeTheSamePlan) {
   const PlanRequest request = Request(3, 5000);
   const PlanResult expected = MakePlan(request);
   EXPECT_FALSE(expected.layers.empty());
-  PlanRunner beside(false), inline_(true);
+  PlanRunner beside(false), at_once(true);
   EXPECT_FALSE(beside.Take());
-  inline_.Start(request);
-  std::optional<PlanResult> plan = inline_.Take();
+  at_once.Start(request);
+  std::optional<PlanResult> plan = at_once.Take();
   ASSERT_TRUE(plan);
   ExpectEqual(*plan, expected);
   for (int i = 0; i < 3; ++i) {
