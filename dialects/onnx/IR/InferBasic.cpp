@@ -56,11 +56,34 @@ SymExpr product(ArrayRef<SymExpr> dims) {
   return result;
 }
 
+namespace {
+/// Whether the expression is `min(1,...)`: 0 or 1.
+bool isAtMostOne(const SymExpr &x) {
+  std::string text = x.str();
+  if (!StringRef(text).starts_with("min(1,"))
+    return false;
+  int64_t depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    depth += (text[i] == '(') - (text[i] == ')');
+    if (text[i] == ')' && depth == 0)
+      return i + 1 == text.size();
+  }
+  return false;
+}
+} // namespace
+
 FailureOr<SymExpr> broadcastDim(Operation *op, ShapeContext &c, const SymExpr &a, const SymExpr &b) {
   if (a.isConstant(1))
     return b;
   if (b.isConstant(1) || a == b)
     return a;
+  // The first row of something, repeated: `min(1,S)` against an extent is that extent. Where S is 0, so has it to be.
+  for (const auto &[one, other] : {std::pair(a, b), std::pair(b, a)})
+    if (isAtMostOne(one) && !isAtMostOne(other)) {
+      if (failed(c.require(op, other * one, other, "or broadcast extents")))
+        return failure();
+      return other;
+    }
   // A symbol against an integer other than 1: the symbol must be 1 or that integer at run time. Taken as equal, and
   // checked.
   if (failed(c.require(op, a, b, "or broadcast extents")))

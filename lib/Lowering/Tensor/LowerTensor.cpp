@@ -187,6 +187,20 @@ struct LowerTensor : impl::LowerTensorPassBase<LowerTensor> {
       getOperation().emitError("expects a function @main of onnx operations");
       return signalPassFailure();
     }
+    // Errors about an operator begin with its name in quotes; users know them by code.
+    ScopedDiagnosticHandler withCode(&getContext(), [](Diagnostic &diagnostic) {
+      auto arguments = diagnostic.getArguments();
+      auto isText = [&](size_t i) {
+        return i < arguments.size() && arguments[i].getKind() == DiagnosticArgument::DiagnosticArgumentKind::String;
+      };
+      bool coded = llvm::any_of(llvm::seq<size_t>(0, arguments.size()), [&](size_t i) {
+        return isText(i) && arguments[i].getAsString().contains("[JNS-ONNX-");
+      });
+      if (diagnostic.getSeverity() == DiagnosticSeverity::Error && isText(0) && arguments[0].getAsString() == "'" &&
+          !coded)
+        arguments[0] = DiagnosticArgument(StringRef("[JNS-ONNX-007] '"));
+      return failure(); // on to the next handler
+    });
     if (failed(lowering::TensorFunction(main).run()))
       signalPassFailure();
   }

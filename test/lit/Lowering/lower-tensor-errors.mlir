@@ -63,7 +63,7 @@ func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
 // -----
 
 func.func @main(%x: tensor<3x4xf32>, %r: tensor<3x2xf32>, %w1: tensor<2x5x4xf32>, %w2: tensor<2x4x5xf32>) -> tensor<3x4xf32> {
-  // expected-error @below {{expects a known number of experts and 1 <= k <= experts; found k = 3}}
+  // expected-error @below {{[JNS-ONNX-007] 'onnx.MoE' op expects a known number of experts and 1 <= k <= experts; found k = 3}}
   %0 = onnx.MoE(%x, %r, %w1, none, %w2) {k = 3 : i64} : (tensor<3x4xf32>, tensor<3x2xf32>, tensor<2x5x4xf32>, tensor<2x4x5xf32>) -> tensor<3x4xf32>
   return %0 : tensor<3x4xf32>
 }

@@ -74,3 +74,18 @@ func.func @parts(%i: tensor<?x?xi64, #onnx.dims<"B", "S">>, %m: tensor<?x?xi64, 
   %0 = onnx.Neg(%k) : (tensor<?x?x4xf32, #onnx.dims<"B", "past+1", 4>>) -> !onnx.unknown
   return
 }
+
+// -----
+
+// The first row of S, which is one or none, repeated for as many rows as data say: these, as long as there is a row.
+// CHECK-LABEL: func.func @first_row
+// CHECK-SAME: onnx.require = ["{{.*}}min(1,S){{.*}} == nonzero0"]
+// CHECK: onnx.Add({{.*}}) : ({{.*}}) -> tensor<2x?xi64, #onnx.dims<2, "nonzero0">>
+func.func @first_row(%x: tensor<?xi64, #onnx.dims<"S">>, %m: tensor<4x4xi1>) {
+  %0 = onnx.constant dense<0> : tensor<1xi64>
+  %1 = onnx.constant dense<1> : tensor<1xi64>
+  %2 = onnx.Slice(%x, %0, %1) : (tensor<?xi64, #onnx.dims<"S">>, tensor<1xi64>, tensor<1xi64>) -> !onnx.unknown
+  %3 = onnx.NonZero(%m) : (tensor<4x4xi1>) -> !onnx.unknown
+  %4 = onnx.Add(%3, %2) : (!onnx.unknown, !onnx.unknown) -> !onnx.unknown
+  return
+}
