@@ -194,7 +194,20 @@ LogicalResult inferElementwise(Operation *op, ShapeContext &c, Type element) {
 }
 } // namespace
 
+/// The axis along which an op works, an attribute or a second input of one
+/// element, lies within the first input.
+static LogicalResult checkAxis(Operation *op, ShapeContext &c) {
+  int64_t rank = c.dims(getInput(op, 0))->size();
+  if (auto axis = op->getAttrOfType<IntegerAttr>("axis"))
+    return normalizeAxis(op, axis.getInt(), rank);
+  if (!isa<CumSumOp, CumProdOp>(op))
+    return success();
+  return knownAxes(op, c, getInput(op, 1), rank);
+}
+
 LogicalResult inferSame(Operation *op, ShapeContext &c) {
+  if (failed(checkAxis(op, c)))
+    return failure();
   Value x = getInput(op, 0);
   c.set(op->getResult(0), c.element(x), *c.dims(x));
   auto values = c.values(x);

@@ -19,7 +19,7 @@ TensorFunction::TensorFunction(func::FuncOp function)
     : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
 
 LogicalResult TensorFunction::run() {
-  if (failed(checkTypes()) || failed(collectSymbols()))
+  if (failed(checkSize()) || failed(checkTypes()) || failed(collectSymbols()))
     return failure();
   builder_.setInsertionPointToEnd(module_.getBody());
   auto pointer = LLVM::LLVMPointerType::get(builder_.getContext());
@@ -41,6 +41,18 @@ LogicalResult TensorFunction::run() {
   describeTensorProgram(function_, section_);
   function_.erase();
   code_.setSymName("main");
+  return success();
+}
+
+LogicalResult TensorFunction::checkSize() {
+  constexpr int64_t kMost = 20000; // each takes 5 ms and 100 KB to compile
+  int64_t found = 0;
+  function_.walk(
+      [&](Operation *op) { found += !op->hasTrait<OpTrait::ConstantLike>() && !isa<onnx::InitializerValueOp>(op); });
+  if (found > kMost)
+    return function_.emitError("[JNS-ONNX-007] expects at most ")
+           << kMost << " operations in a tensor program, found " << found
+           << "; a language model whose layers are recovered has no such limit (JNS-ONNX-021 says what was not)";
   return success();
 }
 

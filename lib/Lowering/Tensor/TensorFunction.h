@@ -57,6 +57,8 @@ public:
 
 private:
   // --- LowerTensor.cpp
+  /// A program whose compilation would take hours is refused.
+  llvm::LogicalResult checkSize();
   /// Every value has an element type and dimensions that generated code knows.
   llvm::LogicalResult checkTypes();
   llvm::LogicalResult collectSymbols();
