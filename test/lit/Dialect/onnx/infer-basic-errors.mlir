@@ -79,3 +79,21 @@ func.func @f() {
   %0 = onnx.Constant() : () -> !onnx.unknown
   return
 }
+
+// -----
+
+// What keeps the shape has its axis checked all the same.
+func.func @f(%x: tensor<4x8xf32>) {
+  // expected-error @below {{expects an axis in [-2, 2), found 2}}
+  %0 = onnx.Softmax(%x) {axis = 2 : i64} : (tensor<4x8xf32>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x8xf32>) {
+  %a = onnx.constant dense<-3> : tensor<i64>
+  // expected-error @below {{expects an axis in [-2, 2), found -3}}
+  %0 = onnx.CumSum(%x, %a) : (tensor<4x8xf32>, tensor<i64>) -> !onnx.unknown
+  return
+}
