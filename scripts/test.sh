@@ -34,9 +34,7 @@ finish() {
 format_check() { git ls-files '*.cpp' '*.h' | xargs clang-format-22 --dry-run -Werror; }
 sanitized() {
   [ -f build-dev/build.ninja ] || cmake --preset dev >/dev/null || return 1
-  # These were never run under sanitizers yet; each leaves this list when it was.
-  local new='^(engine-failure-test|executor-retry-test|planner-test|trace-test)$'
-  ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2 -E "$new"
+  ninja -C build-dev && ctest --test-dir build-dev --output-on-failure -j2
 }
 raced() { # the scheduler's block of threads, and plans that are made beside the steps
   [ -f build-tsan/build.ninja ] || cmake --preset tsan >/dev/null || return 1

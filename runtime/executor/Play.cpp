@@ -38,7 +38,7 @@ absl::Status Instance::State::OpenStep() {
   }
   // An attempt that goes on finds its sequences open.
   catching_up = begun && attention() && descriptor.rows[id] > 0;
-  const int32_t from = descriptor.from_layer.empty() ? kNotBegun : descriptor.from_layer[id];
+  const int32_t from = !attention() || descriptor.from_layer.empty() ? kNotBegun : descriptor.from_layer[id];
   if (attention() && descriptor.rows[id] > 0 && from != (catching_up ? position : kNotBegun))
     return absl::FailedPreconditionError(absl::StrCat("step descriptor: found layer ", from,
                                                       " to go on from, expected ", catching_up ? position : kNotBegun,
