@@ -21,6 +21,7 @@ import numpy as np
 import safetensors
 
 TOLERANCE = 2e-4
+PROGRAM_ABI = 2
 P, I64, I32, U32, U64, F32 = C.c_void_p, C.c_int64, C.c_int32, C.c_uint32, C.c_uint64, C.c_float
 TASK = C.CFUNCTYPE(None, P, I64, I64, U32)
 COUNT = C.CFUNCTYPE(I64, P)
@@ -45,7 +46,7 @@ Route = struct("Route", [(I64, "rows experts k score renormalize"), (F32, "epsil
 KvView = struct("KvView", [(P, "base"), (I64, "page_stride page_tokens"), (P, "pages row_sequence")])
 Kernels = struct("Kernels", [(U32, "version size"), (C.c_char_p, "name")] + [(P, f"{n}_count {n}_run") for n in (
     "linear", "experts_up", "experts_down", "kv_append", "attention", "route")])
-Host = struct("Host", [(U32, "version size"), (P, "kernels parallel fail")])
+Host = struct("Host", [(U32, "version size"), (P, "kernels parallel fail allocate release")])
 Call = struct("Call", [(P, "host context symbols operands weights workspace kv assignment")])
 Assignment = struct("Assignment", [(I64, "groups pairs"), (P, "group_slot group_begin pair_row pair_rank pair_weight")])
 Fragment = struct("Fragment", [(C.c_char_p, "name"), (P, "run workspace"), (U32, "operands weights")])
@@ -178,7 +179,7 @@ class Player:
         parallel = PARALLEL(lambda context, task, args, count, grain: self.parallel(task, args, count))
         fail = FAIL(lambda context, code, message: print(f"fragment failed: {message}"))
         self.keep.append(kernels)
-        self.host = Host(1, C.sizeof(Host), C.addressof(kernels), self.pointer(parallel), self.pointer(fail))
+        self.host = Host(PROGRAM_ABI, C.sizeof(Host), C.addressof(kernels), self.pointer(parallel), self.pointer(fail), None, None)
 
     def pointer(self, function):
         self.keep.append(function)
@@ -193,7 +194,7 @@ class Player:
     def load(self, entry):
         library = C.CDLL(str(self.directory / entry["file"]))
         program = Program.in_dll(library, "janus_program")
-        assert (program.magic, program.version, program.size) == (0x534E414A, 1, 48)
+        assert (program.magic, program.version, program.size) == (0x534E414A, PROGRAM_ABI, 48)
         rows = C.cast(program.fragments, C.POINTER(Fragment))
         self.keep.append(library)
         return {rows[i].name.decode(): rows[i] for i in range(program.fragment_count)}

@@ -66,8 +66,11 @@ def check_prefill(report: golden.Report, name: str, janus_run: Path, artifact: P
     tensors = safetensors.load(file) if file.exists() else {}
     if "prefill.logits" not in tensors or all(o["name"] != "logits" for o in contract["outputs"]):
         return
+    given = prefill_inputs(contract, tensors, folder)
+    if any(isinstance(d, int) and d != n for e in contract["inputs"] for d, n in zip(e["dims"], given[e["name"]].shape)):
+        return  # a graph of one token a call: the golden prompt is for its twin
     arguments = []
-    for i, (key, value) in enumerate(prefill_inputs(contract, tensors, folder).items()):
+    for i, (key, value) in enumerate(given.items()):
         np.save(scratch / f"{i}.npy", value)
         arguments += ["--input", f"{key}={scratch / f'{i}.npy'}"]
     golden.run(janus_run, artifact, *arguments, "--output-dir", scratch / "out")
