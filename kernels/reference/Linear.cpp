@@ -98,6 +98,10 @@ void RunExpertsUp(const void *pointer, int64_t begin, int64_t end, uint32_t) {
       gate += Bias(args.up_bias, slot, i);
       if (args.gated)
         up += Bias(args.up_bias, slot, count + i);
+      if (args.weigh_input) {
+        gate *= args.pair_weight[pair];
+        up *= args.pair_weight[pair];
+      }
       args.h[pair * HiddenStride(args) + i] = static_cast<float>(Activate(args, gate, up));
     }
   }
@@ -110,8 +114,8 @@ void RunExpertsDown(const void *pointer, int64_t begin, int64_t end, uint32_t) {
     const auto *w = static_cast<const float *>(args.down[slot]);
     for (int64_t n = 0; n < args.hidden; ++n) {
       const double sum = Dot(args.h + pair * HiddenStride(args), w, n, args.intermediate);
-      args.y[pair * args.hidden + n] =
-          static_cast<float>(args.pair_weight[pair] * (sum + Bias(args.down_bias, slot, n)));
+      args.y[pair * args.hidden + n] = static_cast<float>((args.weigh_input ? 1.0f : args.pair_weight[pair]) *
+                                                          (sum + Bias(args.down_bias, slot, n)));
     }
   }
 }

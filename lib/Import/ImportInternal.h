@@ -6,6 +6,8 @@
 #include "lib/Import/Reader/Model.h"
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 
 namespace janus {
 
@@ -20,14 +22,17 @@ public:
   static bool isSmall(const onnx::Tensor &tensor);
   /// The elements, read from where they are stored; null when they cannot be read.
   mlir::DenseElementsAttr elements(const onnx::Tensor &tensor);
-  /// #onnx.range, or elements for small tensors and those stored by number.
-  mlir::Attribute data(const onnx::Tensor &tensor);
+  /// Of the value `name`: #onnx.range, or elements for small tensors, those stored by number and short ones that say
+  /// what is computed.
+  mlir::Attribute data(const onnx::Tensor &tensor, llvm::StringRef name);
 
 private:
+  bool isStructural(const onnx::Tensor &tensor, llvm::StringRef name);
   std::optional<llvm::StringRef> bytes(const onnx::Tensor &tensor);
   const onnx::Model &model_;
   mlir::MLIRContext *context_;
   std::map<std::string, std::unique_ptr<onnx::MappedFile>> files_;
+  std::optional<std::set<std::string>> structural_; // names
 };
 
 /// Reports features of a node that the importer knows and does not support (codes 012, 013, 014, 030).

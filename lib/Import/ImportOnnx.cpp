@@ -139,7 +139,7 @@ private:
 
   Value initializer(const onnx::Tensor &tensor, StringRef symbol, Location loc) {
     RankedTensorType type = tensors_.type(tensor);
-    Attribute data = tensors_.data(tensor);
+    Attribute data = tensors_.data(tensor, symbol);
     if (!type || !data) {
       diagnostics_.error(Code::Tensor, absl::StrCat("initializer '", absl::CHexEscape(symbol.str()), "' of type ",
                                                     onnx::nameOf(tensor.type), " cannot be read"));

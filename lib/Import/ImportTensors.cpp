@@ -30,6 +30,19 @@ bool TensorImporter::isSmall(const onnx::Tensor &tensor) {
   }
 }
 
+/// What a graph scatters into and the two values of a OneHot decide what it computes.
+bool TensorImporter::isStructural(const onnx::Tensor &tensor, StringRef name) {
+  constexpr int64_t kMaxElements = 4096;
+  if (!structural_) {
+    structural_.emplace();
+    for (const onnx::Node &node : model_.nodes)
+      if (size_t input = node.type == "OneHot" ? 2 : 0;
+          (node.type == "OneHot" || StringRef(node.type).starts_with("Scatter")) && input < node.inputs.size())
+        structural_->insert(node.inputs[input]);
+  }
+  return structural_->count(name.str()) && tensor.elements() <= kMaxElements;
+}
+
 std::optional<StringRef> TensorImporter::bytes(const onnx::Tensor &tensor) {
   if (tensor.file.empty())
     return StringRef(tensor.bytes);
@@ -75,9 +88,17 @@ DenseElementsAttr TensorImporter::elements(const onnx::Tensor &tensor) {
   return floats.empty() ? DenseElementsAttr::get(type, integers) : DenseElementsAttr::get(type, floats);
 }
 
-Attribute TensorImporter::data(const onnx::Tensor &tensor) {
+Attribute TensorImporter::data(const onnx::Tensor &tensor, StringRef name) {
   if (tensor.file.empty() || isSmall(tensor))
     return elements(tensor);
+  if (isStructural(tensor, name)) {
+    DenseElementsAttr values = elements(tensor);
+    auto raw = bytes(tensor);
+    bool zeros = values && raw && llvm::all_of(*raw, [](char byte) { return byte == 0; });
+    return zeros ? DenseElementsAttr::get(values.getType(),
+                                          Attribute(Builder(context_).getZeroAttr(values.getElementType())))
+                 : values;
+  }
   return onnx::RangeAttr::get(context_, StringAttr::get(context_, tensor.file).getValue(),
                               onnx::getElementType(context_, tensor.type), static_cast<int64_t>(tensor.offset),
                               static_cast<int64_t>(tensor.length));

@@ -92,6 +92,13 @@ void emitRoute(Frame &frame, moe::RouteOp op) {
   args.set(offsetof(A, select_bias), frame.rowsWeight(op.getSelectBias()));
   args.set(offsetof(A, ids), frame.base(op.getIds()));
   args.set(offsetof(A, weights), frame.base(op.getWeights()));
+  moe::GroupsAttr groups = op.getGroupsAttr();
+  args.set(offsetof(A, groups), groups ? groups.getCount() : int64_t{1});
+  args.set(offsetof(A, kept_groups), groups ? groups.getKept() : int64_t{1});
+  args.set(offsetof(A, group_score), static_cast<int64_t>(groups ? groups.getScore() : moe::GroupScore::max));
+  args.set(offsetof(A, group_fill), groups ? groups.getFill().getValue() : APFloat(0.0f));
+  args.set(offsetof(A, jitter), op.getJitter());
+  args.set(offsetof(A, expert_scale), frame.rowsWeight(op.getExpertScale()));
   args.run(offsetof(abi::KernelTable, route));
 }
 
@@ -112,7 +119,8 @@ void emitExperts(Frame &frame, dist::ExpertsOp op) {
   args.set(offsetof(A, alpha), activation.getAlpha().getValue());
   args.set(offsetof(A, beta), activation.getBeta().getValue());
   args.set(offsetof(A, limit), activation.getLimit().getValue());
-  args.set(offsetof(A, reserved), code.real(0.0f));
+  args.set(offsetof(A, weigh_input),
+           arith::ConstantOp::create(code.b, code.loc, code.b.getI32IntegerAttr(op.getWeighInput())));
   args.set(offsetof(A, groups), code.field(work, offsetof(W, groups), code.i64));
   args.set(offsetof(A, group_slot), code.field(work, offsetof(W, group_slot), code.ptr));
   args.set(offsetof(A, group_begin), code.field(work, offsetof(W, group_begin), code.ptr));

@@ -1,4 +1,5 @@
 #include "lib/Lowering/Emission.h"
+#include "lib/Lowering/Polynomials.h"
 
 #include "dialects/moe/IR/MoEOps.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -157,6 +158,13 @@ void emitActivate(Frame &frame, moe::ActivateOp op, Value row) {
   });
 }
 
+void emitGate(Frame &frame, moe::GateOp op, Value row) {
+  CodeBuilder &code = frame.code;
+  Value gate = emitSigmoid(code, code.splat(code.load(frame.row(op.getGate(), row), code.f32, 4)));
+  emitLanes(frame, {frame.row(op.getX(), row)}, frame.row(op.getResult(), row), columnsOf(op.getType()),
+            [&](ArrayRef<Value> values) { return code.mulf(values[0], gate); });
+}
+
 } // namespace
 
 LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
@@ -167,6 +175,7 @@ LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
       .Case([&](moe::RotaryOp op) { return emitRotary(frame, op, row), success(); })
       .Case([&](moe::CombineOp op) { return emitCombine(frame, op, row), success(); })
       .Case([&](moe::ActivateOp op) { return emitActivate(frame, op, row), success(); })
+      .Case([&](moe::GateOp op) { return emitGate(frame, op, row), success(); })
       .Case([&](moe::AddOp op) {
         emitLanes(frame, {frame.row(op.getA(), row), frame.row(op.getB(), row)}, frame.row(op.getResult(), row),
                   columnsOf(op.getType()), [&](ArrayRef<Value> x) { return frame.code.addf(x[0], x[1]); });

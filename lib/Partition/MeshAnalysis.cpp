@@ -54,7 +54,7 @@ FailureOr<MeshChoice> ruleFor(Operation *op, RouterSide side) {
     return routerChoice(side, named ? "rule: " : "inferred: feeds the ");
   }
   if (isa<moe::EmbeddingOp, moe::NormOp, moe::LinearOp, moe::ColumnsOp, moe::RotaryOp, moe::AttentionOp, moe::AddOp,
-          moe::ActivateOp, moe::CombineOp, moe::SelectOp>(op))
+          moe::ActivateOp, moe::GateOp, moe::CombineOp, moe::SelectOp>(op))
     return MeshChoice{dist::kAttentionMesh, "rule: " + op->getName().stripDialect().str()};
   return failure();
 }

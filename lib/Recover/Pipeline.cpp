@@ -23,14 +23,18 @@ struct RecoverOptions : PassPipelineOptions<RecoverOptions> {
 
 void buildRecoverPipeline(OpPassManager &manager, bool require) {
   manager.addPass(createBeginRecoveryPass());
+  manager.addPass(createWidenFloatsPass());
   manager.addPass(createCanonicaliseGraphPass());
+  manager.addPass(createFindRowsPass());
+  manager.addPass(createRecoverMoEPass());
   manager.addPass(createProveRowsPass());
   manager.addPass(createRecoverEmbeddingPass());
   manager.addPass(createRecoverLinearPass());
+  manager.addPass(createRecoverNormFormulasPass());
+  manager.addPass(createRecoverActivationsPass());
   manager.addPass(createRecoverNormsPass());
   manager.addPass(createRecoverLayoutPass());
   manager.addPass(createRecoverAttentionPass());
-  manager.addPass(createRecoverMoEPass());
   manager.addPass(createRewriteToRowsPass());
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());

@@ -21,12 +21,13 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
 
   void runOnOperation() override {
     auto step = getOperation().lookupSymbol<func::FuncOp>(moe::kStepFunction);
-    if (step && !step->hasAttr(recover::kRowsAttr) && failed(prove(step)))
+    if (step && failed(prove(step)))
       step.erase();
   }
 
   LogicalResult prove(func::FuncOp step) {
-    BlockArgument tokens = recover::findTokens(step);
+    auto found = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
+    BlockArgument tokens = found ? step.getArgument(static_cast<unsigned>(found.getInt())) : recover::findTokens(step);
     auto dims = tokens ? onnx::getDims(tokens.getType()) : std::nullopt;
     if (!dims)
       return refuse(step.getLoc(), "expects one integer argument that indexes an embedding table");

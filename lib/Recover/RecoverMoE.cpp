@@ -1,8 +1,9 @@
 #include "janus/Recover/Passes.h"
+#include "lib/Recover/FusedExperts.h"
+#include "lib/Recover/MatchRouter.h"
 #include "lib/Recover/RowForm.h"
-#include "lib/Recover/StoredWeight.h"
 
-#include "llvm/ADT/StringSwitch.h"
+#include <set>
 
 using namespace mlir;
 
@@ -12,24 +13,19 @@ namespace janus {
 
 namespace {
 
+using recover::Activation;
+using recover::Interpreter;
+using recover::Mixture;
 using recover::notRecovered;
+using recover::ReadExpert;
+using recover::ReadRouter;
 using recover::RowForm;
 using recover::StoredWeight;
+using recover::T;
+using recover::Term;
 
-/// The experts' weights by their meaning: gate, up [E, I, H], down [E, H, I], biases [E, I], [E, I], [E, H].
-struct Experts {
-  std::optional<StoredWeight> gate, up, down, gateBias, upBias, downBias;
-};
-
-std::optional<moe::ActivationKind> activationKind(StringRef type) {
-  return llvm::StringSwitch<std::optional<moe::ActivationKind>>(type)
-      .Case("swiglu", moe::ActivationKind::swiglu)
-      .Case("silu", moe::ActivationKind::silu)
-      .Case("gelu", moe::ActivationKind::gelu_tanh) // ONNX Runtime's MoE computes the tanh form
-      .Case("relu", moe::ActivationKind::relu)
-      .Case("identity", moe::ActivationKind::identity)
-      .Default(std::nullopt);
-}
+/// The experts of a mixture: one entry with everything stacked, or one for each.
+using Experts = std::vector<ReadExpert>;
 
 struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   using Base::Base;
@@ -38,104 +34,336 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     func::FuncOp step = recover::findCandidate(getOperation());
     if (!step)
       return;
+    auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
+    Interpreter in(step, step.getArgument(static_cast<unsigned>(tokens.getInt())));
+    in.run();
     RowForm form(step);
+    DenseSet<int32_t> absorbed, done;
+    refused_ = false;
+    for (const Mixture &mixture : in.mixtures())
+      if (mixture.whole && mixture.absorbs >= 0)
+        absorbed.insert(mixture.absorbs);
     int64_t layer = 0;
-    for (auto op : llvm::make_early_inc_range(step.front().getOps<onnx::MoEOp>()))
-      if (succeeded(rewrite(form, op, layer)))
+    for (auto [i, mixture] : llvm::enumerate(in.mixtures())) {
+      if (!mixture.whole || absorbed.contains(static_cast<int32_t>(i)) || mixture.at.use_empty())
+        continue;
+      if (succeeded(rewrite(in, form, mixture, layer))) {
+        done.insert(mixture.choice);
         ++layer;
-  }
-
-  /// Gate and up out of the first projection, [E, f I, ...] with f = 2.
-  void cut(const StoredWeight &fused, bool interleaved, std::optional<StoredWeight> &gate,
-           std::optional<StoredWeight> &up) {
-    int64_t rows = fused.shape()[1] / 2;
-    gate = interleaved ? fused.slice(1, 0, 2, rows) : fused.slice(1, 0, 1, rows);
-    up = interleaved ? fused.slice(1, 1, 2, rows) : fused.slice(1, rows, 1, rows);
-  }
-
-  FailureOr<Experts> traceExperts(onnx::MoEOp op, bool swiglu, int64_t experts, int64_t hidden) {
-    auto trace = [](Value value) { return value ? StoredWeight::trace(value) : std::nullopt; };
-    auto fc1 = trace(op.getFc1ExpertsWeights()), fc1Bias = trace(op.getFc1ExpertsBias());
-    Experts result;
-    result.down = trace(op.getFc2ExpertsWeights()), result.downBias = trace(op.getFc2ExpertsBias());
-    auto up = trace(op.getFc3ExpertsWeights()), upBias = trace(op.getFc3ExpertsBias());
-    if (!fc1 || !result.down || !fc1Bias != !op.getFc1ExpertsBias() || !result.downBias != !op.getFc2ExpertsBias() ||
-        !up != !op.getFc3ExpertsWeights() || !upBias != !op.getFc3ExpertsBias())
-      return notRecovered(op, "its weights are no constants");
-    if (fc1->shape().size() != 3 || result.down->shape().size() != 3)
-      return notRecovered(op, "its weights have not three dimensions");
-    int64_t intermediate = result.down->shape()[2], fused = swiglu && !up ? 2 : 1;
-    auto is = [](const std::optional<StoredWeight> &weight, ArrayRef<int64_t> shape) {
-      return !weight || weight->shape() == shape;
-    };
-    if (!is(fc1, {experts, fused * intermediate, hidden}) || !is(result.down, {experts, hidden, intermediate}) ||
-        !is(up, {experts, intermediate, hidden}) || !is(fc1Bias, {experts, fused * intermediate}) ||
-        !is(upBias, {experts, intermediate}) || !is(result.downBias, {experts, hidden}))
-      return notRecovered(
-          op, "weights and biases do not have the shapes [E, f I, H], [E, H, I], [E, I, H], [E, f I], [E, H], "
-              "[E, I] (JNS-ONNX-012)");
-    if (upBias && !up)
-      return notRecovered(op, "a third bias without third weights");
-    if (fused == 1) {
-      result.gate = fc1, result.gateBias = fc1Bias, result.up = up, result.upBias = upBias;
-      return result;
+      }
     }
-    bool interleaved = op.getSwigluFusion() != 2;
-    if (op.getSwigluFusion() == 0)
-      emitWarning(op.getLoc()) << "[JNS-ONNX-013] swiglu_fusion = 0 without third weights: treated as interleaved";
-    cut(*fc1, interleaved, result.gate, result.up);
-    if (fc1Bias)
-      cut(*fc1Bias, interleaved, result.gateBias, result.upBias);
+    if (failed(report(in, step, done)) || refused_)
+      return signalPassFailure();
+    recover::eraseDead(step);
+  }
+
+  /// Every choice among experts whose experts were not all found.
+  LogicalResult report(Interpreter &in, func::FuncOp step, const DenseSet<int32_t> &done) {
+    std::map<int32_t, const Mixture *> longest;
+    DenseSet<int32_t> whole; // all experts are there, whether or not they could be read
+    for (const Mixture &mixture : in.mixtures()) {
+      if (mixture.whole)
+        whole.insert(mixture.choice);
+      const Mixture *&known = longest[mixture.choice];
+      if (!known || in.mixtureList().countOf(*known) < in.mixtureList().countOf(mixture))
+        known = &mixture;
+    }
+    bool ok = true;
+    DenseSet<int32_t> told(done);
+    for (const recover::Refusal &refusal : in.refusals()) {
+      if (!told.insert(refusal.choice).second)
+        continue;
+      ok = false;
+      if (refusal.experts >= 0)
+        refusePartial(refusal.op->getLoc(), layerOf(in, refusal.choice), in.terms().choice(refusal.choice).width,
+                      refusal.experts);
+      else
+        emitError(refusal.op->getLoc()) << "[JNS-ONNX-040] " << refusal.op->getName() << ": " << refusal.text
+                                        << "; the export computes something else than its model for other inputs; "
+                                           "export again with a loop over all experts or a fused MoE operator";
+    }
+    for (auto [choice, mixture] : longest) {
+      if (told.contains(choice) || whole.contains(choice) || mixture->form != Mixture::kEach)
+        continue;
+      int64_t width = in.terms().choice(choice).width, found = in.mixtureList().countOf(*mixture);
+      if (found >= width || !areExperts(in, *mixture))
+        continue;
+      refusePartial(mixture->at.getLoc(), layerOf(in, choice), width, found);
+      told.insert(choice);
+      ok = false;
+    }
+    explain(in, step, told);
+    return success(ok);
+  }
+
+  /// Is every part of a mixture an expert, and not a masked row on the way to one?
+  static bool areExperts(Interpreter &in, const Mixture &mixture) {
+    std::optional<int64_t> twice;
+    recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
+    return llvm::all_of(in.mixtureList().experts(mixture, twice), [&](const auto &part) {
+      std::string reason;
+      return recover::readExpert(in, part.second, source, reason).has_value();
+    });
+  }
+
+  void refusePartial(Location loc, int64_t layer, int64_t width, int64_t found) {
+    emitError(loc) << "[JNS-ONNX-020] the router of MoE layer " << layer << " chooses among " << width
+                   << " experts, but only " << found
+                   << " are in the graph: the export dropped experts that its example input did not use; export again "
+                      "with a loop over all experts or a fused MoE operator";
+  }
+
+  /// The number of an MoE layer: choices of mixtures and wrong ones in order.
+  static int64_t layerOf(Interpreter &in, int32_t choice) {
+    std::set<int32_t> choices;
+    for (const Mixture &mixture : in.mixtures())
+      choices.insert(mixture.choice);
+    for (const recover::Refusal &refusal : in.refusals())
+      choices.insert(refusal.choice);
+    return std::distance(choices.begin(), choices.find(choice));
+  }
+
+  /// The first operator behind each other choice whose meaning is not followed.
+  void explain(Interpreter &in, func::FuncOp step, DenseSet<int32_t> &told) {
+    // What a choice that was read rests on, groups of experts, was read with it.
+    for (SmallVector<int32_t> stack(told.begin(), told.end()); !stack.empty();)
+      for (int32_t inner : in.terms().choice(stack.pop_back_val()).input->routed)
+        if (told.insert(inner).second)
+          stack.push_back(inner);
+    for (Operation &op : step.front().without_terminator()) {
+      StringRef reason = in.reason(&op);
+      if (reason.empty() || isa<onnx::ShapeOp, onnx::SizeOp>(op))
+        continue;
+      if (auto fused = dyn_cast<onnx::MoEOp>(op)) {
+        (void)notRecovered(fused, reason);
+        continue;
+      }
+      SmallVector<int32_t, 2> routed;
+      for (Value operand : op.getOperands())
+        llvm::append_range(routed, in.meaning(operand).term->routed);
+      for (int32_t choice : routed) {
+        if (!told.insert(choice).second)
+          continue;
+        InFlightDiagnostic warning = emitWarning(op.getLoc())
+                                     << "[JNS-ONNX-021] what looks like a choice among "
+                                     << in.terms().choice(choice).width
+                                     << " experts was not recovered: " << op.getName() << ": " << reason
+                                     << "; it stays as ordinary operators and cannot be partitioned";
+        if (Operation *maker = in.makerOf(choice))
+          warning.attachNote(maker->getLoc()) << "chosen here";
+      }
+    }
+  }
+
+  /// `expert` against the first one: experts of other shapes or activations are no export of a model that Janus knows.
+  LogicalResult compare(Operation *op, const ReadExpert &first, const ReadExpert &expert, int64_t number) {
+    auto shape = [](const std::optional<StoredWeight> &weight) {
+      return weight ? weight->shape() : ArrayRef<int64_t>();
+    };
+    const recover::ExpertWeights &a = first.weights, &b = expert.weights;
+    auto refuse = [&](StringRef what) {
+      emitError(op->getLoc()) << "[JNS-ONNX-022] expert " << number << " differs from expert 0 in " << what
+                              << "; expects experts that differ in their numbers only";
+      refused_ = true;
+      return failure();
+    };
+    if (shape(a.gate) != shape(b.gate) || shape(a.up) != shape(b.up) || shape(a.down) != shape(b.down))
+      return refuse("the shape of its weights");
+    if (!(first.activation == expert.activation))
+      return refuse("its activation");
+    if (!a.gateBias != !b.gateBias || !a.upBias != !b.upBias || !a.downBias != !b.downBias ||
+        first.input != expert.input || !first.scaled != !expert.scaled || first.factor != expert.factor)
+      return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its biases, input or scale");
+    return success();
+  }
+
+  FailureOr<Experts> readExperts(Interpreter &in, const Mixture &mixture, Operation *op) {
+    recover::Terms &terms = in.terms();
+    int64_t width = terms.choice(mixture.choice).width;
+    std::string reason;
+    recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
+    Experts result;
+    if (mixture.form == Mixture::kFused) {
+      auto fused = recover::readFused(cast<onnx::MoEOp>(mixture.op), width, reason);
+      if (!fused)
+        return notRecovered(op, reason);
+      fused->input = in.meaning(mixture.op->getOperand(0)).term;
+      return Experts{*fused};
+    }
+    auto stack = [&](recover::Index index) {
+      source.stacked = index;
+      return recover::readExpert(in, mixture.body, source, reason);
+    };
+    std::map<int64_t, T> bodies;
+    std::optional<int64_t> twice;
+    if (mixture.form == Mixture::kEach) {
+      bodies = in.mixtureList().experts(mixture, twice);
+    } else {
+      bool byChoice = mixture.form == Mixture::kByChoice;
+      bool each = contains(terms, mixture.body, byChoice ? Term::kSwitch : Term::kFamily);
+      if (!each) {
+        auto all = stack(byChoice ? recover::Index::chosen(mixture.choice) : recover::Index::var(mixture.over));
+        if (!all)
+          return notRecovered(op, "its experts: " + reason);
+        return Experts{*all};
+      }
+      for (int64_t expert = 0; expert < width; ++expert) {
+        T body = byChoice ? terms.restrict(mixture.body, mixture.choice, expert)
+                          : terms.substitute(mixture.body, {{mixture.over}, expert, 1, 1, std::nullopt});
+        if (!body)
+          return notRecovered(op, "its experts are not told apart");
+        bodies[expert] = terms.given(body, mixture.choice, recover::Index::number(expert), /*masksOnly=*/true);
+      }
+    }
+    for (auto [expert, body] : bodies) {
+      auto one = recover::readExpert(in, body, source, reason);
+      if (!one)
+        return notRecovered(op, "expert " + Twine(expert) + ": " + reason);
+      if (!result.empty() && failed(compare(op, result.front(), *one, expert)))
+        return failure();
+      result.push_back(*one);
+    }
     return result;
   }
 
-  LogicalResult rewrite(const RowForm &form, onnx::MoEOp op, int64_t layer) {
-    auto kind = activationKind(op.getActivationType());
-    if (!kind)
-      return notRecovered(op, "activation_type = '" + op.getActivationType() + "' (JNS-ONNX-013)");
-    if (op.getUseSparseMixer())
-      return notRecovered(op, "use_sparse_mixer");
-    OpBuilder builder(op);
-    Value x = form.toRows(builder, op.getInput()), logits = form.toRows(builder, op.getRouterProbs());
-    auto router = logits ? logits.getDefiningOp<moe::LinearOp>() : nullptr;
-    if (!x || !router || router.getRouter() || router.getResidual())
-      return notRecovered(op, "its router logits are not those of a linear layer of its own");
-    int64_t experts = cast<RankedTensorType>(logits.getType()).getShape()[1];
-    int64_t hidden = cast<RankedTensorType>(x.getType()).getShape()[1], k = op.getK();
-    if (k < 1 || k > experts)
-      return notRecovered(op, "k = " + Twine(k) + " of " + Twine(experts) + " experts (JNS-ONNX-014)");
-    auto weights = traceExperts(op, *kind == moe::ActivationKind::swiglu, experts, hidden);
-    if (failed(weights))
-      return failure();
+  /// Does a term of this kind occur in what depends on choices?
+  static bool contains(recover::Terms &terms, T term, Term::Kind kind) {
+    DenseSet<T> seen;
+    SmallVector<T> stack{term};
+    while (!stack.empty()) {
+      T next = stack.pop_back_val();
+      if (!seen.insert(next).second)
+        continue;
+      if (next->kind == kind)
+        return true;
+      if (next->kind == Term::kApply || next->kind == Term::kSum || next->kind == Term::kDense)
+        stack.append(next->operands.begin(), next->operands.end());
+    }
+    return false;
+  }
 
+  LogicalResult rewrite(Interpreter &in, const RowForm &form, const Mixture &mixture, int64_t layer) {
+    Operation *op = mixture.at.getDefiningOp();
+    recover::Axes axes = in.meaning(mixture.at).axes;
+    recover::Dim flat = in.space().flat(axes);
+    size_t rows = in.rowVars().size();
+    if (flat.size() <= rows || !std::equal(in.rowVars().begin(), in.rowVars().end(), flat.begin()))
+      return notRecovered(op, "its result is not by row");
+    auto experts = readExperts(in, mixture, op);
+    if (failed(experts))
+      return failure();
+    const ReadExpert &first = experts->front();
+    if (mixture.form != Mixture::kFused &&
+        in.space().resolve(first.columns) != recover::Dim(flat.begin() + static_cast<int64_t>(rows), flat.end()))
+      return notRecovered(op, "its result's columns are not those of the experts");
+    bool alone = in.terms().choice(mixture.choice).k == 1; // its renormalised weight is 1
+    if (!first.scaled && !mixture.weighted && !alone)
+      return notRecovered(op, "its experts are not weighted as they were chosen");
+    std::string reason;
+    T weight = first.scaled ? first.scaled : mixture.weight;
+    if (first.factor != 1)
+      weight = in.terms().apply(recover::Fn::kMul, {weight, in.terms().number(first.factor)});
+    auto router = mixture.sparseMixer ? recover::readSparseMixer(in, mixture.choice, reason)
+                                      : recover::readRouter(in, mixture.choice, weight, reason);
+    if (!router)
+      return notRecovered(op, "its router: " + reason);
+    SmallVector<T> bodies{weight, in.terms().choice(mixture.choice).input};
+    if (mixture.body)
+      bodies.push_back(mixture.body);
+    std::optional<int64_t> twice;
+    for (auto [expert, body] : in.mixtureList().experts(mixture, twice))
+      bodies.push_back(body);
+    for (T body : bodies)
+      if (!in.terms().isConsistent(body, {first.input, router->input}))
+        return notRecovered(op, "indices that it keeps apart run together elsewhere");
+    Value xValue = in.valueOf(first.input), routerValue = in.valueOf(router->input);
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointAfter(op);
+    Value x = xValue ? form.toRows(builder, xValue) : Value();
+    Value routed = routerValue ? form.toRows(builder, routerValue) : Value();
+    if (!x || !routed)
+      return notRecovered(op, "its input is not f32 by row");
+    int64_t hidden = cast<RankedTensorType>(x.getType()).getShape()[1];
+    ArrayRef<int64_t> down = first.weights.down->shape();
+    if (down[down.size() - 2] != hidden ||
+        cast<RankedTensorType>(routed.getType()).getShape()[1] != router->weight->shape()[1])
+      return notRecovered(op, "its result is not as wide as its input");
+    SmallVector<Value> rest;
+    for (Value value : mixture.rest) {
+      rest.push_back(form.toRows(builder, value));
+      if (!rest.back() || rest.back().getType() != x.getType())
+        return notRecovered(op, "what is added to its experts is not f32 by row");
+    }
+    auto stored = stack(builder, form.step(), *experts);
+    if (failed(stored))
+      return notRecovered(op, "its experts' weights are partly constants of the graph");
+
+    Value y = build(builder, form, op->getLoc(), *router, *stored, first, x, routed, layer);
+    for (Value value : rest)
+      y = moe::AddOp::create(builder, op->getLoc(), y, value);
+    Value result = form.fromRows(builder, y, mixture.at.getType());
+    Value(mixture.at).replaceAllUsesWith(result);
+    emitRemark(op->getLoc()) << "MoE layer " << layer << ": " << router->k << " of "
+                             << in.terms().choice(mixture.choice).width << " experts";
+    return success();
+  }
+
+  /// gate, up, down and their biases.
+  using Stacked = std::array<Value, 6>;
+
+  FailureOr<Stacked> stack(OpBuilder &builder, func::FuncOp step, const Experts &experts) {
+    Stacked result;
+    std::optional<StoredWeight> recover::ExpertWeights::*const parts[] = {
+        &recover::ExpertWeights::gate,     &recover::ExpertWeights::up,     &recover::ExpertWeights::down,
+        &recover::ExpertWeights::gateBias, &recover::ExpertWeights::upBias, &recover::ExpertWeights::downBias};
+    for (auto [value, part] : llvm::zip(result, parts)) {
+      if (!(experts.front().weights.*part))
+        continue;
+      if (experts.size() == 1 && (experts.front().weights.gate->shape().size() == 3)) {
+        value = (experts.front().weights.*part)->materialise(builder, step);
+        continue;
+      }
+      SmallVector<StoredWeight> list;
+      for (const ReadExpert &expert : experts)
+        list.push_back(*(expert.weights.*part));
+      if (!(value = StoredWeight::stack(builder, step, list)))
+        return failure();
+    }
+    return result;
+  }
+
+  Value build(OpBuilder &builder, const RowForm &form, Location loc, const ReadRouter &router, const Stacked &stacked,
+              const ReadExpert &first, Value x, Value routed, int64_t layer) {
+    MLIRContext *context = builder.getContext();
     IntegerAttr number = builder.getI64IntegerAttr(layer);
-    router.setRouter(true);
-    router.setLayerAttr(number);
-    auto ranks = [&](Type element) { return RankedTensorType::get({ShapedType::kDynamic, k}, element); };
-    auto route = moe::RouteOp::create(builder, op.getLoc(), ranks(builder.getI32Type()), ranks(builder.getF32Type()),
-                                      logits, Value(), builder.getI64IntegerAttr(k),
-                                      moe::ScoreAttr::get(&getContext(), moe::Score::softmax),
-                                      builder.getBoolAttr(op.getNormalizeRoutingWeights() != 0),
-                                      builder.getF32FloatAttr(0.0f), builder.getF32FloatAttr(1.0f), number);
     auto put = [&](const std::optional<StoredWeight> &weight) {
       return weight ? weight->materialise(builder, form.step()) : Value();
     };
-    bool swiglu = *kind == moe::ActivationKind::swiglu;
-    float limit = op.getSwigluLimit() ? op.getSwigluLimit()->convertToFloat() : std::numeric_limits<float>::infinity();
-    auto activation =
-        swiglu ? moe::ActivationAttr::get(&getContext(), *kind, op.getActivationAlpha().convertToFloat(),
-                                          op.getActivationBeta().convertToFloat(), limit)
-               : moe::ActivationAttr::get(&getContext(), *kind, 1.0f, 0.0f, std::numeric_limits<float>::infinity());
-    Value gate = put(weights->gate), up = put(weights->up), down = put(weights->down),
-          gateBias = put(weights->gateBias), upBias = put(weights->upBias), downBias = put(weights->downBias);
+    int64_t experts = router.weight->shape()[0], k = router.k;
+    int64_t hidden = cast<RankedTensorType>(x.getType()).getShape()[1];
+    Value logits = moe::LinearOp::create(builder, loc, form.rowsType(experts), routed, put(router.weight),
+                                         put(router.bias), Value(), builder.getUnitAttr(), number);
+    auto ranks = [&](Type element) { return RankedTensorType::get({ShapedType::kDynamic, k}, element); };
+    const recover::RoutingRule &rule = router.rule;
+    auto groups = rule.groups > 1 ? moe::GroupsAttr::get(context, rule.groups, rule.keptGroups, rule.groupScore,
+                                                         builder.getF32FloatAttr(static_cast<float>(rule.groupFill)))
+                                  : moe::GroupsAttr();
+    auto route = moe::RouteOp::create(
+        builder, loc, ranks(builder.getI32Type()), ranks(builder.getF32Type()), logits, put(router.selectBias),
+        put(router.expertScale), builder.getI64IntegerAttr(k), moe::ScoreAttr::get(context, rule.score), groups,
+        builder.getBoolAttr(rule.renormalize), builder.getF32FloatAttr(static_cast<float>(rule.epsilon)),
+        builder.getF32FloatAttr(static_cast<float>(rule.scale)),
+        builder.getF32FloatAttr(static_cast<float>(rule.jitter)), number);
+    const Activation &a = first.activation;
+    auto activation = moe::ActivationAttr::get(context, a.kind, a.alpha, a.beta, a.limit);
     auto pairs = RankedTensorType::get({ShapedType::kDynamic, k, hidden}, builder.getF32Type());
-    Value y = moe::ExpertsOp::create(builder, op.getLoc(), pairs, x, route.getIds(), route.getWeights(), gate, up, down,
-                                     gateBias, upBias, downBias, activation, number);
-    Value sum = moe::CombineOp::create(builder, op.getLoc(), form.rowsType(hidden), y, Value(), Value());
-    op.getOutput().replaceAllUsesWith(form.fromRows(builder, sum, op.getOutput().getType()));
-    op.erase();
-    return success();
+    Value y = moe::ExpertsOp::create(builder, loc, pairs, x, route.getIds(), route.getWeights(), stacked[0], stacked[1],
+                                     stacked[2], stacked[3], stacked[4], stacked[5], activation,
+                                     first.scaled ? builder.getUnitAttr() : UnitAttr(), number);
+    return moe::CombineOp::create(builder, loc, form.rowsType(hidden), y, Value(), Value());
   }
+
+  bool refused_ = false;
 };
 } // namespace
 } // namespace janus

@@ -1,5 +1,7 @@
 #include "lib/Recover/RowAnalysis.h"
 
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -79,14 +81,23 @@ BlockArgument traceArgument(Value value) {
 }
 
 BlockArgument findTokens(func::FuncOp function) {
-  llvm::SetVector<Value> found;
+  llvm::MapVector<Value, llvm::SetVector<Value>> tables; // by argument
   function.walk([&](onnx::GatherOp gather) {
     auto table = dyn_cast<RankedTensorType>(gather.getData().getType());
     BlockArgument argument = traceArgument(gather.getIndices());
     if (argument && table && table.getRank() == 2 && isa<FloatType>(table.getElementType()))
-      found.insert(argument);
+      tables[argument].insert(gather.getData());
   });
-  return found.size() == 1 ? cast<BlockArgument>(found.front()) : BlockArgument();
+  // Positions select rows of two tables, cosines and sines.
+  Value tokens;
+  for (auto &[argument, found] : tables) {
+    if (tables.size() > 1 && found.size() != 1)
+      continue;
+    if (tokens)
+      return nullptr;
+    tokens = argument;
+  }
+  return dyn_cast_or_null<BlockArgument>(tokens);
 }
 
 RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
@@ -106,13 +117,37 @@ RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
     unsigned positions = countPositions(op, false);
     if (!isa<onnx::ShapeInterface>(op)) {
       for (Value result : op->getResults())
-        states_[result] = RowState();
+        states_[result] = recovered(op, result);
       return;
     }
     for (unsigned position = 0; position < positions; ++position)
       if (Value result = onnx::getOutput(op, position))
         states_[result] = transfer(op, position);
   });
+}
+
+/// What recovery has put into the graph already: conversions between the graph's form and rows, operators by row.
+RowState RowAnalysis::recovered(Operation *op, Value result) {
+  RowState state;
+  for (Value operand : op->getOperands()) {
+    const RowState &in = states_[operand];
+    if (in.kind == RowState::kMixed)
+      return in;
+    if (in.kind == RowState::kSequence)
+      return mixed(op, "takes data of whole sequences for rows");
+    if (in.kind == RowState::kRows)
+      state.kind = RowState::kRows;
+  }
+  if (state.kind != RowState::kRows)
+    return state;
+  auto dims = onnx::getDims(result.getType());
+  state.dims = 1;
+  if (!dims) // row form
+    return state;
+  SymExpr size(1);
+  for (state.dims = 0; state.dims < dims->size() && size != rows_; ++state.dims)
+    size = size * (*dims)[state.dims];
+  return size == rows_ ? state : mixed(op, "its rows are not its leading dimensions");
 }
 
 RowState RowAnalysis::transfer(Operation *op, unsigned result) {

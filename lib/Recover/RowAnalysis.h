@@ -39,6 +39,7 @@ public:
 
 private:
   RowState transfer(mlir::Operation *op, unsigned result);
+  RowState recovered(mlir::Operation *op, mlir::Value result);
   llvm::DenseMap<mlir::Value, RowState> states_;
   onnx::SymExpr rows_{1};
 };

@@ -23,14 +23,14 @@ bool isStorage(Type type) { return type.isF32() || type.isF16() || type.isBF16()
 
 } // namespace
 
-std::optional<StoredWeight> StoredWeight::trace(Value value) {
+std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) {
   auto type = dyn_cast_or_null<RankedTensorType>(value ? value.getType() : Type());
   Operation *op = value ? value.getDefiningOp() : nullptr;
   if (!op || !type || !type.hasStaticShape() || !isStorage(type.getElementType()))
     return std::nullopt;
 
   if (auto transpose = dyn_cast<onnx::TransposeOp>(op)) {
-    auto base = trace(transpose.getX());
+    auto base = trace(transpose.getX(), find);
     if (!base)
       return std::nullopt;
     SmallVector<int64_t> permutation;
@@ -39,11 +39,11 @@ std::optional<StoredWeight> StoredWeight::trace(Value value) {
     return base->transpose(permutation);
   }
   if (isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp>(op)) {
-    auto base = trace(op->getOperand(0));
+    auto base = trace(op->getOperand(0), find);
     return base ? base->reshape(type.getShape()) : std::nullopt;
   }
   if (auto cast = dyn_cast<onnx::CastOp>(op)) // from f16 or bf16 to f32, or to itself: exact
-    return type.getElementType().isF32() || cast.getX().getType() == type ? trace(cast.getX()) : std::nullopt;
+    return type.getElementType().isF32() || cast.getX().getType() == type ? trace(cast.getX(), find) : std::nullopt;
 
   StoredWeight weight(op->getLoc());
   weight.shape_ = SmallVector<int64_t>(type.getShape());
@@ -53,7 +53,8 @@ std::optional<StoredWeight> StoredWeight::trace(Value value) {
     weight.name_ = "constant";
     data = constant.getValue();
   } else if (auto read = dyn_cast<onnx::InitializerValueOp>(op)) {
-    auto initializer = SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(op, read.getInitializerAttr());
+    auto initializer =
+        find ? find(read) : SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(op, read.getInitializerAttr());
     if (!initializer)
       return std::nullopt;
     weight.name_ = initializer.getSymName().str();
@@ -114,38 +115,112 @@ std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const
   return result;
 }
 
-Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
-  auto module = function->getParentOfType<ModuleOp>();
-  auto type = RankedTensorType::get(shape_, builder.getF32Type());
-  ArrayAttr views;
-  ElementsAttr value;
-  if (!file_.empty()) {
-    int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
-    views = builder.getArrayAttr(
-        moe::ViewAttr::get(builder.getContext(), file_, storage_, offset_ + begin_ * bytes, shape_, strides_));
-  } else {
-    SmallVector<APFloat> numbers(values_.getValues<APFloat>());
-    SmallVector<float> result;
-    for (int64_t i = 0, n = type.getNumElements(); i < n; ++i) {
-      int64_t rest = i, at = begin_;
-      for (int64_t d = type.getRank() - 1; d >= 0; --d) {
-        at += rest % shape_[d] * strides_[d];
-        rest /= shape_[d];
-      }
-      bool lost;
-      APFloat number = numbers[at];
-      number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
-      result.push_back(number.convertToFloat());
+StoredWeight StoredWeight::split(unsigned dim, int64_t minor) const {
+  StoredWeight result = *this;
+  result.shape_[dim] = shape_[dim] / minor;
+  result.strides_[dim] = strides_[dim] * minor;
+  result.shape_.insert(result.shape_.begin() + dim + 1, minor);
+  result.strides_.insert(result.strides_.begin() + dim + 1, strides_[dim]);
+  return result;
+}
+
+StoredWeight StoredWeight::drop(unsigned dim, int64_t index) const {
+  StoredWeight result = *this;
+  result.begin_ += index * strides_[dim];
+  result.shape_.erase(result.shape_.begin() + dim);
+  result.strides_.erase(result.strides_.begin() + dim);
+  return result;
+}
+
+void StoredWeight::appendTo(SmallVectorImpl<float> &out) const {
+  SmallVector<APFloat> numbers(values_.getValues<APFloat>());
+  for (int64_t i = 0, n = llvm::product_of(shape_); i < n; ++i) {
+    int64_t rest = i, at = begin_;
+    for (int64_t d = static_cast<int64_t>(shape_.size()) - 1; d >= 0; --d) {
+      at += rest % shape_[d] * strides_[d];
+      rest /= shape_[d];
     }
-    value = DenseElementsAttr::get(type, ArrayRef(result));
+    bool lost;
+    APFloat number = numbers[at];
+    number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
+    out.push_back(number.convertToFloat());
   }
-  OpBuilder::InsertPoint here = builder.saveInsertionPoint();
-  builder.setInsertionPoint(function);
-  auto weight =
-      moe::WeightOp::create(builder, loc_, builder.getStringAttr("moe:" + name_), TypeAttr::get(type), views, value);
-  StringAttr symbol = SymbolTable(module).insert(weight);
-  builder.restoreInsertionPoint(here);
-  return moe::GetWeightOp::create(builder, loc_, type, FlatSymbolRefAttr::get(symbol));
+}
+
+Attribute StoredWeight::view(MLIRContext *context) const {
+  int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
+  return moe::ViewAttr::get(context, file_, storage_, offset_ + begin_ * bytes, shape_, strides_);
+}
+
+namespace {
+
+/// A moe.weight in front of `function`, read at the builder's place.
+Value makeWeight(OpBuilder &builder, func::FuncOp function, Location loc, StringRef name, RankedTensorType type,
+                 ArrayRef<Attribute> views, ArrayRef<float> numbers) {
+  auto module = function->getParentOfType<ModuleOp>();
+  ArrayAttr list = views.empty() ? ArrayAttr() : builder.getArrayAttr(views);
+  ElementsAttr value = views.empty() ? ElementsAttr(DenseElementsAttr::get(type, numbers)) : ElementsAttr();
+  OpBuilder top(function);
+  auto weight = moe::WeightOp::create(top, loc, builder.getStringAttr("moe:" + name), TypeAttr::get(type), list, value);
+  return moe::GetWeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(SymbolTable(module).insert(weight)));
+}
+
+} // namespace
+
+Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
+  auto type = RankedTensorType::get(shape_, builder.getF32Type());
+  if (!isInline())
+    return makeWeight(builder, function, loc_, name_, type, view(builder.getContext()), {});
+  SmallVector<float> numbers;
+  appendTo(numbers);
+  return makeWeight(builder, function, loc_, name_, type, {}, numbers);
+}
+
+Value StoredWeight::splat(OpBuilder &builder, func::FuncOp function, Location loc, int64_t size, float number) {
+  auto type = RankedTensorType::get({size}, builder.getF32Type());
+  return makeWeight(builder, function, loc, "splat", type, {}, SmallVector<float>(size, number));
+}
+
+Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<StoredWeight> parts) {
+  const StoredWeight &first = parts.front();
+  SmallVector<int64_t> shape{static_cast<int64_t>(parts.size())};
+  shape.append(first.shape_);
+  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  if (llvm::any_of(parts, [&](const StoredWeight &part) { return part.isInline() != first.isInline(); }))
+    return nullptr;
+  if (first.isInline()) {
+    SmallVector<float> numbers;
+    for (const StoredWeight &part : parts)
+      part.appendTo(numbers);
+    return makeWeight(builder, function, first.loc_, first.name_, type, {}, numbers);
+  }
+  // One view for each run of parts at equal distances.
+  SmallVector<Attribute> views;
+  SmallVector<Location> locations;
+  auto place = [](const StoredWeight &part) {
+    return part.offset_ + part.begin_ * (part.storage_.getIntOrFloatBitWidth() / 8);
+  };
+  for (size_t begin = 0, end; begin < parts.size(); begin = end) {
+    const StoredWeight &part = parts[begin];
+    int64_t bytes = part.storage_.getIntOrFloatBitWidth() / 8, stride = 0;
+    for (end = begin + 1; end < parts.size(); ++end) {
+      const StoredWeight &next = parts[end];
+      int64_t distance = place(next) - place(parts[end - 1]);
+      if (next.file_ != part.file_ || next.storage_ != part.storage_ || next.strides_ != part.strides_ ||
+          distance < 0 || distance % bytes || (end > begin + 1 && distance != stride * bytes))
+        break;
+      stride = distance / bytes;
+    }
+    SmallVector<int64_t> viewShape(shape), strides{stride};
+    viewShape[0] = static_cast<int64_t>(end - begin);
+    strides.append(part.strides_);
+    views.push_back(
+        moe::ViewAttr::get(builder.getContext(), part.file_, part.storage_, place(part), viewShape, strides));
+    for (size_t i = begin; i < end; ++i)
+      if (locations.empty() || locations.back() != parts[i].loc_)
+        locations.push_back(parts[i].loc_);
+  }
+  return makeWeight(builder, function, builder.getFusedLoc(locations), first.name_, type, views, {});
 }
 
 } // namespace janus::recover

@@ -140,7 +140,8 @@ private:
     Value gateBias = weight(experts_.getGateBias()), upBias = weight(experts_.getUpBias());
     Value downBias = weight(experts_.getDownBias());
     auto op = dist::ExpertsOp::create(builder_, experts_.getLoc(), pairs_, innerX, innerWork, gate, up, down, gateBias,
-                                      upBias, downBias, experts_.getActivation(), experts_.getLayer());
+                                      upBias, downBias, experts_.getActivation(), experts_.getWeighInput(),
+                                      experts_.getLayer());
     if (Attribute origin = experts_->getAttr(dist::kOriginAttr))
       op->setAttr(dist::kOriginAttr, origin);
     finish(result, op.getResult());

@@ -22,6 +22,7 @@ import safetensors
 
 TOLERANCE = 2e-4
 PROGRAM_ABI = 2
+KERNEL_ABI = 2
 P, I64, I32, U32, U64, F32 = C.c_void_p, C.c_int64, C.c_int32, C.c_uint32, C.c_uint64, C.c_float
 TASK = C.CFUNCTYPE(None, P, I64, I64, U32)
 COUNT = C.CFUNCTYPE(I64, P)
@@ -35,14 +36,15 @@ def struct(name, fields):
 
 Linear = struct("Linear", [(I64, "rows k n"), (P, "x"), (I64, "x_stride"), (P, "weight bias residual"),
                            (I64, "residual_stride"), (P, "y"), (I64, "y_stride")])
-Experts = struct("Experts", [(I64, "hidden intermediate gated activation"), (F32, "alpha beta limit reserved"),
+Experts = struct("Experts", [(I64, "hidden intermediate gated activation"), (F32, "alpha beta limit"), (I32, "weigh_input"),
                              (I64, "groups"), (P, "group_slot group_begin pair_row pair_weight x"), (I64, "x_stride"),
                              (P, "up down up_bias down_bias h y")])
 Attention = struct("Attention", [(I64, "rows heads kv_heads head_dim value_dim window"), (F32, "scale softcap"),
                                  (P, "q"), (I64, "q_stride"), (P, "k"), (I64, "k_stride"), (P, "v"), (I64, "v_stride"),
                                  (P, "sinks positions kv y"), (I64, "y_stride")])
 Route = struct("Route", [(I64, "rows experts k score renormalize"), (F32, "epsilon scale"), (P, "logits"),
-                         (I64, "logits_stride"), (P, "select_bias ids weights")])
+                         (I64, "logits_stride"), (P, "select_bias ids weights"), (I64, "groups kept_groups group_score"),
+                         (F32, "group_fill jitter"), (P, "expert_scale")])
 KvView = struct("KvView", [(P, "base"), (I64, "page_stride page_tokens"), (P, "pages row_sequence")])
 Kernels = struct("Kernels", [(U32, "version size"), (C.c_char_p, "name")] + [(P, f"{n}_count {n}_run") for n in (
     "linear", "experts_up", "experts_down", "kv_append", "attention", "route")])
@@ -105,7 +107,7 @@ def experts_up(a):
         if bias := table(a.up_bias, slot):
             bias = view(bias, 2, a.intermediate)
             g, u = g + bias[0], u + bias[1]
-        assert a.activation == 0 and a.gated == 1, "the models of the repository use SwiGLU"
+        assert a.activation == 0 and a.gated == 1 and not a.weigh_input, "the models of the repository use SwiGLU"
         g, u = np.minimum(g, a.limit), np.clip(u, -a.limit, a.limit)
         view(a.h, end, width)[begin:, : a.intermediate] = g * sigmoid(a.alpha * g) * (u + a.beta)
 
@@ -146,6 +148,7 @@ def route(a):
     order = scores + view(a.select_bias, 1, a.experts) if a.select_bias else scores
     ids = np.argsort(-order, axis=1, kind="stable")[:, : a.k]
     weights = softmax(np.take_along_axis(logits, ids, 1)) if a.score == 1 else np.take_along_axis(scores, ids, 1)
+    assert a.groups == 1 and not a.expert_scale, "the models of the repository have no groups of experts"
     if a.renormalize:
         weights = weights / (weights.sum(1, keepdims=True) + a.epsilon)
     view(a.ids, a.rows, a.k, kind=np.int32)[:] = ids
@@ -168,7 +171,7 @@ class Player:
         self.weights = {w["name"]: w for w in self.manifest["weights"]}
         self.files = {w["file"]: np.memmap(self.directory / w["file"], np.uint8, "r") for w in self.manifest["weights"]}
         self.code = {c["role"]: self.load(c) for c in self.manifest["code"] if c["target"] == target}
-        kernels = Kernels(1, C.sizeof(Kernels), b"numpy")
+        kernels = Kernels(KERNEL_ABI, C.sizeof(Kernels), b"numpy")
         bodies = {"linear": (Linear, linear), "experts_up": (Experts, experts_up), "experts_down": (Experts, experts_down),
                   "kv_append": (Attention, lambda a: None), "attention": (Attention, lambda a: attention(a, self.cache)),
                   "route": (Route, route)}

@@ -155,7 +155,7 @@ def Janus_ScheduleOp : Janus_Op<"schedule", [DeclareOpInterfaceMethods<SymbolUse
 def Janus_ExpertsOp : Janus_Op<"experts", [Pure, AttrSizedOperandSegments]> {
   let summary = "moe.experts over an assignment; the result has one row per pair";
   let description = [{
-    Pair p of the assignment: weight[p] * expert(slot)(x[row[p]]). Weights as in `moe.experts`: gate, up [E, I, H], down
+    Pair p of the assignment: weight[p] * expert(slot)(x[row[p]]), with `weigh_input` expert(slot)(weight[p] * x[row[p]]). Weights as in `moe.experts`: gate, up [E, I, H], down
     [E, H, I], biases [E, I], [E, I], [E, H]; at run time a table by slot. Rules: (E1) layer >= 0, (E2) x is f32 [rows, H],
     (E3) gate is [E, I, H], (E4) up is shaped like gate, (E5) down is [E, H, I], (E6) biases are [E, I], [E, I] and [E, H],
     (E7) the result is f32 [pairs, H], (E8) `up_bias` needs `up`.
@@ -165,7 +165,7 @@ def Janus_ExpertsOp : Janus_Op<"experts", [Pure, AttrSizedOperandSegments]> {
   }];
   let arguments = (ins MoE_F32:$x, Janus_AssignmentType:$assignment, MoE_F32:$gate, Optional<MoE_F32>:$up, MoE_F32:$down,
                        Optional<MoE_F32>:$gate_bias, Optional<MoE_F32>:$up_bias, Optional<MoE_F32>:$down_bias,
-                       MoE_ActivationAttr:$activation, I64Attr:$layer);
+                       MoE_ActivationAttr:$activation, UnitAttr:$weigh_input, I64Attr:$layer);
   let results = (outs MoE_F32:$result);
   let assemblyFormat = [{
     $x `,` $assignment `gate` $gate (`up` $up^)? `down` $down (`gate_bias` $gate_bias^)? (`up_bias` $up_bias^)?

@@ -58,6 +58,18 @@ ViewAttr ViewAttr::slice(int64_t begin, int64_t count) const {
   return get(getContext(), getFile(), getStorage(), offset, shape, getStrides());
 }
 
+//===-- groups ------------------------------------------------------------===//
+
+LogicalResult GroupsAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t count, int64_t kept,
+                                 GroupScore score, FloatAttr fill) {
+  if (count < 2 || kept < 1 || kept > count)
+    return emitError() << "expects at least two groups and between one and all of them kept, found " << kept << " of "
+                       << count;
+  if (!fill.getType().isF32() || fill.getValue().isNaN())
+    return emitError() << "expects an f32 fill, found " << fill;
+  return success();
+}
+
 //===-- activation --------------------------------------------------------===//
 
 LogicalResult ActivationAttr::verify(function_ref<InFlightDiagnostic()> emitError, ActivationKind kind, FloatAttr alpha,

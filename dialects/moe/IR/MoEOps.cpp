@@ -162,6 +162,13 @@ LogicalResult ActivateOp::verify() {
   return success();
 }
 
+LogicalResult GateOp::verify() {
+  if (!isMatrix(getX()) || getX().getType() != getResult().getType())
+    return emitOpError() << "expects x [rows, C] and a result of its type, found " << getX().getType() << " and "
+                         << getResult().getType();
+  return checkShape(*this, "a gate", getGate(), {shapeOf(getX())[0], 1});
+}
+
 LogicalResult SelectOp::verify() {
   if (!isMatrix(getX()) || shapeOf(getWanted()).size() != 1)
     return emitOpError() << "expects x [rows, C] and wanted of one dimension, found " << getX().getType() << " and "
@@ -222,13 +229,22 @@ LogicalResult RouteOp::verify() {
   int64_t rows = shapeOf(getLogits())[0];
   if (failed(checkShape(*this, "ids", getIds(), {rows, k})) ||
       failed(checkShape(*this, "weights", getWeights(), {rows, k})) ||
-      failed(checkShape(*this, "a bias", getSelectBias(), {shapeOf(getLogits())[1]})))
+      failed(checkShape(*this, "a bias", getSelectBias(), {shapeOf(getLogits())[1]})) ||
+      failed(checkShape(*this, "an expert_scale", getExpertScale(), {shapeOf(getLogits())[1]})))
     return failure();
   if (static_cast<int64_t>(getLayer()) < 0)
     return emitOpError() << "expects a layer of at least 0, found " << static_cast<int64_t>(getLayer());
   if (getEpsilon().isNegative() || !getEpsilon().isFinite() || !getScale().isFinite())
     return emitOpError() << "expects an epsilon that is not negative and a finite scale, found " << getEpsilonAttr()
                          << " and " << getScaleAttr();
+  if (getGroups() && shapeOf(getLogits())[1] % getGroups()->getCount() != 0)
+    return emitOpError() << "expects a number of groups that divides " << shapeOf(getLogits())[1] << " experts, found "
+                         << getGroups()->getCount();
+  bool mixer = getScore() == Score::sparse_mixer;
+  if (mixer && (!getJitter().isFinite() || !(getJitter().convertToFloat() > 0) || getSelectBias() || getExpertScale() ||
+                getGroups() || getRenormalize() || !getScale().isExactlyValue(1)))
+    return emitOpError() << "expects a positive jitter and no bias, groups or scales with a sparse mixer, found jitter "
+                         << getJitterAttr();
   return success();
 }
 
@@ -256,6 +272,8 @@ LogicalResult ExpertsOp::verify() {
     return emitOpError() << "expects swiglu to have an up projection";
   if (static_cast<int64_t>(getLayer()) < 0)
     return emitOpError() << "expects a layer of at least 0, found " << static_cast<int64_t>(getLayer());
+  if (getWeighInput() && (getGateBias() || getUpBias() || getDownBias()))
+    return emitOpError() << "expects no biases where the weight multiplies the input";
   return success();
 }
 

@@ -86,15 +86,37 @@ def MoE_NormKindAttr : EnumAttr<MoE_Dialect, MoE_NormKind, "norm_kind"> {
 
 // Numbers equal janus::abi::Score.
 def MoE_Score : I32EnumAttr<"Score", "how router logits become weights", [
-    I32EnumAttrCase<"softmax", 0>, I32EnumAttrCase<"softmax_selected", 1>, I32EnumAttrCase<"sigmoid", 2>]> {
+    I32EnumAttrCase<"softmax", 0>, I32EnumAttrCase<"softmax_selected", 1>, I32EnumAttrCase<"sigmoid", 2>,
+    I32EnumAttrCase<"sqrt_softplus", 3>, I32EnumAttrCase<"sparse_mixer", 4>]> {
   let cppNamespace = "::janus::moe";
   let genSpecializedAttr = 0;
 }
 def MoE_ScoreAttr : EnumAttr<MoE_Dialect, MoE_Score, "score"> {
   let description = [{
-    softmax over all experts, softmax over the chosen k only, or a sigmoid of each logit. Example: `#moe.score<softmax>`
+    softmax over all experts, softmax over the chosen k only, a sigmoid of each logit, sqrt(log(1 + exp(logit))), or the
+    sparse mixer: round by round the largest logit m of those left, with its softmax over those of them whose
+    (m - l) / max(|l|, m) is at most 2 jitter. Example: `#moe.score<softmax>`
   }];
   let assemblyFormat = "`<` $value `>`";
+}
+
+// Numbers equal janus::abi::GroupScore.
+def MoE_GroupScore : I32EnumAttr<"GroupScore", "the score of a group of experts", [
+    I32EnumAttrCase<"max", 0>, I32EnumAttrCase<"top2_sum", 1>]> {
+  let cppNamespace = "::janus::moe";
+  let genSpecializedAttr = 0;
+}
+def MoE_GroupsAttr : MoE_Attr<"Groups", "groups"> {
+  let summary = "chooses groups of experts before it chooses experts";
+  let description = [{
+    The E experts are `count` groups of E / count, one after the other. A group's score is the largest selection score in
+    it, or the sum of the two largest. In all but the `kept` best groups (ties to the lower one) the selection score
+    becomes `fill`. Rules: (GR1) count >= 2 and 1 <= kept <= count, (GR2) fill is f32 and no NaN.
+    Example: `#moe.groups<count = 8, kept = 4, score = top2_sum, fill = 0xFF800000 : f32>`
+  }];
+  let parameters = (ins "int64_t":$count, "int64_t":$kept, EnumParameter<MoE_GroupScore>:$score, "::mlir::FloatAttr":$fill);
+  let assemblyFormat = "`<` `count` `=` $count `,` `kept` `=` $kept `,` `score` `=` $score `,` `fill` `=` $fill `>`";
+  let genVerifyDecl = 1;
 }
 
 // Numbers equal janus::abi::Activation.
@@ -246,6 +268,19 @@ def MoE_ActivateOp : MoE_Op<"activate", [Pure]> {
   let hasVerifier = 1;
 }
 
+def MoE_GateOp : MoE_Op<"gate", [Pure]> {
+  let summary = "x times the sigmoid of one number a row";
+  let description = [{
+    x and the result [rows, C], gate [rows, 1]: a shared expert behind its gate. Rules: (GA1) x is [rows, C] and the result has
+    its type, (GA2) gate is [rows, 1].
+    Example: `%y = moe.gate %x by %g : (tensor<?x128xf32>, tensor<?x1xf32>) -> tensor<?x128xf32>`
+  }];
+  let arguments = (ins MoE_F32:$x, MoE_F32:$gate);
+  let results = (outs MoE_F32:$result);
+  let assemblyFormat = "$x `by` $gate attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def MoE_SelectOp : MoE_Op<"select", [Pure]> {
   let summary = "rows wanted[i] of x";
   let description = [{
@@ -309,23 +344,28 @@ def MoE_AttentionOp : MoE_Op<"attention"> {
 
 //===-- mixture of experts ------------------------------------------------===//
 
-def MoE_RouteOp : MoE_Op<"route", [Pure]> {
+def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {
   let summary = "the k experts of each row and their weights, best first, ties to the lower id";
   let description = [{
-    logits [rows, E]; ids and weights [rows, k]. Scores are `score` of the logits; selection is by score + select_bias [E];
-    weights are the scores of the selected, divided by their sum + epsilon with `renormalize`, times `scale`. Rules: (RO1)
-    logits is [rows, E] and 1 <= k <= E, (RO2) ids and weights are [rows, k], (RO3) the bias is [E], (RO4) layer >= 0, (RO5)
-    epsilon is not negative, scale finite.
+    logits [rows, E]; ids and weights [rows, k]. Scores are `score` of the logits; selection is by score + select_bias [E],
+    within the groups of experts that `groups` keeps; weights are the scores of the selected, each times the expert_scale
+    [E] of its expert, divided by their sum + epsilon with `renormalize`, times `scale`. Rules: (RO1) logits is [rows, E]
+    and 1 <= k <= E, (RO2) ids and weights are [rows, k], (RO3) bias and expert_scale are [E], (RO4) layer >= 0, (RO5)
+    epsilon is not negative, scale finite, (RO6) the number of groups divides E, (RO7) a sparse mixer has a positive jitter
+    and no bias, groups or scales.
     ```mlir
     %e, %p = moe.route %logits {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>}
         : (tensor<?x16xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
     ```
   }];
-  let arguments = (ins MoE_F32:$logits, Optional<MoE_F32>:$select_bias, I64Attr:$k, MoE_ScoreAttr:$score,
+  let arguments = (ins MoE_F32:$logits, Optional<MoE_F32>:$select_bias, Optional<MoE_F32>:$expert_scale, I64Attr:$k,
+                       MoE_ScoreAttr:$score, OptionalAttr<MoE_GroupsAttr>:$groups,
                        DefaultValuedAttr<BoolAttr, "false">:$renormalize, DefaultValuedAttr<F32Attr, "0.0f">:$epsilon,
-                       DefaultValuedAttr<F32Attr, "1.0f">:$scale, I64Attr:$layer);
+                       DefaultValuedAttr<F32Attr, "1.0f">:$scale, DefaultValuedAttr<F32Attr, "0.0f">:$jitter, I64Attr:$layer);
   let results = (outs MoE_I32:$ids, MoE_F32:$weights);
-  let assemblyFormat = "$logits (`bias` $select_bias^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = [{
+    $logits (`bias` $select_bias^)? (`expert_scale` $expert_scale^)? attr-dict `:` functional-type(operands, results)
+  }];
   let hasVerifier = 1;
 }
 
@@ -333,10 +373,10 @@ def MoE_ExpertsOp : MoE_Op<"experts", [Pure, AttrSizedOperandSegments]> {
   let summary = "weights[r, j] * expert ids[r, j] applied to row r, for each rank j: [rows, k, H]";
   let description = [{
     x [rows, H]; ids, weights [rows, k]; gate, up [E, I, H]; down [E, H, I]; biases [E, I], [E, I], [E, H]. An expert is
-    down . act(gate . x + gate_bias, up . x + up_bias) + down_bias; without `up` it is not gated. Nothing is added across
-    experts: `moe.combine` does. Rules: (E1) x is [rows, H] and the result [rows, k, H], (E2) ids and weights are [rows, k],
+    down . act(gate . x + gate_bias, up . x + up_bias) + down_bias; without `up` it is not gated. With `weigh_input` the
+    weight multiplies x instead of the result. Nothing is added across experts: `moe.combine` does. Rules: (E1) x is [rows, H] and the result [rows, k, H], (E2) ids and weights are [rows, k],
     (E3) gate is static [E, I, H], (E4) up is shaped like gate, (E5) down is [E, H, I], (E6) biases are [E, I], [E, I], [E, H],
-    (E7) `up_bias` needs `up`, (E8) swiglu needs up, (E9) layer >= 0.
+    (E7) `up_bias` needs `up`, (E8) swiglu needs up, (E9) layer >= 0, (E10) `weigh_input` takes no biases.
     ```mlir
     %y = moe.experts %h, %e, %p gate %g up %u down %d {activation = #moe.activation<...>, layer = 0 : i64}
         : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>, tensor<4x16x8xf32>, tensor<4x16x8xf32>, tensor<4x8x16xf32>) -> tensor<?x2x8xf32>
@@ -344,7 +384,7 @@ def MoE_ExpertsOp : MoE_Op<"experts", [Pure, AttrSizedOperandSegments]> {
   }];
   let arguments = (ins MoE_F32:$x, MoE_I32:$ids, MoE_F32:$weights, MoE_F32:$gate, Optional<MoE_F32>:$up, MoE_F32:$down,
                        Optional<MoE_F32>:$gate_bias, Optional<MoE_F32>:$up_bias, Optional<MoE_F32>:$down_bias,
-                       MoE_ActivationAttr:$activation, I64Attr:$layer);
+                       MoE_ActivationAttr:$activation, UnitAttr:$weigh_input, I64Attr:$layer);
   let results = (outs MoE_F32:$result);
   let assemblyFormat = [{
     $x `,` $ids `,` $weights `gate` $gate (`up` $up^)? `down` $down (`gate_bias` $gate_bias^)? (`up_bias` $up_bias^)?

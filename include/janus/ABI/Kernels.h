@@ -30,7 +30,7 @@
 
 namespace janus::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 1;
+inline constexpr uint32_t kKernelAbiVersion = 2;
 
 /// Columns of one packed panel. Layout "panel32.f32" of a weight W[N, K]:
 /// ceil(N/32) panels, each [K][32]; element (n, k) at
@@ -79,7 +79,9 @@ enum class Activation : int64_t {
 
 /// The experts of one layer on one instance, for work obtained from a schedule.
 /// Pairs (row, rank) are grouped by slot; a pair's result is
-///   y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b).
+///   y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b),
+/// or, with weigh_input, which goes without biases, and as gate and up are linear,
+///   y[p] = down . act(weight[p] * (gate . x[row[p]]), weight[p] * (up . x)).
 /// Two kernels share this structure: experts_up fills h, experts_down reads it.
 struct ExpertsArgs {
   int64_t hidden;       // H
@@ -88,7 +90,7 @@ struct ExpertsArgs {
   int64_t activation;   // enum Activation
   float alpha, beta;    // SwiGLU constants (1, 0 for plain SwiGLU)
   float limit;          // +inf when unset
-  float reserved;
+  int32_t weigh_input;
   int64_t groups;             // number of slots with work
   const int32_t *group_slot;  // [groups] physical slot
   const int32_t *group_begin; // [groups + 1] first pair of each group
@@ -144,10 +146,24 @@ enum class Score : int64_t {
   kSoftmax = 0,         // softmax over all experts, in f32
   kSoftmaxSelected = 1, // softmax over the chosen k
   kSigmoid = 2,
+  kSqrtSoftplus = 3, // sqrt(log(1 + exp(logit)))
+  kSparseMixer = 4,  // see RouteArgs
 };
+
+/// The score of a group of experts: the largest selection score in it, or the
+/// sum of the two largest.
+enum class GroupScore : int64_t { kMax = 0, kTop2Sum = 1 };
 
 /// Chooses k experts per row: the largest score (+ select_bias), ties to the
 /// lower id; ids and weights in descending order of the selection score.
+///
+/// groups > 1: the experts are that many groups of experts / groups each, one
+/// after the other. In all but the kept_groups best ones (ties to the lower)
+/// the selection score becomes group_fill.
+///
+/// kSparseMixer, without biases and groups: round by round the largest logit m
+/// among the experts not yet chosen; its weight is its softmax over those of
+/// them with (m - l) / max(|l|, m) <= 2 jitter.
 struct RouteArgs {
   int64_t rows, experts, k;
   int64_t score;       // enum Score
@@ -159,6 +175,12 @@ struct RouteArgs {
   const float *select_bias; // [experts] or null; for selection only
   int32_t *ids;             // [rows, k]
   float *weights;           // [rows, k]
+  int64_t groups;           // 1: none; divides experts
+  int64_t kept_groups;
+  int64_t group_score; // enum GroupScore
+  float group_fill;
+  float jitter;              // kSparseMixer
+  const float *expert_scale; // [experts] or null: multiplies an expert's weight before it is renormalised
 };
 
 /// The table a kernel library fills. Order is part of the ABI: append only.
@@ -178,7 +200,7 @@ static_assert(sizeof(LinearArgs) == 88 && offsetof(LinearArgs, y) == 72);
 static_assert(sizeof(ExpertsArgs) == 152 && offsetof(ExpertsArgs, groups) == 48);
 static_assert(sizeof(KvView) == 40);
 static_assert(sizeof(AttentionArgs) == 144);
-static_assert(sizeof(RouteArgs) == 88);
+static_assert(sizeof(RouteArgs) == 128 && offsetof(RouteArgs, groups) == 88);
 static_assert(sizeof(KernelTable) == 16 + 6 * sizeof(Kernel));
 
 } // namespace janus::abi

@@ -26,12 +26,42 @@ def BeginRecoveryPass : RecoverPass<"janus-begin-recovery"> {
   }];
 }
 
+def WidenFloatsPass : RecoverPass<"janus-widen-floats"> {
+  let summary = "computes the candidate in f32, whatever the graph's type is";
+  let description = [{
+    Values of f16 and bf16 become f32, casts among them nothing; stored numbers keep their type in the file. The kernels
+    accumulate in f32, so a graph of narrower floats is computed at least as exactly as it asks for.
+    ```
+    onnx.MatMul(%x, %w) : (tensor<?x8xf16>, tensor<8x4xf16>) -> tensor<?x4xf16>   ->   the same in f32, %w behind a Cast
+    ```
+  }];
+}
+
 def CanonicaliseGraphPass : RecoverPass<"janus-canonicalise-graph"> {
   let summary = "removes operators of the candidate that change nothing";
   let description = [{
     Identity; a Cast, Reshape, Squeeze, Unsqueeze, Flatten, Transpose or Expand whose result has its operand's type; a Cast of
     a Cast of integers to integers is one Cast. Then what is not used. Precondition: shapes inferred.
   }];
+}
+
+def FindRowsPass : RecoverPass<"janus-find-rows"> {
+  let summary = "says which argument holds the token ids, and so what the rows are";
+  let description = [{
+    Rows are the elements of the token ids: the integer argument that indexes an embedding table. After: the candidate has
+    `moe.rows` (the number of rows as an expression over the model's sizes) and `moe.tokens` (the index of the argument).
+    Where there is no such argument: no candidate, and a remark.
+  }];
+}
+
+def PrintMeaningsPass : RecoverPass<"janus-print-meanings"> {
+  let summary = "a remark at each operator: what its results mean";
+  let description = [{
+    For whoever wants to know why a graph is or is not recovered. Changes nothing. Axes first, `[i0.i1, i5]`, then the term
+    (docs/recovery.md); an element of a value that is not looked into is `valueN[...]`, of a stored tensor `wN[...]`, and what
+    no rule covers says why. Precondition: `--janus-find-rows`.
+  }];
+  let options = [Option<"depth", "depth", "unsigned", "6", "levels of a term that are printed">];
 }
 
 def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
@@ -70,6 +100,29 @@ def RecoverLinearPass : RecoverPass<"janus-recover-linear"> {
   }];
 }
 
+def RecoverActivationsPass : RecoverPass<"janus-recover-activations"> {
+  let summary = "elementwise functions of one or two row values -> moe.activate, moe.gate";
+  let description = [{
+    The end of an elementwise expression whose leaves are one or two values by row is compared with each activation by its
+    values at sample points (docs/recovery.md), however it is spelled; so is a value times the sigmoid of one number a row.
+    ```
+    onnx.Mul(onnx.Mul(%g, onnx.Sigmoid(%g)), %u)   ->   moe.activate %g up %u {activation = #moe.activation<swiglu, ...>}
+    ```
+    Precondition: `--janus-recover-linear`, so that projections are leaves.
+  }];
+}
+
+def RecoverNormFormulasPass : RecoverPass<"janus-recover-norm-formulas"> {
+  let summary = "normalisations written as formulas -> moe.norm";
+  let description = [{
+    A value with a sum of squares over its last dimension is compared with RMS and layer normalisation by its values at
+    random points, with the epsilons that occur in it; order and spelling of the formula do not matter (docs/recovery.md).
+    ```
+    onnx.Mul(%g, onnx.Mul(%x, onnx.Reciprocal(onnx.Sqrt(onnx.Add(onnx.ReduceMean(onnx.Pow(%x, 2)), eps)))))   ->   moe.norm rms %x, %g
+    ```
+  }];
+}
+
 def RecoverNormsPass : RecoverPass<"janus-recover-norms"> {
   let summary = "normalisations over the last dimension -> moe.norm, skip sums -> moe.add";
   let description = [{
@@ -97,10 +150,13 @@ def RecoverAttentionPass : RecoverPass<"janus-recover-attention"> {
 }
 
 def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {
-  let summary = "com.microsoft.MoE -> moe.route, moe.experts, moe.combine; its logits' linear layer becomes a router";
+  let summary = "mixtures of experts, however they are written -> router, moe.route, moe.experts, moe.combine";
   let description = [{
-    Layers are numbered in order. The first projection's rows, interleaved or one half after the other, become strided views
-    gate and up. Ties go to the lower expert. Preconditions: `--janus-recover-linear`, `--janus-recover-layout`.
+    Reads what the graph computes (docs/recovery.md): com.microsoft.MoE with any router around it, loops over experts, weights
+    gathered by expert, sorted rows, one batched product, masks and one-hot products. Layers are numbered in order. Rows of
+    the first projection, however they lie, become strided views gate and up. Ties go to the lower expert. An unrolled loop
+    over fewer experts than the router chooses among is an error, JNS-ONNX-020. Precondition: `--janus-find-rows`; it runs on
+    the graph as it came, since what it puts in place of a mixture computes each row from that row.
   }];
 }
 

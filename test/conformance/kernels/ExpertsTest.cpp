@@ -16,6 +16,7 @@ struct Shape {
   float alpha = 1, beta = 0, limit = std::numeric_limits<float>::infinity();
   bool bias = false;
   std::vector<int32_t> group_rows;
+  bool weigh_input = false;
 };
 
 std::vector<Shape> Shapes() {
@@ -38,6 +39,9 @@ std::vector<Shape> Shapes() {
     shapes.push_back({64, 48, false, A::kSwiGlu, 1.702f, 1.0f, 0.7f, bias, few});
   }
   shapes.push_back({64, 48, true, A::kSwiGlu, 1, 0, 1, false, none});
+  for (bool gated : {true, false})
+    for (A activation : {A::kSwiGlu, A::kRelu2})
+      shapes.push_back({40, 37, gated, activation, 1, 0, std::numeric_limits<float>::infinity(), false, each, true});
   return shapes;
 }
 
@@ -102,6 +106,7 @@ struct Case {
     args.alpha = shape.alpha;
     args.beta = shape.beta;
     args.limit = shape.limit;
+    args.weigh_input = shape.weigh_input;
     args.groups = last - first;
     args.group_slot = slots.data() + first;
     args.group_begin = begins.data() + first;
@@ -150,7 +155,8 @@ double Act(const Shape &shape, double g, double u) {
   return NAN;
 }
 
-/// y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b), pair by pair, in double.
+/// y[p] = weight[p] * (down . act(gate . x[row[p]] + b, up . x + b) + b), pair by pair, in double; with weigh_input the
+/// weight multiplies x.
 Floats Formula(const Case &test) {
   const Shape &shape = test.shape;
   const int64_t h = shape.hidden, width = shape.intermediate;
@@ -166,13 +172,17 @@ Floats Formula(const Case &test) {
           gate += static_cast<double>(x[k]) * test.gate_rows[slot][i * h + k];
           up += static_cast<double>(x[k]) * test.up_rows[slot][i * h + k];
         }
+        if (shape.weigh_input) {
+          gate *= test.weights[pair];
+          up *= test.weights[pair];
+        }
         hidden[i] = Act(shape, gate, shape.gated ? up : 1.0);
       }
       for (int64_t n = 0; n < h; ++n) {
         double sum = shape.bias ? test.down_bias[slot][n] : 0;
         for (int64_t i = 0; i < width; ++i)
           sum += hidden[i] * test.down_rows[slot][n * width + i];
-        y[pair * h + n] = static_cast<float>(test.weights[pair] * sum);
+        y[pair * h + n] = static_cast<float>(shape.weigh_input ? sum : test.weights[pair] * sum);
       }
     }
   return y;

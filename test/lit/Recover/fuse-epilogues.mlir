@@ -1,11 +1,12 @@
 // RUN: janus-opt %s --janus-fuse-epilogues -split-input-file | FileCheck %s
 
-// The sum of a linear layer, on either side, becomes its residual, and so does the sum of a combine.
+// The sum of a linear layer, on either side, becomes its residual. What is beside the experts and has no other use is
+// their shared branch, and its residual theirs.
 // CHECK-LABEL: func.func private @step(
 // CHECK-SAME: %[[X:[a-z0-9]+]]: tensor<?x4xf32>, %[[W:[a-z0-9]+]]: tensor<4x4xf32>, %[[Y:[a-z0-9]+]]: tensor<?x2x4xf32>)
 // CHECK: %[[A:.*]] = moe.linear %[[X]], %[[W]] residual %[[X]]
-// CHECK: %[[B:.*]] = moe.linear %[[A]], %[[W]] residual %[[A]]
-// CHECK: %[[C:.*]] = moe.combine %[[Y]] residual %[[B]]
+// CHECK: %[[B:.*]] = moe.linear %[[A]], %[[W]] :
+// CHECK: %[[C:.*]] = moe.combine %[[Y]] shared %[[B]] residual %[[A]]
 // CHECK-NOT: moe.add
 // CHECK: return %[[C]]
 func.func private @step(%x: tensor<?x4xf32>, %w: tensor<4x4xf32>, %y: tensor<?x2x4xf32>) -> tensor<?x4xf32> attributes {moe.rows = "S"} {

@@ -1,4 +1,4 @@
-// RUN: janus-opt %s --janus-recover-linear --janus-recover-layout --janus-recover-moe -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: janus-opt %s --janus-recover-moe -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // SwiGLU with interleaved rows g0, u0, g1, u1, ...: gate and up are every second row, by strides; so are the biases. alpha,
 // beta and limit are the activation's. The linear layer of the logits becomes the layer's router.
@@ -9,13 +9,13 @@
 // CHECK-DAG: moe.weight @[[GB:.*]] : tensor<4x3xf32> views [#moe.view<"d", f32, offset = 2000, shape = [4, 3], strides = [6, 2]>]
 // CHECK-DAG: moe.weight @[[UB:.*]] : tensor<4x3xf32> views [#moe.view<"d", f32, offset = 2004, shape = [4, 3], strides = [6, 2]>]
 // CHECK-LABEL: func.func private @step
-// CHECK: %[[L:.*]] = moe.linear %[[H:.*]], %{{[^ ]*}} {layer = 0 : i64, router} : (tensor<?x4xf32>
-// CHECK: %[[IDS:.*]], %[[WEIGHTS:.*]] = moe.route %[[L]] {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>}
 // CHECK-DAG: %[[GV:.*]] = moe.get_weight @[[GATE]]
 // CHECK-DAG: %[[UV:.*]] = moe.get_weight @[[UP]]
 // CHECK-DAG: %[[DV:.*]] = moe.get_weight @[[DOWN]]
 // CHECK-DAG: %[[GBV:.*]] = moe.get_weight @[[GB]]
 // CHECK-DAG: %[[UBV:.*]] = moe.get_weight @[[UB]]
+// CHECK: %[[L:.*]] = moe.linear %[[H:.*]], %{{[^ ]*}} {layer = 0 : i64, router} : (tensor<?x4xf32>
+// CHECK: %[[IDS:.*]], %[[WEIGHTS:.*]] = moe.route %[[L]] {k = 2 : i64, layer = 0 : i64, renormalize = true, score = #moe.score<softmax>}
 // CHECK: %[[Y:.*]] = moe.experts %{{.*}}, %[[IDS]], %[[WEIGHTS]] gate %[[GV]] up %[[UV]] down %[[DV]] gate_bias %[[GBV]] up_bias %[[UBV]] down_bias %{{.*}} {activation = #moe.activation<swiglu, alpha = 1.702000e+00 : f32, beta = 1.000000e+00 : f32, limit = 7.000000e+00 : f32>, layer = 0 : i64}
 // CHECK: %[[C:.*]] = moe.combine %[[Y]] : (tensor<?x2x4xf32>) -> tensor<?x4xf32>
 // CHECK: %[[R:.*]] = builtin.unrealized_conversion_cast %[[C]] : tensor<?x4xf32> to tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
@@ -31,7 +31,7 @@ onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000,
 onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
 onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
 onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
-func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat) -> !x attributes {moe.rows = "B*S"} {
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
   %router = onnx.initializer_value @router : tensor<4x4xf32>
   %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
   %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
@@ -50,10 +50,10 @@ func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>,
 // CHECK-LABEL: module {
 // CHECK-DAG: moe.weight @[[GATE:.*]] : tensor<4x3x4xf32> views [#moe.view<"d", f32, offset = 1000, shape = [4, 3, 4], strides = [24, 4, 1]>]
 // CHECK-DAG: moe.weight @[[UP:.*]] : tensor<4x3x4xf32> views [#moe.view<"d", f32, offset = 1048, shape = [4, 3, 4], strides = [24, 4, 1]>]
-// CHECK: moe.linear %{{.*}} bias %{{.*}} {layer = 0 : i64, router}
-// CHECK: moe.route %{{.*}} {k = 1 : i64, layer = 0 : i64, score = #moe.score<softmax>}
 // CHECK-DAG: %[[GV:.*]] = moe.get_weight @[[GATE]]
 // CHECK-DAG: %[[UV:.*]] = moe.get_weight @[[UP]]
+// CHECK: moe.linear %{{.*}} bias %{{.*}} {layer = 0 : i64, router}
+// CHECK: moe.route %{{.*}} {k = 1 : i64, layer = 0 : i64, score = #moe.score<softmax>}
 // CHECK: moe.experts %{{.*}} gate %[[GV]] up %[[UV]] down %{{[^ ]*}} {activation = #moe.activation<swiglu, alpha = 1.000000e+00 : f32, beta = 0.000000e+00 : f32, limit = 0x7F800000 : f32>
 !x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
 !flat = tensor<?x4xf32, #onnx.dims<"B*S", 4>>
@@ -66,7 +66,7 @@ onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000,
 onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
 onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
 onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
-func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat) -> !x attributes {moe.rows = "B*S"} {
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
   %router = onnx.initializer_value @router : tensor<4x4xf32>
   %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
   %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
@@ -85,10 +85,10 @@ func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>,
 
 // Three projections: the third is up. Layers are numbered in order.
 // CHECK-LABEL: module {
+// CHECK-DAG: %[[GV:.*]] = moe.get_weight @"moe:one"
+// CHECK-DAG: %[[UV:.*]] = moe.get_weight @"moe:three"
 // CHECK: moe.route %{{.*}} layer = 0
-// CHECK: %[[GV:.*]] = moe.get_weight @"moe:one"
-// CHECK: %[[UV:.*]] = moe.get_weight @"moe:three"
-// CHECK: moe.experts %{{.*}} gate %[[GV]] up %[[UV]] down %{{[^ ]*}} {activation = #moe.activation<silu, {{.*}}layer = 0
+// CHECK: moe.experts %{{.*}} gate %[[GV]] up %[[UV]] down %{{[^ ]*}} {activation = #moe.activation<swiglu, {{.*}}layer = 0
 // CHECK: moe.route %{{.*}} layer = 1
 // CHECK: moe.experts %{{.*}} {activation = #moe.activation<relu, {{.*}}layer = 1
 !x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
@@ -102,7 +102,7 @@ onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000,
 onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
 onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
 onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
-func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat) -> !x attributes {moe.rows = "B*S"} {
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
   %router = onnx.initializer_value @router : tensor<4x4xf32>
   %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
   %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
@@ -137,7 +137,7 @@ onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000,
 onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
 onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
 onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
-func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat) -> !x attributes {moe.rows = "B*S"} {
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
   %router = onnx.initializer_value @router : tensor<4x4xf32>
   %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
   %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
@@ -151,4 +151,64 @@ func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>,
   %m2 = onnx.MatMul(%flat, %router) : (!flat, tensor<4x4xf32>) -> !r
   %2 = onnx.MoE(%1, %m2, %one, none, %fc2) {activation_type = "gelu", k = 1 : i64} : (!x, !r, tensor<4x3x4xf32>, tensor<4x4x3xf32>) -> !x
   return %2 : !x
+}
+
+// -----
+
+// The sparse mixer, with ONNX Runtime's jitter.
+// CHECK-LABEL: module {
+// CHECK: moe.route %{{.*}} {jitter = 0.00999999977 : f32, k = 2 : i64, layer = 0 : i64, score = #moe.score<sparse_mixer>}
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!flat = tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+!r = tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+onnx.initializer @router : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 0, length = 64>
+onnx.initializer @router_bias : tensor<4xf32> = #onnx.range<"d", f32, offset = 64, length = 16>
+onnx.initializer @fc1 : tensor<4x6x4xf32> = #onnx.range<"d", f32, offset = 1000, length = 384>
+onnx.initializer @fc1_bias : tensor<4x6xf32> = #onnx.range<"d", f32, offset = 2000, length = 96>
+onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000, length = 192>
+onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
+onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
+onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
+  %router = onnx.initializer_value @router : tensor<4x4xf32>
+  %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
+  %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
+  %fc2 = onnx.initializer_value @fc2 : tensor<4x4x3xf32>
+  %fc2b = onnx.initializer_value @fc2_bias : tensor<4x4xf32>
+  %one = onnx.initializer_value @one : tensor<4x3x4xf32>
+  %three = onnx.initializer_value @three : tensor<4x3x4xf32>
+  %0 = onnx.MatMul(%flat, %router) : (!flat, tensor<4x4xf32>) -> !r
+  %1 = onnx.MoE(%x, %0, %one, none, %fc2) {activation_type = "relu", k = 2 : i64, use_sparse_mixer = 1 : i64} : (!x, !r, tensor<4x3x4xf32>, tensor<4x4x3xf32>) -> !x
+  return %1 : !x
+}
+
+// -----
+
+// Two layers that read one router's logits: each has the router.
+// CHECK-LABEL: module {
+// CHECK: moe.linear {{.*}} {layer = 0 : i64, router}
+// CHECK: moe.linear {{.*}} {layer = 1 : i64, router}
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!flat = tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+!r = tensor<?x4xf32, #onnx.dims<"B*S", 4>>
+onnx.initializer @router : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 0, length = 64>
+onnx.initializer @router_bias : tensor<4xf32> = #onnx.range<"d", f32, offset = 64, length = 16>
+onnx.initializer @fc1 : tensor<4x6x4xf32> = #onnx.range<"d", f32, offset = 1000, length = 384>
+onnx.initializer @fc1_bias : tensor<4x6xf32> = #onnx.range<"d", f32, offset = 2000, length = 96>
+onnx.initializer @fc2 : tensor<4x4x3xf32> = #onnx.range<"d", f32, offset = 3000, length = 192>
+onnx.initializer @fc2_bias : tensor<4x4xf32> = #onnx.range<"d", f32, offset = 4000, length = 64>
+onnx.initializer @one : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 5000, length = 192>
+onnx.initializer @three : tensor<4x3x4xf32> = #onnx.range<"d", f32, offset = 6000, length = 192>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %flat: !flat, %t: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 5 : i64} {
+  %router = onnx.initializer_value @router : tensor<4x4xf32>
+  %fc1 = onnx.initializer_value @fc1 : tensor<4x6x4xf32>
+  %fc1b = onnx.initializer_value @fc1_bias : tensor<4x6xf32>
+  %fc2 = onnx.initializer_value @fc2 : tensor<4x4x3xf32>
+  %fc2b = onnx.initializer_value @fc2_bias : tensor<4x4xf32>
+  %one = onnx.initializer_value @one : tensor<4x3x4xf32>
+  %three = onnx.initializer_value @three : tensor<4x3x4xf32>
+  %0 = onnx.MatMul(%flat, %router) : (!flat, tensor<4x4xf32>) -> !r
+  %first = onnx.MoE(%x, %0, %one, none, %fc2) {activation_type = "relu", k = 2 : i64} : (!x, !r, tensor<4x3x4xf32>, tensor<4x4x3xf32>) -> !x
+  %1 = onnx.MoE(%first, %0, %one, none, %fc2) {activation_type = "relu", k = 2 : i64} : (!x, !r, tensor<4x3x4xf32>, tensor<4x4x3xf32>) -> !x
+  return %1 : !x
 }

@@ -1,0 +1,15 @@
+//===- FusedExperts.h - the experts of com.microsoft.MoE --------*- C++ -*-===//
+#ifndef JANUS_RECOVER_FUSEDEXPERTS_H
+#define JANUS_RECOVER_FUSEDEXPERTS_H
+
+#include "dialects/onnx/IR/OnnxOps.h"
+#include "lib/Recover/MatchExperts.h"
+
+namespace janus::recover {
+
+/// The operator's experts, all of them stacked; nothing, and `reason`, when its weights do not fit.
+std::optional<ReadExpert> readFused(onnx::MoEOp op, int64_t experts, std::string &reason);
+
+} // namespace janus::recover
+
+#endif // JANUS_RECOVER_FUSEDEXPERTS_H

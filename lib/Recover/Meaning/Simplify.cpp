@@ -1,0 +1,327 @@
+// The constructors of terms that have rules.
+#include "lib/Recover/Meaning/Term.h"
+
+using namespace mlir;
+
+namespace janus::recover {
+
+namespace {
+
+/// Values of a term that is 0 or 1 whatever its indices.
+bool isBoolean(T term) { return term->kind == Term::kChosen; }
+
+/// A function of the expert chosen and of nothing else.
+bool isTable(T term) {
+  return term->kind == Term::kId || term->kind == Term::kTable ||
+         (term->kind == Term::kChosen && term->indices[0].kind == Index::kNumber);
+}
+
+/// An integer whatever its indices.
+bool isInteger(T term) {
+  switch (term->kind) {
+  case Term::kSize:
+  case Term::kIndex:
+  case Term::kId:
+  case Term::kChosen:
+  case Term::kCount:
+  case Term::kOffset:
+  case Term::kPlace:
+  case Term::kInverse:
+    return true;
+  default:
+    return false;
+  }
+}
+
+bool isApply(T term, Fn fn) { return term->kind == Term::kApply && term->fn == fn; }
+
+/// Wider choices than this are no routers.
+constexpr int64_t kMaxTable = 4096;
+
+} // namespace
+
+T Terms::apply(Fn fn, ArrayRef<T> operands) {
+  if (llvm::all_of(operands, [](T t) { return t->kind == Term::kNumber; })) {
+    llvm::SmallVector<double, 3> numbers;
+    for (T operand : operands)
+      numbers.push_back(operand->number);
+    return number(evaluate(fn, numbers));
+  }
+  if (T simpler = simplifyApply(fn, operands))
+    return simpler;
+  llvm::SmallVector<T, 2> ordered(operands);
+  if (isCommutative(fn) && std::less<T>()(ordered[1], ordered[0]))
+    std::swap(ordered[0], ordered[1]);
+  return intern({.kind = Term::kApply, .fn = fn, .operands = ordered});
+}
+
+T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
+  auto is = [&](unsigned i, double value) { return numberOf(x[i]) == value; };
+  switch (fn) {
+  case Fn::kAdd:
+    if (is(0, 0) || is(1, 0))
+      return x[is(0, 0) ? 1 : 0];
+    break;
+  case Fn::kSub:
+    if (is(1, 0))
+      return x[0];
+    break;
+  case Fn::kMul:
+    if (is(0, 1) || is(1, 1))
+      return x[is(0, 1) ? 1 : 0];
+    break;
+  case Fn::kDiv:
+  case Fn::kIntDiv:
+    if (is(1, 1))
+      return x[0];
+    break;
+  case Fn::kTruncate:
+  case Fn::kFloor:
+  case Fn::kCeil:
+    if (isInteger(x[0]))
+      return x[0];
+    break;
+  case Fn::kAnd:
+    if (is(0, 0) || is(1, 0))
+      return number(0);
+    break;
+  case Fn::kWhere:
+    if (auto condition = numberOf(x[0]))
+      return x[*condition != 0 ? 1 : 2];
+    if (x[1] == x[2])
+      return x[1];
+    if (is(2, 0) && (isBoolean(x[0]) || x[0]->kind == Term::kDense)) // a mask
+      return apply(Fn::kMul, {apply(Fn::kToBool, {x[0]}), x[1]});
+    break;
+  default:
+    break;
+  }
+  if (T result = indexArithmetic(fn, x))
+    return result;
+  if (T result = mapDense(fn, x))
+    return result;
+  return mapTable(fn, x);
+}
+
+/// Positions: never negative; row-major combination and its inverse.
+T Terms::indexArithmetic(Fn fn, ArrayRef<T> x) {
+  if (x.size() != 2)
+    return nullptr;
+  auto extentIs = [&](T term, ArrayRef<Var> vars) {
+    Extent extent = space_.extentOf(vars);
+    if (auto constant = space_.constant(extent))
+      return numberOf(term) == static_cast<double>(*constant);
+    return term->kind == Term::kSize && term->id == extent;
+  };
+  bool position = x[0]->kind == Term::kIndex;
+  if (fn == Fn::kLess && position && numberOf(x[1]).value_or(1) <= 0)
+    return number(0);
+  if (fn == Fn::kGreaterEqual && position && numberOf(x[1]).value_or(1) <= 0)
+    return number(1);
+  if (fn == Fn::kEqual)
+    for (unsigned i : {0u, 1u}) { // the position along a variable against the expert
+      T id = x[i], at = x[1 - i];
+      if (id->kind != Term::kId || at->kind != Term::kIndex)
+        continue;
+      const Choice &made = choice(id->id);
+      if (space_.sizeOf(at->vars) == made.width && space_.align(at->vars, {made.over}))
+        return chosen(id->id, Index::var(made.over));
+    }
+  if (position && (fn == Fn::kIntDiv || fn == Fn::kMod)) {
+    Dim vars = space_.resolve(x[0]->vars);
+    for (size_t cut = 1; cut <= vars.size(); ++cut)
+      if (ArrayRef<Var> minor = ArrayRef(vars).drop_front(cut - 1); extentIs(x[1], minor))
+        return fn == Fn::kMod ? index(minor) : index(ArrayRef(vars).take_front(cut - 1));
+  }
+  if (fn == Fn::kAdd)
+    for (unsigned i : {0u, 1u}) {
+      T minor = x[i], scaled = x[1 - i];
+      if (minor->kind != Term::kIndex || !isApply(scaled, Fn::kMul))
+        continue;
+      for (unsigned j : {0u, 1u}) {
+        T major = scaled->operands[j];
+        if (major->kind != Term::kIndex || !extentIs(scaled->operands[1 - j], minor->vars))
+          continue;
+        Dim vars(major->vars);
+        vars.append(minor->vars.begin(), minor->vars.end());
+        return index(vars);
+      }
+    }
+  return nullptr;
+}
+
+/// A function of one dense term and numbers, or of dense terms by the same choice at the same index, is dense. A dense
+/// term times something of its row is dense, too.
+T Terms::mapDense(Fn fn, ArrayRef<T> operands) {
+  T first = nullptr;
+  bool all = true;
+  for (T operand : operands) {
+    if (operand->kind == Term::kDense) {
+      first = first ? first : operand;
+      all &= operand->id == first->id && sameIndex(operand->indices[0], first->indices[0]);
+    } else {
+      all &= operand->kind == Term::kNumber;
+    }
+  }
+  if (!first)
+    return nullptr;
+  if (all) {
+    llvm::SmallVector<double, 3> bases;
+    llvm::SmallVector<T, 3> values;
+    for (T operand : operands) {
+      bases.push_back(operand->number);
+      values.push_back(operand->kind == Term::kDense ? operand->operands[0] : operand);
+    }
+    return dense(first->id, first->indices[0], evaluate(fn, bases), apply(fn, values));
+  }
+  if (operands.size() != 2 || (fn != Fn::kMul && fn != Fn::kDiv) || (fn == Fn::kDiv && first != operands[0]) ||
+      first->number != 0)
+    return nullptr;
+  T other = operands[first == operands[0] ? 1 : 0];
+  if (other->kind == Term::kDense || !onlyOn(other, rowVars(first->id)))
+    return nullptr;
+  return dense(first->id, first->indices[0], 0, apply(fn, {first->operands[0], other}));
+}
+
+/// A function of the expert chosen, by its values.
+T Terms::mapTable(Fn fn, ArrayRef<T> operands) {
+  T first = nullptr;
+  for (T operand : operands) {
+    if (isTable(operand)) {
+      if (first && first->id != operand->id)
+        return nullptr;
+      first = operand;
+    } else if (operand->kind != Term::kNumber && !isBoolean(operand)) {
+      return nullptr;
+    }
+  }
+  if (operands.size() == 1 || llvm::count_if(operands, [](T t) { return t->kind != Term::kNumber; }) == 1) {
+    // What keeps 0 and 1 keeps a boolean.
+    auto *boolean = llvm::find_if(operands, isBoolean);
+    if (boolean != operands.end()) {
+      double values[2];
+      for (int value : {0, 1}) {
+        llvm::SmallVector<double, 3> numbers;
+        for (T operand : operands)
+          numbers.push_back(operand == *boolean ? value : operand->number);
+        values[value] = evaluate(fn, numbers);
+      }
+      if (values[0] == 0 && values[1] == 1)
+        return *boolean;
+      if (values[0] == values[1])
+        return number(values[0]);
+    }
+  }
+  if (!first || llvm::any_of(operands, [](T t) { return t->kind != Term::kNumber && !isTable(t); }))
+    return nullptr;
+  int64_t width = choice(first->id).width;
+  if (width > kMaxTable)
+    return nullptr;
+  if (fn == Fn::kEqual) // without a table: there is one for each expert of an unrolled loop
+    for (unsigned i : {0u, 1u})
+      if (auto expert = numberOf(operands[1 - i]); expert && operands[i]->kind == Term::kId)
+        return *expert == std::floor(*expert) && *expert >= 0 && *expert < static_cast<double>(width)
+                   ? chosen(first->id, Index::number(static_cast<int64_t>(*expert)))
+                   : number(0);
+  std::vector<double> values;
+  for (int64_t expert = 0; expert < width; ++expert) {
+    llvm::SmallVector<double, 3> numbers;
+    for (T operand : operands)
+      numbers.push_back(operand->kind == Term::kNumber   ? operand->number
+                        : operand->kind == Term::kId     ? static_cast<double>(expert)
+                        : operand->kind == Term::kChosen ? operand->indices[0].value == expert
+                                                         : tableOf(operand)[expert]);
+    values.push_back(evaluate(fn, numbers));
+  }
+  return table(first->id, values);
+}
+
+T Terms::sum(ArrayRef<Var> vars, T term) {
+  llvm::SmallVector<T, 4> all, inside, outside;
+  factors(term, all);
+  Dim summed, idle;
+  for (Var var : space_.resolve(vars))
+    (dependsOn(term, var) ? summed : idle).push_back(var);
+  for (T factor : all)
+    (llvm::any_of(summed, [&](Var var) { return dependsOn(factor, var); }) ? inside : outside).push_back(factor);
+  if (!idle.empty())
+    outside.push_back(size(space_.extentOf(idle)));
+  if (summed.empty())
+    return product(outside);
+
+  T result = nullptr;
+  for (auto [i, factor] : llvm::enumerate(inside)) {
+    if (factor->kind != Term::kChosen && factor->kind != Term::kDense)
+      continue;
+    const Choice &made = choice(factor->id);
+    llvm::SmallVector<T, 4> rest(inside);
+    rest.erase(rest.begin() + static_cast<int64_t>(i));
+    Dim pairs = pairVars(factor->id);
+    bool everyPair = rest.empty() && pairs.size() == summed.size() &&
+                     llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(summed, var); });
+    if (everyPair && (factor->kind == Term::kChosen || numberOf(factor->operands[0]) == 1))
+      result = count(factor->id, factor->indices[0]);
+    else if (factor->kind == Term::kChosen && summed == space_.resolve({made.rank}) &&
+             llvm::none_of(rest, [](T t) { return t->kind == Term::kChosen; }))
+      result = dense(factor->id, factor->indices[0], 0, product(rest));
+    else if (factor->kind == Term::kDense && factor->number == 0 && rest.empty() &&
+             summed == indexVars(factor->indices[0]))
+      result = made.rank < 0 ? factor->operands[0] : sum({made.rank}, factor->operands[0]);
+    if (result)
+      break;
+  }
+  if (!result)
+    result = intern({.kind = Term::kSum, .operands = {product(inside)}, .vars = summed});
+  outside.push_back(result);
+  return product(outside);
+}
+
+T Terms::max(ArrayRef<Var> vars, T term) {
+  Dim taken;
+  for (Var var : space_.resolve(vars))
+    if (dependsOn(term, var))
+      taken.push_back(var);
+  if (taken.empty())
+    return term;
+  if (term->kind == Term::kChosen && taken == space_.resolve({choice(term->id).rank}))
+    return dense(term->id, term->indices[0], 0, number(1));
+  return intern({.kind = Term::kMax, .operands = {term}, .vars = taken});
+}
+
+T Terms::softmax(ArrayRef<Var> vars, T term) {
+  Dim over = space_.resolve(vars);
+  auto depends = [&](T t) { return llvm::any_of(over, [&](Var var) { return dependsOn(t, var); }); };
+  if (isApply(term, Fn::kSub) && !depends(term->operands[1])) // a shift changes nothing
+    return softmax(vars, term->operands[0]);
+  if (isApply(term, Fn::kLog)) {
+    T x = term->operands[0];
+    return apply(Fn::kDiv, {x, sum(over, x)});
+  }
+  return intern({.kind = Term::kSoftmax, .operands = {term}, .vars = over}, over);
+}
+
+T Terms::pick(int32_t id, T term) {
+  const Choice &made = choice(id);
+  if (!dependsOn(term, made.over))
+    return term;
+  if (term->kind == Term::kApply) {
+    llvm::SmallVector<T, 3> picked;
+    for (T operand : term->operands)
+      picked.push_back(pick(id, operand));
+    return apply(term->fn, picked);
+  }
+  if (term->kind == Term::kWeight) {
+    llvm::SmallVector<Index, 3> indices(term->indices);
+    for (Index &index : indices)
+      if (index.kind == Index::kVar && indexVars(index) == space_.resolve({made.over}))
+        index = Index::chosen(id);
+    T picked = weight(term->id, indices);
+    if (!dependsOn(picked, made.over))
+      return picked;
+  }
+  if (term->kind == Term::kIndex && space_.resolve(term->vars) == space_.resolve({made.over}))
+    return this->id(id);
+  return intern({.kind = Term::kPick, .id = id, .operands = {term}, .routed = {id}}, pairVars(id));
+}
+
+} // namespace janus::recover

@@ -1,0 +1,170 @@
+//===- Term.h - what the element of a tensor is -----------------*- C++ -*-===//
+//
+// Formulas over index variables, hash-consed: equal formulas over equal variables are one object. The constructors
+// simplify; docs/recovery.md lists what the terms about routing mean.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RECOVER_MEANING_TERM_H
+#define JANUS_RECOVER_MEANING_TERM_H
+
+#include "lib/Recover/Meaning/Function.h"
+#include "lib/Recover/Meaning/IndexSpace.h"
+#include "lib/Recover/StoredWeight.h"
+
+#include <unordered_set>
+#include <vector>
+
+namespace janus::recover {
+
+struct Term;
+using T = const Term *;
+
+/// How one dimension is indexed: by a variable, by a number, or by the expert chosen.
+struct Index {
+  enum Kind : uint8_t { kVar, kNumber, kChosen } kind = kNumber;
+  int64_t value = 0; // the variable, the number, or the choice
+  static Index var(Var v) { return {kVar, v}; }
+  static Index number(int64_t n) { return {kNumber, n}; }
+  static Index chosen(int32_t choice) { return {kChosen, choice}; }
+  friend bool operator==(const Index &a, const Index &b) { return a.kind == b.kind && a.value == b.value; }
+};
+
+/// vars (which run together as one index) = begin + step * to; without `to` they are the number `begin`.
+struct Substitution {
+  Dim vars;
+  int64_t begin, step = 1, count = 1;
+  std::optional<Var> to;
+};
+
+struct Term {
+  enum Kind : uint8_t {
+    kValue,   // element of value `id` at `vars`
+    kNumber,  // `number`
+    kSize,    // a size that inputs determine: extent `id`
+    kWeight,  // element of stored tensor `id` at `indices`
+    kApply,   // `fn` of the operands
+    kSum,     // over `vars` of the operand
+    kMax,     // over `vars`
+    kSoftmax, // over `vars`
+    kIndex,   // row-major position of `vars`
+    kId,      // the expert that choice `id` made
+    kPick,    // operand at the expert of choice `id`
+    kChosen,  // 1 where choice `id` is indices[0], else 0
+    kDense,   // the operand of the rank of choice `id` that chose indices[0]; `number` where none did
+    kTable,   // function of the expert of choice `id`, by its values: table `table`
+    kCount,   // pairs of choice `id` whose expert is indices[0]
+    kOffset,  // pairs of choice `id` whose expert is at most indices[0] (number -1: none)
+    kPlace,   // position in sorted list `vars[0]` of an element of a stretch of it
+    kInverse, // position in sorted list `vars[0]` of a pair
+    kFamily,  // operand number `vars[0]`
+    kSwitch,  // operand number id of choice `id`
+  };
+  Kind kind;
+  Fn fn = Fn::kAdd;
+  int32_t id = -1, table = -1;
+  double number = 0;
+  llvm::SmallVector<T, 2> operands = {};
+  llvm::SmallVector<Index, 3> indices = {};
+  Dim vars = {};
+  llvm::SmallVector<int32_t, 2> routed = {}; // choices that the value depends on in any way
+  Dim free = {}; // variables that it depends on, as they stood when the term was made; sorted
+};
+
+/// A selection of k indices along a variable.
+struct Choice {
+  T input;
+  Var over; // chosen along this variable (or the list that it is bound to)
+  Var rank; // numbers the chosen; -1 when k is 1
+  int64_t k, width;
+};
+
+class Terms {
+public:
+  explicit Terms(IndexSpace &space) : space_(space) {}
+  IndexSpace &space() { return space_; }
+
+  T value(int32_t id, llvm::ArrayRef<Var> vars);
+  T number(double number);
+  /// A number, or an integer that inputs determine.
+  T size(Extent extent);
+  T weight(int32_t id, llvm::ArrayRef<Index> indices);
+  T apply(Fn fn, llvm::ArrayRef<T> operands);
+  T sum(llvm::ArrayRef<Var> vars, T term);
+  T max(llvm::ArrayRef<Var> vars, T term);
+  T softmax(llvm::ArrayRef<Var> vars, T term);
+  T index(llvm::ArrayRef<Var> vars);
+  T id(int32_t choice);
+  T pick(int32_t choice, T term);
+  T chosen(int32_t choice, Index index);
+  T dense(int32_t choice, Index index, double base, T term);
+  T table(int32_t choice, llvm::ArrayRef<double> values);
+  T count(int32_t choice, Index index);
+  T offset(int32_t choice, Index index);
+  T place(Var list);
+  T inverse(Var list);
+  T family(Var var, llvm::ArrayRef<T> operands);
+  T choose(int32_t choice, llvm::ArrayRef<T> operands); // kSwitch
+
+  /// The term with an index replaced; null when an element would be needed that no term expresses.
+  T substitute(T term, const Substitution &by);
+  /// The term where choice `choice` is known to be `expert`.
+  T restrict(T term, int32_t choice, int64_t expert);
+  /// The term where it is known that a rank of `choice` chose `index`; with `masksOnly` only what then is a number.
+  T given(T term, int32_t choice, Index index, bool masksOnly);
+
+  /// Are the variables of each term that `term` is made of still distinct, down to the terms of `stop`? Variables that
+  /// became one after a term with both was made would make it another function.
+  bool isConsistent(T term, llvm::ArrayRef<T> stop) const;
+  bool dependsOn(T term, Var var) const;
+  bool isRouted(T term, int32_t choice) const;
+  /// Does it depend on no variables but those?
+  bool onlyOn(T term, llvm::ArrayRef<Var> vars) const;
+  /// Factors of a product, at any nesting.
+  void factors(T term, llvm::SmallVectorImpl<T> &out) const;
+  T product(llvm::ArrayRef<T> factors);
+  std::optional<double> numberOf(T term) const;
+
+  int32_t addWeight(StoredWeight weight);
+  const StoredWeight &weightOf(int32_t id) const { return weights_[id]; }
+  int32_t addChoice(const Choice &choice);
+  const Choice &choice(int32_t id) const { return choices_[id]; }
+  int32_t choiceCount() const { return static_cast<int32_t>(choices_.size()); }
+  llvm::ArrayRef<double> tableOf(T term) const { return tables_[term->table]; }
+  /// Variables of the rows that a choice is made for, and of its pairs (rows and rank).
+  Dim rowVars(int32_t choice) const;
+  Dim pairVars(int32_t choice) const;
+  /// Variables of an index that is one.
+  Dim indexVars(const Index &index) const;
+  bool sameIndex(const Index &a, const Index &b) const;
+
+private:
+  struct Hash {
+    size_t operator()(T term) const;
+  };
+  struct Equal {
+    bool operator()(T a, T b) const;
+  };
+  T intern(Term term, llvm::ArrayRef<Var> extra = {});
+  T simplifyApply(Fn fn, llvm::ArrayRef<T> operands);
+  T mapDense(Fn fn, llvm::ArrayRef<T> operands);
+  T mapTable(Fn fn, llvm::ArrayRef<T> operands);
+  T indexArithmetic(Fn fn, llvm::ArrayRef<T> operands);
+  T splitIndices(T term);
+  using Leaf = llvm::function_ref<std::optional<T>(T)>;
+  /// Rebuilds the part of a term that `touches` says is affected; `leaf` gives replacements.
+  T rebuild(T term, llvm::function_ref<bool(T)> touches, Leaf leaf, llvm::DenseMap<T, T> &memo);
+
+  IndexSpace &space_;
+  std::deque<Term> storage_;
+  std::unordered_set<T, Hash, Equal> interned_;
+  std::deque<StoredWeight> weights_;
+  std::vector<Choice> choices_;
+  std::map<std::tuple<T, Var, int64_t>, int32_t> choiceIndex_;
+  std::deque<std::vector<double>> tables_;
+  std::map<std::vector<double>, int32_t> tableIndex_;
+  std::map<std::pair<int32_t, std::vector<int64_t>>, int32_t> slices_; // weight and slice -> weight
+};
+
+} // namespace janus::recover
+
+#endif // JANUS_RECOVER_MEANING_TERM_H

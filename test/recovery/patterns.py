@@ -1,0 +1,321 @@
+"""The mixture block in every pattern: rows x [T, H], ids and weights [T, k] -> [T, H]."""
+
+import numpy as np
+
+import experts as ex
+
+
+def weigh_in(g, options, y, weight):
+    """The weight of a pair times its expert's result."""
+    return g.op("Mul", y, weight)
+
+
+def chain(g, options, terms, like):
+    """The sum of the experts, in an order and nesting of its own."""
+    terms = list(terms)
+    g.random.shuffle(terms)
+    if g.random.random() < 0.2:
+        return g.op("Sum", *terms)
+    if g.random.random() < 0.3:  # a tree
+        while len(terms) > 1:
+            terms = [g.op("Add", *terms[i : i + 2]) if i + 1 < len(terms) else terms[i] for i in range(0, len(terms), 2)]
+        return terms[0]
+    total = g.op("ConstantOfShape", g.op("Shape", like)) if g.random.random() < 0.5 else None
+    for term in terms:
+        total = term if total is None else g.op("Add", total, term)
+    return total
+
+
+def numbers(g, count):
+    order = list(range(count))
+    g.random.shuffle(order)
+    return order
+
+
+def weight_of(g, ids, weights, e):
+    """[T, 1]: the weight of expert e for each row, by a mask."""
+    hot = g.op("Equal", ids, g.constant(e))
+    if g.random.random() < 0.5:
+        hot = g.op("Mul", g.op("Cast", hot, to=1), weights)
+    else:
+        hot = g.op("Where", hot, weights, g.scalar(0))
+    return g.op("ReduceSum", hot, g.constant([-1]), keepdims=1)
+
+
+def masked(g, options, x, ids, weights, experts):
+    """P3: every expert for every row, times its weight for that row."""
+    terms = []
+    for e in numbers(g, experts.count):
+        row = weight_of(g, ids, weights, e)
+        if options.weigh_input:
+            terms.append(ex.one(g, experts, g.op("Mul", x, row), e))
+        else:
+            terms.append(g.op("Mul", ex.one(g, experts, x, e), row))
+    return chain(g, options, terms, x)
+
+
+def where(g, options, x, ids, weights, experts):
+    """Masked sums: Where(any rank chose e, result, 0) times the weight."""
+    terms = []
+    for e in numbers(g, experts.count):
+        row = weight_of(g, ids, weights, e)
+        mask = g.op("ReduceMax", g.op("Cast", g.op("Equal", ids, g.constant(e)), to=1), g.constant([-1]), keepdims=1)
+        y = g.op("Where", g.op("Cast", mask, to=9), ex.one(g, experts, x, e), g.scalar(0))
+        terms.append(g.op("Mul", y, row))
+    return chain(g, options, terms, x)
+
+
+def listed(g, options, x, ids, weights, experts):
+    """P4: the rows of each expert by NonZero, scattered back."""
+    k, count, hidden = options.k, experts.count, x_width(experts)
+    hot = None
+    if g.random.random() < 0.5:
+        hot = g.op("Transpose", g.op("OneHot", ids, g.constant(count), g.constant([0, 1]), axis=-1), perm=[2, 1, 0])
+    zeros = g.op("ConstantOfShape", g.op("Shape", x))
+    total, by_elements = None, g.random.random() < 0.5
+    for e in numbers(g, count):
+        if hot:  # [k, T]
+            mask, row, rank = g.op("Cast", g.op("Gather", hot, g.constant(e), axis=0), to=9), 1, 0
+        else:  # [T, k]
+            mask, row, rank = g.op("Equal", ids, g.constant(e)), 0, 1
+        places = g.op("Transpose", g.op("NonZero", mask), perm=[1, 0])
+        first, second = g.op("Split", places, g.constant([1, 1]), outputs=2, axis=1)
+        columns = [g.op("Squeeze", c, g.constant([1])) for c in (first, second)]
+        rows, ranks = columns[row], columns[rank]
+        if g.random.random() < 0.5:
+            chosen = g.op("Gather", x, rows, axis=0)
+            at = g.op("Add", ranks, g.op("Mul", rows, g.constant(k)))
+            weight = g.op("Gather", g.reshape(weights, -1), at, axis=0)
+            weight = g.op("Unsqueeze", weight, g.constant([1]))
+        else:
+            index = g.op("Unsqueeze", rows, g.constant([-1]))
+            chosen = g.op("GatherND", x, index)
+            index = g.op("Concat", index, g.op("Unsqueeze", ranks, g.constant([-1])), axis=-1)
+            weight = g.op("GatherND", g.op("Unsqueeze", weights, g.constant([2])), index)
+        if options.weigh_input:
+            y = ex.one(g, experts, g.op("Mul", chosen, weight), e)
+        else:
+            y = g.op("Mul", ex.one(g, experts, chosen, e), weight)
+        if by_elements:
+            index = g.op("Expand", g.op("Unsqueeze", rows, g.constant([1])), g.op("Shape", y))
+            part = g.op("ScatterElements", zeros, index, y, axis=0)
+            total = part if total is None else g.op("Add", total, part)
+        else:
+            index = g.op("Unsqueeze", rows, g.constant([-1]))
+            total = g.op("ScatterND", total or zeros, index, y, reduction="add")
+    return total
+
+
+def x_width(experts):
+    return experts.gate.shape[2]
+
+
+def stacks(g, experts):
+    """Projections [E, N, K] with biases [E, N]: the first ones, and the second."""
+    if experts.layout == "separate" or experts.up is None:
+        first = [(experts.gate, experts.gate_bias)] + ([] if experts.up is None else [(experts.up, experts.up_bias)])
+    else:
+        first = [ex.fused(experts)]
+    return first, (experts.down, experts.down_bias)
+
+
+def hidden_of(g, experts, parts, rank):
+    if len(parts) == 2 or experts.up is None:
+        return ex.activate(g, experts, parts[0], parts[1] if len(parts) == 2 else None)
+    return ex.activate(g, experts, *ex.cut(g, experts, parts[0], rank))
+
+
+def gathered(g, options, x, ids, weights, experts):
+    """P5: the weights of each pair's expert."""
+    k, hidden = options.k, x_width(experts)
+    rows = g.reshape(g.op("Tile", g.op("Unsqueeze", x, g.constant([1])), g.constant([1, k, 1])), -1, hidden)
+    flat, weight = g.reshape(ids, -1), g.op("Unsqueeze", g.reshape(weights, -1), g.constant([-1]))
+    by_nd, on_left = g.random.random() < 0.5, g.random.random() < 0.5
+
+    def pick(stack):
+        if by_nd:
+            return g.op("GatherND", stack, g.op("Unsqueeze", flat, g.constant([-1])))
+        return g.op("Gather", stack, flat, axis=0)
+
+    def project(v, matrix, bias):
+        if on_left:
+            y = g.op("MatMul", pick(g.tensor(matrix)), g.op("Unsqueeze", v, g.constant([-1])))
+            y = g.op("Squeeze", y, g.constant([-1]))
+        else:
+            y = g.op("MatMul", g.op("Unsqueeze", v, g.constant([1])), pick(g.tensor(matrix.transpose(0, 2, 1))))
+            y = g.op("Squeeze", y, g.constant([1]))
+        return y if bias is None else g.op("Add", y, pick(g.tensor(bias)))
+
+    if options.weigh_input:
+        rows = g.op("Mul", rows, weight)
+    first, second = stacks(g, experts)
+    y = project(hidden_of(g, experts, [project(rows, *part) for part in first], 2), *second)
+    if not options.weigh_input:
+        y = g.op("Mul", y, weight)
+    return g.op("ReduceSum", g.reshape(y, -1, k, hidden), g.constant([1]), keepdims=0)
+
+
+def sorted_rows(g, options, x, ids, weights, experts):
+    """P6: pairs sorted by expert, a stretch of rows for each, sorted back."""
+    k, count, hidden = options.k, experts.count, x_width(experts)
+    flat = g.reshape(ids, -1)
+    size = g.op("Shape", flat)
+    order_ids, order = g.op("TopK", flat, size, outputs=2, axis=-1, largest=0, sorted=1)
+    rows = g.op("Div", order, g.constant(k))
+    chosen = g.op("Gather", x, rows, axis=0)
+    weight = g.op("Gather", g.reshape(weights, -1), order, axis=0)
+    if g.random.random() < 0.5:
+        ones = g.op("Expand", g.scalar(1), size)
+        zeros = g.constant(np.zeros(count), np.float32)
+        counts = g.op("ScatterElements", zeros, order_ids, ones, axis=0, reduction="add")
+    else:
+        hot = g.op("OneHot", flat, g.constant(count), g.constant([0, 1], np.float32), axis=-1)
+        counts = g.op("ReduceSum", hot, g.constant([0]), keepdims=0)
+    ends = g.op("CumSum", g.op("Cast", counts, to=7), g.constant(0))
+    ends = g.op("Split", ends, outputs=count, axis=0, num_outputs=count)
+    zero = g.constant([0])
+    by_range = g.random.random() < 0.5
+
+    def stretch(v, e):
+        begin, end = (ends[e - 1] if e else zero), ends[e]
+        if by_range:
+            places = g.op("Range", *(g.op("Squeeze", p, g.constant([0])) for p in (begin, end)), g.constant(1))
+            return g.op("Gather", v, places, axis=0)
+        return g.op("Slice", v, begin, end, g.constant([0]))
+
+    def project(v, matrix, bias):
+        stored, parts = g.tensor(matrix.transpose(0, 2, 1)), []
+        pieces = g.op("Split", stored, outputs=count, axis=0, num_outputs=count)
+        for e in range(count):
+            y = g.op("MatMul", stretch(v, e), g.op("Squeeze", pieces[e], g.constant([0])))
+            parts.append(y if bias is None else g.op("Add", y, g.tensor(bias[e])))
+        return g.op("Concat", *parts, axis=0)
+
+    if options.weigh_input:
+        chosen = g.op("Mul", chosen, g.op("Unsqueeze", weight, g.constant([-1])))
+    first, second = stacks(g, experts)
+    y = project(hidden_of(g, experts, [project(chosen, *part) for part in first], 2), *second)
+    if not options.weigh_input:
+        y = g.op("Mul", y, g.op("Unsqueeze", weight, g.constant([-1])))
+    back = g.random.random()
+    if back < 0.4:
+        zeros = g.op("ConstantOfShape", g.op("Shape", x))
+        return g.op("ScatterND", zeros, g.op("Unsqueeze", rows, g.constant([-1])), y, reduction="add")
+    if back < 0.7:
+        places = g.op("Range", g.constant(0), g.op("Squeeze", size, g.constant([0])), g.constant(1))
+        empty = g.op("Expand", g.constant(0), size)
+        inverse = g.op("ScatterND", empty, g.op("Unsqueeze", order, g.constant([-1])), places)
+    else:
+        _, inverse = g.op("TopK", order, size, outputs=2, axis=-1, largest=0, sorted=1)
+    y = g.op("Gather", y, inverse, axis=0)
+    return g.op("ReduceSum", g.reshape(y, -1, k, hidden), g.constant([1]), keepdims=0)
+
+
+def combine_matrix(g, x, ids, weights, count):
+    """[T, E]: the weight of each expert for each row."""
+    def by_scatter():
+        shape = g.op("Concat", g.op("Shape", ids, start=0, end=1), g.constant([count]), axis=0)
+        return g.op("ScatterElements", g.op("ConstantOfShape", shape), ids, weights, axis=g.choice(1, -1))
+
+    def by_hot():
+        hot = g.op("OneHot", ids, g.constant(count), g.constant([0, 1], np.float32), axis=-1)
+        if g.random.random() < 0.5:
+            return g.op("Einsum", hot, weights, equation="abc,ab->ac")
+        return g.op("ReduceSum", g.op("Mul", hot, g.op("Unsqueeze", weights, g.constant([-1]))), g.constant([1]), keepdims=0)
+
+    def by_equal():
+        hot = g.op("Equal", g.op("Unsqueeze", ids, g.constant([-1])), g.constant(np.arange(count)))
+        hot = g.op("Cast", hot, to=1)
+        return g.op("ReduceSum", g.op("Mul", hot, g.op("Unsqueeze", weights, g.constant([2]))), g.constant([1]), keepdims=0)
+    return g.choice(by_scatter, by_hot, by_equal)()
+
+
+def batched(g, options, x, ids, weights, experts):
+    """P7: all rows for all experts in one product."""
+    count, hidden = experts.count, x_width(experts)
+    matrix = combine_matrix(g, x, ids, weights, count)
+    by_expert = g.op("Unsqueeze", g.op("Transpose", matrix, perm=[1, 0]), g.constant([-1]))
+    rows = g.choice(lambda: g.reshape(g.op("Tile", x, g.constant([count, 1])), count, -1, hidden),
+                    lambda: g.op("Expand", g.op("Unsqueeze", x, g.constant([0])), g.constant([count, 1, 1])),
+                    lambda: g.op("Unsqueeze", x, g.constant([0])))()
+
+    def project(v, matrix, bias):
+        y = g.op("MatMul", v, g.tensor(matrix.transpose(0, 2, 1)))
+        return y if bias is None else g.op("Add", y, g.tensor(bias[:, None]))
+
+    if options.weigh_input:
+        rows = g.op("Mul", rows, by_expert)
+    first, second = stacks(g, experts)
+    y = project(hidden_of(g, experts, [project(rows, *part) for part in first], 3), *second)
+    if not options.weigh_input:
+        y = g.op("Mul", y, by_expert)
+    return g.op("ReduceSum", y, g.constant([0]), keepdims=0)
+
+
+def einsums(g, options, x, ids, weights, experts):
+    """One-hot dispatch and combine: rows that an expert does not get are 0."""
+    count = experts.count
+    hot = g.op("OneHot", ids, g.constant(count), g.constant([0, 1], np.float32), axis=-1)
+    dispatch = g.choice(lambda: g.op("ReduceSum", hot, g.constant([1]), keepdims=0),
+                        lambda: g.op("ReduceMax", hot, g.constant([1]), keepdims=0))()
+    matrix = g.op("Einsum", hot, weights, equation="tke,tk->te")
+    rows = g.op("Einsum", dispatch, x, equation="te,th->eth")
+    if g.random.random() < 0.5:
+        results = [g.op("Unsqueeze", ex.one(g, experts, g.op("Gather", rows, g.constant(e), axis=0), e), g.constant([0]))
+                   for e in range(count)]
+        y = g.op("Concat", *results, axis=0)
+    else:
+        first, second = stacks(g, experts)
+
+        def project(v, matrix, bias):
+            y = g.op("Einsum", v, g.tensor(matrix), equation="eti,eoi->eto")
+            return y if bias is None else g.op("Add", y, g.tensor(bias[:, None]))
+        y = project(hidden_of(g, experts, [project(rows, *part) for part in first], 3), *second)
+    return g.op("Einsum", matrix, y, equation="te,eth->th")
+
+
+def fused(g, options, x, logits, renormalize, experts):
+    """P1: the operator itself."""
+    kind, layout = experts.activation, experts.layout
+    attributes = {"k": options.k, "normalize_routing_weights": int(renormalize), "activation_type": FUSED_ACTIVATIONS[kind]}
+    third, third_bias = None, None
+    if kind.startswith("swiglu"):
+        attributes["activation_alpha"] = experts.alpha
+        attributes["activation_beta"] = experts.beta
+        if np.isfinite(experts.limit):
+            attributes["swiglu_limit"] = experts.limit
+        if layout == "separate":
+            third, third_bias = experts.up, experts.up_bias
+        else:
+            attributes["swiglu_fusion"] = {"interleaved": 1, "concatenated": 2}[layout]
+    first, bias = ex.fused(experts)
+    put = lambda values: "" if values is None else g.tensor(values)
+    inputs = [x, logits] + [put(v) for v in (first, bias, experts.down, experts.down_bias, third, third_bias)]
+    while not inputs[-1] and g.random.random() < 0.5:
+        inputs.pop()
+    return g.op("MoE", *inputs, domain="com.microsoft", **attributes)
+
+
+def logs(g, options, x, ids, weights, experts):
+    """P2: the operator with the logs of the chosen weights as its logits; it renormalises, which a factor behind it undoes."""
+    low = g.choice(-3.4028234e38, -10000.0)
+    shape = g.op("Concat", g.op("Shape", ids, start=0, end=1), g.constant([experts.count]), axis=0)
+    base = g.op("Expand", g.scalar(low), shape)
+    logits = g.op("ScatterElements", base, ids, g.op("Log", weights), axis=g.choice(1, -1))
+    y = fused(g, options, x, logits, True, experts)
+    return g.op("Mul", y, g.op("ReduceSum", weights, g.constant([-1]), keepdims=1))
+
+
+# What the fused operator calls the activations that it has.
+FUSED_ACTIVATIONS = {"silu": "silu", "gelu_tanh": "gelu", "relu": "relu", "swiglu": "swiglu", "swiglu-limit": "swiglu"}
+FUSED_ROUTERS = ("softmax", "softmax-renormalised", "topk-softmax")
+
+PATTERNS = {"fused": fused, "logs": logs, "masked": masked, "where": where, "listed": listed, "gathered": gathered,
+            "sorted": sorted_rows, "batched": batched, "einsums": einsums}
+
+
+def exists(pattern: str, router: str, activation: str) -> bool:
+    """Can the pattern express it?"""
+    if pattern in ("fused", "logs") and activation not in FUSED_ACTIVATIONS:
+        return False
+    return pattern != "fused" or router in FUSED_ROUTERS
