@@ -52,7 +52,8 @@ def ids_text(ids: np.ndarray) -> str:
     return ",".join(str(int(i)) for i in ids)
 
 
-def check_language(report: Report, name: str, janus_run: Path, artifact: Path, golden: dict, folder: Path, scratch: Path) -> None:
+def check_language(report: Report, name: str, janus_run: Path, artifact: Path, golden: dict, folder: Path, scratch: Path,
+                   tolerance: float = TOLERANCE) -> None:
     for m, n in SPLITS:
         where = f"{name} ({m},{n})"
         split = ["--attention", m, "--experts", n]
@@ -62,12 +63,12 @@ def check_language(report: Report, name: str, janus_run: Path, artifact: Path, g
         found = [int(t) for t in out.strip().splitlines()[-1].split(",")]
         report.check(f"{where} gen tokens", found == golden["gen.tokens"].tolist(), f"{len(found)} tokens")
         error = distance(np.load(logits_file), golden["gen.logits"])
-        report.check(f"{where} gen logits", error <= TOLERANCE, f"{error:.2e}")
+        report.check(f"{where} gen logits", error <= tolerance, f"{error:.2e}")
 
         run(janus_run, artifact, *split, "--score", "--prompt-ids", ids_text(golden["prefill.input_ids"][0]), "--window",
             golden["prefill.input_ids"].shape[1], "--logits", logits_file)
         error = distance(np.load(logits_file), golden["prefill.logits"][0])
-        report.check(f"{where} prefill logits", error <= TOLERANCE, f"{error:.2e}")
+        report.check(f"{where} prefill logits", error <= tolerance, f"{error:.2e}")
 
     prompts = scratch / "prompts.jsonl"
     rows = golden["batch.input_ids"]
@@ -78,7 +79,7 @@ def check_language(report: Report, name: str, janus_run: Path, artifact: Path, g
     mask = golden.get("batch.attention_mask")
     if mask is None or mask.all():
         error = distance(found, golden["batch.logits"][:, -1])
-        report.check(f"{name} batch logits", error <= TOLERANCE, f"{error:.2e}, {len(files)} prompts")
+        report.check(f"{name} batch logits", error <= tolerance, f"{error:.2e}, {len(files)} prompts")
 
     if "validation.bits_per_byte" in golden:
         result = run(janus_run, artifact, "--attention", 2, "--experts", 3, "--score", "--prompt-file", folder / "validation.txt", "--window", 256)
