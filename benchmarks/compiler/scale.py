@@ -20,7 +20,7 @@ from pathlib import Path
 
 from onnx import TensorProto, helper
 
-HIDDEN, INTERMEDIATE, EXPERTS, TOP_K, HEADS, KV_HEADS, HEAD, VOCAB = 2048, 768, 128, 8, 32, 4, 64, 1024
+HIDDEN, INTERMEDIATE, EXPERTS, TOP_K, HEADS, KV_HEADS, HEAD, VOCAB, CONTEXT = 2048, 768, 128, 8, 32, 4, 64, 1024, 4096
 NODES_PER_EXPERT = 25
 MOST_SECONDS, MOST_BYTES, MOST_GROWTH = 60, 4 << 30, 1.5
 FLOAT, INT64, INT32 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.INT32
@@ -79,8 +79,8 @@ class Model:
 
     def attention(self, x: str, layer: int, lengths: list) -> str:
         q, k, v = (self.linear(x, f"{layer}.{name}", heads * HEAD, HIDDEN) for name, heads in (("q", HEADS), ("k", KV_HEADS), ("v", KV_HEADS)))
-        out = self.op("GroupQueryAttention", q, k, v, f"past.{layer}.key", f"past.{layer}.value", *lengths, domain="com.microsoft",
-                      outputs=(f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"), num_heads=HEADS, kv_num_heads=KV_HEADS)
+        out = self.op("GroupQueryAttention", q, k, v, f"past.{layer}.key", f"past.{layer}.value", *lengths, "cos", "sin", domain="com.microsoft",
+                      outputs=(f"{layer}.attended", f"present.{layer}.key", f"present.{layer}.value"), num_heads=HEADS, kv_num_heads=KV_HEADS, do_rotary=1)
         return self.linear(out, f"{layer}.o", HIDDEN, HEADS * HEAD)
 
     def write(self, folder: Path, layers: int) -> int:
@@ -92,6 +92,8 @@ class Model:
         lengths = [last, self.op("Cast", total, to=INT32)]
         residual = self.op("Gather", self.weight("embedding", VOCAB, HIDDEN), "input_ids")
         shape = self.op("Shape", residual)
+        for table in ("cos", "sin"):
+            self.weight(table, CONTEXT, HEAD // 2)
         for layer in range(layers):
             residual = self.op("Add", residual, self.attention(self.norm(residual, f"{layer}.norm1"), layer, lengths))
             residual = self.op("Add", residual, self.mixture(self.norm(residual, f"{layer}.norm2"), f"{layer}.moe", shape))
