@@ -111,22 +111,22 @@ class Model:
 
 
 def measure(command: list) -> tuple[float, int]:
-    """Processor seconds and peak resident bytes."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    process = subprocess.Popen(["taskset", "-c", "0", *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    peak, said = 0, ""
-    while process.poll() is None:
-        try:
-            status = Path(f"/proc/{process.pid}/status").read_text()
-            peak = max([peak] + [int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")])
-        except OSError:
-            pass
-        time.sleep(0.05)
-        if time.monotonic() - start > 1200:
-            process.kill()
-    said = process.stderr.read()
-    if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}\n{said[-2000:]}")
+    """Processor seconds and peak resident bytes. (What wait4 calls the peak would include this program's own.)"""
+    before, start, peak = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0
+    with tempfile.TemporaryFile("w+") as said:  # not a pipe, which fills up while nobody reads
+        process = subprocess.Popen(["taskset", "-c", "0", *map(str, command)], stdout=subprocess.DEVNULL, stderr=said)
+        while process.poll() is None:
+            try:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                peak = max([peak] + [int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM")])
+            except OSError:
+                pass
+            time.sleep(0.05)
+            if time.monotonic() - start > 1200:
+                process.kill()
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}\n{said.read()[-2000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, peak
 
