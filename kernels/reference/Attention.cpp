@@ -35,7 +35,8 @@ double Score(const abi::AttentionArgs &args, int64_t row, int64_t head, int64_t 
 
 void Head(const abi::AttentionArgs &args, int64_t row, int64_t head) {
   const int64_t last = args.positions[row];
-  const int64_t first = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
+  const int64_t near = args.window > 0 ? std::max<int64_t>(0, last - args.window + 1) : 0;
+  const int64_t first = args.chunk > 0 ? std::max(near, last / args.chunk * args.chunk) : near;
   double top = args.sinks ? args.sinks[head] : -INFINITY;
   for (int64_t key = first; key <= last; ++key)
     top = std::max(top, Score(args, row, head, key));

@@ -8,18 +8,37 @@ using namespace mlir;
 
 namespace janus {
 
-DictionaryAttr readGenaiConfig(StringRef folder, MLIRContext *context) {
+namespace {
+/// A JSON object; nothing when there is no such file, or when it is not what it should be.
+std::optional<llvm::json::Object> readObject(StringRef folder, StringRef name) {
   llvm::SmallString<128> path(folder);
-  llvm::sys::path::append(path, "genai_config.json");
+  llvm::sys::path::append(path, name);
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/true);
   if (!buffer || (*buffer)->getBufferSize() > (1 << 20))
-    return {};
+    return std::nullopt;
   auto parsed = llvm::json::parse((*buffer)->getBuffer());
   if (!parsed) {
     llvm::consumeError(parsed.takeError());
-    return {};
+    return std::nullopt;
   }
-  auto *root = parsed->getAsObject();
+  auto *object = parsed->getAsObject();
+  return object ? std::optional(std::move(*object)) : std::nullopt;
+}
+} // namespace
+
+std::optional<int64_t> readContextLimit(StringRef folder) {
+  auto root = readObject(folder, "config.json");
+  if (!root)
+    return std::nullopt;
+  auto *text = root->getObject("text_config");
+  auto limit = text ? text->getInteger("max_position_embeddings") : std::nullopt;
+  if (!limit)
+    limit = root->getInteger("max_position_embeddings");
+  return limit && *limit > 0 && *limit <= INT32_MAX ? limit : std::nullopt;
+}
+
+DictionaryAttr readGenaiConfig(StringRef folder, MLIRContext *context) {
+  auto root = readObject(folder, "genai_config.json");
   auto *model = root ? root->getObject("model") : nullptr;
   if (!model)
     return {};

@@ -38,6 +38,9 @@ private:
 /// Reports features of a node that the importer knows and does not support (codes 012, 013, 014, 030).
 void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics);
 
+/// max_position_embeddings of the config.json in `folder`, or of its text_config; nothing when there is none.
+std::optional<int64_t> readContextLimit(llvm::StringRef folder);
+
 /// Facts of the genai_config.json in `folder`, as onnx.genai; null when there is none. A file that is there and is not
 /// what it should be is ignored: it is no part of the model.
 mlir::DictionaryAttr readGenaiConfig(llvm::StringRef folder, mlir::MLIRContext *context);

@@ -82,6 +82,8 @@ private:
     module->setAttr(onnx::kFileAttr, builder_.getStringAttr(model_.file));
     if (DictionaryAttr genai = readGenaiConfig(model_.folder, context_))
       module->setAttr(onnx::kGenaiAttr, genai);
+    if (auto context = readContextLimit(model_.folder))
+      module->setAttr(onnx::kContextAttr, builder_.getI64IntegerAttr(*context));
   }
 
   RankedTensorType valueType(const onnx::ValueInfo &value) {

@@ -65,6 +65,7 @@ void emitAttention(Frame &frame, moe::AttentionOp op) {
   args.set(offsetof(A, head_dim), static_cast<int64_t>(op.getHeadDim()));
   args.set(offsetof(A, value_dim), static_cast<int64_t>(op.getValueDim()));
   args.set(offsetof(A, window), static_cast<int64_t>(op.getWindow()));
+  args.set(offsetof(A, chunk), static_cast<int64_t>(op.getChunk()));
   args.set(offsetof(A, scale), op.getScale());
   args.set(offsetof(A, softcap), op.getSoftcap());
   args.set(offsetof(A, q), offsetof(A, q_stride), op.getQ());

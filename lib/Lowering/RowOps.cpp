@@ -40,6 +40,17 @@ void emitEmbedding(Frame &frame, moe::EmbeddingOp op, Value row) {
   emitCopyRow(frame, from, frame.row(op.getResult(), row), columns);
 }
 
+void emitArrange(Frame &frame, moe::ArrangeOp op, Value row) {
+  CodeBuilder &code = frame.code;
+  Value y = frame.row(op.getResult(), row);
+  int64_t at = 0;
+  for (ArrayRef<int64_t> runs = op.getRuns(); !runs.empty(); runs = runs.drop_front(3)) {
+    Value x = frame.row(op.getInputs()[runs[0]], row);
+    emitCopyRow(frame, code.at(x, code.f32, runs[1]), code.at(y, code.f32, at), runs[2]);
+    at += runs[2];
+  }
+}
+
 void emitSelect(Frame &frame, moe::SelectOp op, Value row) {
   emitCopyRow(frame, frame.row(op.getX(), loadIndex(frame, op.getWanted(), row)), frame.row(op.getResult(), row),
               columnsOf(op.getType()));
@@ -97,14 +108,18 @@ void emitNorm(Frame &frame, moe::NormOp op, Value row) {
 /// Pairs (a, b) = (x[i], x[i + half]), interleaved (x[2i], x[2i + 1]), become (a cos - b sin, b cos + a sin).
 void emitRotary(Frame &frame, moe::RotaryOp op, Value row) {
   CodeBuilder &code = frame.code;
-  int64_t head = op.getHeadDim(), rotary = op.getRotaryDim(), half = rotary / 2;
+  int64_t head = op.getHeadDim(), rotary = op.getRotaryDim(), half = rotary / 2, before = op.getOffset();
   Value offset = code.mul(loadIndex(frame, op.getPositions(), row), code.index(half));
   Value cos = code.at(frame.rowsWeight(op.getCos()), code.f32, offset);
   Value sin = code.at(frame.rowsWeight(op.getSin()), code.f32, offset);
   auto first = [&](Value a, Value b, Value c, Value s) { return code.subf(code.mulf(a, c), code.mulf(b, s)); };
   auto second = [&](Value a, Value b, Value c, Value s) { return code.addf(code.mulf(b, c), code.mulf(a, s)); };
   forSegments(code, columnsOf(op.getType()) / head, head, frame.row(op.getX(), row), frame.row(op.getResult(), row),
-              [&](Value x, Value y) {
+              [&](Value headX, Value headY) {
+                Value x = before ? code.at(headX, code.f32, before) : headX;
+                Value y = before ? code.at(headY, code.f32, before) : headY;
+                if (before)
+                  emitCopyRow(frame, headX, headY, before);
                 if (op.getInterleaved()) {
                   code.loop(code.index(0), code.index(half), 1, [&](Value i) {
                     Value at = code.mul(i, code.index(2));
@@ -124,8 +139,8 @@ void emitRotary(Frame &frame, moe::RotaryOp op, Value row) {
                     code.storeLanes(second(a, b, c, s), highOut, i, mask);
                   });
                 }
-                if (head > rotary)
-                  emitCopyRow(frame, code.at(x, code.f32, rotary), code.at(y, code.f32, rotary), head - rotary);
+                if (int64_t behind = head - before - rotary)
+                  emitCopyRow(frame, code.at(x, code.f32, rotary), code.at(y, code.f32, rotary), behind);
               });
 }
 
@@ -173,6 +188,7 @@ LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
       .Case([&](moe::SelectOp op) { return emitSelect(frame, op, row), success(); })
       .Case([&](moe::NormOp op) { return emitNorm(frame, op, row), success(); })
       .Case([&](moe::RotaryOp op) { return emitRotary(frame, op, row), success(); })
+      .Case([&](moe::ArrangeOp op) { return emitArrange(frame, op, row), success(); })
       .Case([&](moe::CombineOp op) { return emitCombine(frame, op, row), success(); })
       .Case([&](moe::ActivateOp op) { return emitActivate(frame, op, row), success(); })
       .Case([&](moe::GateOp op) { return emitGate(frame, op, row), success(); })

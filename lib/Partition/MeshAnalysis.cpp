@@ -53,8 +53,8 @@ FailureOr<MeshChoice> ruleFor(Operation *op, RouterSide side) {
     bool named = isa<moe::RouteOp>(op) || (linear && linear.getRouter());
     return routerChoice(side, named ? "rule: " : "inferred: feeds the ");
   }
-  if (isa<moe::EmbeddingOp, moe::NormOp, moe::LinearOp, moe::ColumnsOp, moe::RotaryOp, moe::AttentionOp, moe::AddOp,
-          moe::ActivateOp, moe::GateOp, moe::CombineOp, moe::SelectOp>(op))
+  if (isa<moe::EmbeddingOp, moe::NormOp, moe::LinearOp, moe::ColumnsOp, moe::ArrangeOp, moe::RotaryOp, moe::AttentionOp,
+          moe::AddOp, moe::ActivateOp, moe::GateOp, moe::CombineOp, moe::SelectOp>(op))
     return MeshChoice{dist::kAttentionMesh, "rule: " + op->getName().stripDialect().str()};
   return failure();
 }

@@ -18,9 +18,12 @@ bool isInteger(Value value) {
 /// The value that `op` hands on unchanged; null when it does something.
 Value passedOn(Operation &op) {
   if (!isa<onnx::IdentityOp, onnx::CastOp, onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp,
-           onnx::TransposeOp, onnx::ExpandOp>(op))
+           onnx::TransposeOp, onnx::ExpandOp, onnx::DropoutOp, onnx::ConcatOp, onnx::SumOp, onnx::MaxOp, onnx::MinOp>(
+          op))
     return nullptr;
   Value x = op.getOperand(0);
+  if (isa<onnx::ConcatOp, onnx::SumOp, onnx::MaxOp, onnx::MinOp>(op) && op.getNumOperands() > 1)
+    return nullptr;
   if (x.getType() != op.getResult(0).getType())
     return nullptr;
   if (auto transpose = dyn_cast<onnx::TransposeOp>(op))

@@ -1,5 +1,5 @@
 #include "janus/Recover/Passes.h"
-#include "lib/Recover/RowAnalysis.h"
+#include "lib/Recover/InputUses.h"
 #include "lib/Recover/RowForm.h"
 
 using namespace mlir;

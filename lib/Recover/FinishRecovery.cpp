@@ -30,6 +30,10 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
         left.push_back(&op);
       hasExperts |= isa<moe::ExpertsOp>(op);
     }
+    // What a pass gave a reason for comes first.
+    llvm::stable_sort(left, [](Operation *a, Operation *b) {
+      return a->hasAttr(recover::kReasonAttr) && !b->hasAttr(recover::kReasonAttr);
+    });
     if (!left.empty()) {
       report(left.front()->getLoc(), Twine(reasonOf(left.front())).str(), left);
       return drop(step);
@@ -78,9 +82,17 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     if (auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr))
       if (auto length = genai.getAs<IntegerAttr>("context_length"); length && length.getInt() > 0)
         context = length.getInt();
+    if (auto length = module->getAttrOfType<IntegerAttr>(onnx::kContextAttr);
+        length && length.getInt() > 0 && context == std::numeric_limits<int64_t>::max())
+      context = length.getInt();
+    if (auto limit = step->getAttrOfType<IntegerAttr>(recover::kLimitAttr))
+      context = std::min(context, limit.getInt());
     SmallVector<Attribute> caches, layers;
     for (Operation &op : step.front()) {
-      if (auto embedding = dyn_cast<moe::EmbeddingOp>(op)) {
+      if (auto embedding = dyn_cast<moe::EmbeddingOp>(op);
+          embedding && embedding.getIds() == step.getArgument(recover::kPositions)) {
+        context = std::min(context, embedding.getTable().getType().getShape()[0]);
+      } else if (embedding) {
         rows = embedding.getTable().getType().getShape()[0];
         hidden = embedding.getTable().getType().getShape()[1];
       } else if (auto rotary = dyn_cast<moe::RotaryOp>(op)) {
@@ -112,6 +124,7 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
   void accept(ModuleOp module, func::FuncOp step, DictionaryAttr model) {
     step.setPublic();
     step->removeAttr(recover::kRowsAttr);
+    step->removeAttr(recover::kLimitAttr);
     for (NamedAttribute attribute : llvm::to_vector(step->getDiscardableAttrs()))
       if (isa_and_nonnull<onnx::OnnxDialect>(attribute.getNameDialect()))
         step->removeDiscardableAttr(attribute.getName());

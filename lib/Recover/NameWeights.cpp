@@ -19,7 +19,8 @@ unsigned attentionRole(Value value) {
     Operation *user = use.getOwner();
     if (isa<moe::AttentionOp>(user))
       role |= use.getOperandNumber() < 3 ? 1u << use.getOperandNumber() : 0;
-    else if (isa<moe::ColumnsOp, moe::NormOp, moe::RotaryOp>(user) && use.getOperandNumber() == 0)
+    else if (isa<moe::ArrangeOp>(user) ||
+             (isa<moe::ColumnsOp, moe::NormOp, moe::RotaryOp>(user) && use.getOperandNumber() == 0))
       role |= attentionRole(user->getResult(0));
   }
   return role;
@@ -39,8 +40,10 @@ public:
   std::string name(Operation *op, unsigned operand) {
     Value value = op->getOperand(operand);
     auto is = [&](Value other) { return other && other == value; };
-    if (isa<moe::EmbeddingOp>(op))
-      return "embed";
+    if (auto embedding = dyn_cast<moe::EmbeddingOp>(op))
+      return embedding.getIds() == op->getParentOfType<func::FuncOp>().getArgument(recover::kPositions)
+                 ? "embed_positions"
+                 : "embed";
     if (auto rotary = dyn_cast<moe::RotaryOp>(op))
       return is(rotary.getCos()) ? "rotary.cos" : "rotary.sin";
     if (auto experts = dyn_cast<moe::ExpertsOp>(op)) {
@@ -89,7 +92,7 @@ private:
       return layer(*linear.getLayer()) + "router";
     if (unsigned role = attentionRole(linear.getResult()))
       return layer(attention_) + joinRole(role);
-    if (linear.getX().getDefiningOp<moe::AttentionOp>())
+    if (isa_and_nonnull<moe::AttentionOp, moe::ArrangeOp>(linear.getX().getDefiningOp()))
       return layer(attention_ - 1) + "o";
     if (llvm::any_of(linear->getUsers(), [](Operation *user) { return isa<func::ReturnOp>(user); }))
       return "head";

@@ -16,17 +16,24 @@ namespace janus {
 
 namespace {
 struct RecoverOptions : PassPipelineOptions<RecoverOptions> {
+  Option<std::string> modelDir{*this, "model-dir", llvm::cl::desc("where the files with weights are")};
   Option<bool> require{*this, "require", llvm::cl::desc("a model that is not recovered is an error"),
                        llvm::cl::init(false)};
 };
 } // namespace
 
-void buildRecoverPipeline(OpPassManager &manager, bool require) {
+void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, bool require) {
   manager.addPass(createBeginRecoveryPass());
   manager.addPass(createWidenFloatsPass());
   manager.addPass(createCanonicaliseGraphPass());
   manager.addPass(createFindRowsPass());
   manager.addPass(createRecoverMoEPass());
+  manager.addPass(createFuseNormsPass());
+  manager.addPass(createBindInterfacePass());
+  manager.addPass(createForgetPastPass());
+  RecoverAttentionPassOptions attention;
+  attention.modelDir = modelDir;
+  manager.addPass(createRecoverAttentionPass(attention));
   manager.addPass(createProveRowsPass());
   manager.addPass(createRecoverEmbeddingPass());
   manager.addPass(createRecoverLinearPass());
@@ -34,7 +41,6 @@ void buildRecoverPipeline(OpPassManager &manager, bool require) {
   manager.addPass(createRecoverActivationsPass());
   manager.addPass(createRecoverNormsPass());
   manager.addPass(createRecoverLayoutPass());
-  manager.addPass(createRecoverAttentionPass());
   manager.addPass(createRewriteToRowsPass());
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());
@@ -48,9 +54,10 @@ void buildRecoverPipeline(OpPassManager &manager, bool require) {
 
 void registerRecoverPasses() {
   registerRecoverStagePasses();
-  PassPipelineRegistration<RecoverOptions>(
-      "janus-recover", "the recover stage: from the imported graph to the model",
-      [](OpPassManager &manager, const RecoverOptions &options) { buildRecoverPipeline(manager, options.require); });
+  PassPipelineRegistration<RecoverOptions>("janus-recover", "the recover stage: from the imported graph to the model",
+                                           [](OpPassManager &manager, const RecoverOptions &options) {
+                                             buildRecoverPipeline(manager, options.modelDir, options.require);
+                                           });
 }
 
 } // namespace janus

@@ -1,4 +1,5 @@
 #include "janus/Recover/Passes.h"
+#include "lib/Recover/ModelInterface.h"
 #include "lib/Recover/RowAnalysis.h"
 #include "lib/Recover/RowForm.h"
 
@@ -20,17 +21,13 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
   using Base::Base;
 
   void runOnOperation() override {
-    auto step = getOperation().lookupSymbol<func::FuncOp>(moe::kStepFunction);
-    if (step && failed(prove(step)))
+    func::FuncOp step = recover::findCandidate(getOperation());
+    if (step && step->hasAttr(recover::kTokensAttr) && failed(prove(step)))
       step.erase();
   }
 
   LogicalResult prove(func::FuncOp step) {
-    auto found = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    BlockArgument tokens = found ? step.getArgument(static_cast<unsigned>(found.getInt())) : recover::findTokens(step);
-    auto dims = tokens ? onnx::getDims(tokens.getType()) : std::nullopt;
-    if (!dims)
-      return refuse(step.getLoc(), "expects one integer argument that indexes an embedding table");
+    BlockArgument tokens = step.getArgument(step->getAttrOfType<IntegerAttr>(recover::kTokensAttr).getInt());
     recover::RowAnalysis analysis(step, tokens);
 
     Operation *terminator = step.front().getTerminator();
@@ -51,8 +48,6 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
       return refuse(terminator->getLoc(), "expects a result by row, the logits");
 
     OpBuilder builder(&getContext());
-    step->setAttr(recover::kRowsAttr, builder.getStringAttr(analysis.rows().str()));
-    step->setAttr(recover::kTokensAttr, builder.getI64IntegerAttr(tokens.getArgNumber()));
     terminator->setOperands(logits);
     step.setFunctionType(builder.getFunctionType(step.getArgumentTypes(), logits.getType()));
     step.removeResAttrsAttr();
@@ -63,7 +58,15 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
 
   LogicalResult refuse(Location loc, const Twine &reason) {
     emitRemark(loc) << "rows cannot be told apart: " << reason;
-    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), reason));
+    // An attention that was not recovered mixes rows, too: its own reason says more.
+    std::string text = reason.str();
+    recover::findCandidate(getOperation()).walk([&](Operation *op) {
+      auto why = op->getAttrOfType<StringAttr>(recover::kReasonAttr);
+      if (why)
+        text = (op->getName().getStringRef() + ": " + why.getValue()).str();
+      return why ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), text));
     return failure();
   }
 };

@@ -1,10 +1,11 @@
 #include "janus/Recover/Passes.h"
-#include "lib/Recover/RowAnalysis.h"
-#include "lib/Recover/RowForm.h"
-#include "lib/Recover/StoredWeight.h"
-#include "lib/Recover/UniformValues.h"
+#include "lib/Recover/AttentionCore.h"
+#include "lib/Recover/ColumnMaker.h"
+
+#include "mlir/IR/SymbolTable.h"
 
 #include <cmath>
+#include <numeric>
 
 using namespace mlir;
 
@@ -14,43 +15,69 @@ namespace janus {
 
 namespace {
 
+using recover::AttentionCore;
+using recover::Column;
+using recover::ColumnMaker;
+using recover::ElementRef;
+using recover::ModelInterface;
 using recover::notRecovered;
+using recover::Pick;
 using recover::RowForm;
-using recover::StoredWeight;
 
-/// Rotary tables as weights in the module.
-struct Rotary {
-  StoredWeight cos, sin;
-  int64_t dim;
+/// The context for tables that nothing else limits.
+constexpr int64_t kDefaultContext = 4096;
+
+/// Heads as moe.attention wants them: columns in the query's order, heads that share keys and values side by side.
+struct Heads {
+  int64_t keyHeads = 0, headDim = 0;
+  SmallVector<int64_t> order; // head order[i] of the graph comes i-th
+  std::vector<Pick> q, k, v;
 };
 
-std::optional<Rotary> traceRotary(Value cos, Value sin) {
-  auto c = StoredWeight::trace(cos), s = StoredWeight::trace(sin);
-  if (!c || !s || c->shape().size() != 2 || c->shape() != s->shape())
-    return std::nullopt;
-  return Rotary{*c, *s, 2 * c->shape()[1]};
-}
-
-Value rotate(OpBuilder &builder, const RowForm &form, Location loc, Value x, const Rotary &rotary, int64_t headDim,
-             bool interleaved) {
-  Value cos = rotary.cos.materialise(builder, form.step()), sin = rotary.sin.materialise(builder, form.step());
-  return moe::RotaryOp::create(builder, loc, x.getType(), x, form.argument(recover::kPositions), cos, sin,
-                               builder.getI64IntegerAttr(headDim), builder.getI64IntegerAttr(rotary.dim),
-                               builder.getBoolAttr(interleaved));
-}
-
-int64_t columnsOf(Value rows) { return cast<RankedTensorType>(rows.getType()).getShape()[1]; }
-
-Value columns(OpBuilder &builder, const RowForm &form, Location loc, Value x, int64_t offset, int64_t count) {
-  return moe::ColumnsOp::create(builder, loc, form.rowsType(count), x, builder.getI64IntegerAttr(offset));
-}
-
-/// The argument that states each new token's position, [batch, sequence] like the tokens.
-bool isPositions(const RowForm &form, Value value) {
-  BlockArgument argument = recover::traceArgument(value);
-  auto tokens = form.step()->getAttrOfType<IntegerAttr>(recover::kTokensAttr).getInt();
-  return argument && argument.getArgNumber() != tokens &&
-         onnx::getDims(argument.getType()) == onnx::getDims(form.step().getArgument(tokens).getType());
+std::optional<Heads> orderHeads(const AttentionCore &core, ArrayRef<Pick> q, ArrayRef<Pick> k, ArrayRef<Pick> v) {
+  struct Head {
+    std::vector<Pick> q, k, v;
+  };
+  std::vector<Head> heads(core.heads);
+  for (int64_t h = 0; h < core.heads; ++h) {
+    ArrayRef<Pick> left = q.slice(h * core.headDim, core.headDim), right = k.slice(h * core.headDim, core.headDim);
+    SmallVector<int64_t> columns;
+    for (int64_t d = 0; d < core.headDim; ++d)
+      if (left[d].source && right[d].source) // a product with zero adds nothing
+        columns.push_back(d);
+    llvm::stable_sort(columns, [&](int64_t a, int64_t b) { return left[a] < left[b]; });
+    for (int64_t d : columns)
+      heads[h].q.push_back(left[d]), heads[h].k.push_back(right[d]);
+    heads[h].v = v.slice(h * core.valueDim, core.valueDim).vec();
+    if (heads[h].q.size() != heads[0].q.size() || heads[h].q.empty())
+      return std::nullopt;
+  }
+  // Groups of heads with equal keys and values, in order of appearance.
+  std::map<std::pair<std::vector<Pick>, std::vector<Pick>>, unsigned> groups;
+  SmallVector<SmallVector<int64_t>> members;
+  for (int64_t h = 0; h < core.heads; ++h) {
+    auto [it, added] = groups.try_emplace({heads[h].k, heads[h].v}, members.size());
+    if (added)
+      members.emplace_back();
+    members[it->second].push_back(h);
+  }
+  Heads result;
+  result.headDim = heads[0].q.size();
+  if (!llvm::all_of(members, [&](const auto &group) { return group.size() == members[0].size(); })) {
+    members.clear(); // some heads only share keys: each keeps its own
+    for (int64_t h = 0; h < core.heads; ++h)
+      members.push_back({h});
+  }
+  result.keyHeads = members.size();
+  for (const auto &group : members) {
+    llvm::append_range(result.k, heads[group[0]].k);
+    llvm::append_range(result.v, heads[group[0]].v);
+    for (int64_t h : group) {
+      result.order.push_back(h);
+      llvm::append_range(result.q, heads[h].q);
+    }
+  }
+  return result;
 }
 
 struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
@@ -58,156 +85,246 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
 
   void runOnOperation() override {
     func::FuncOp step = recover::findCandidate(getOperation());
-    if (!step)
+    auto interface = step ? ModelInterface::read(step) : std::nullopt;
+    if (!interface)
       return;
+    rows.clear();
+    recover::StoredNumbers numbers(modelDir);
+    recover::KnownValues known(step, *interface);
+    recover::ColumnViews views(known, *interface);
+    recover::PositionTables tables(step, contextOf(getOperation()), numbers);
+    recover::AttentionMatcher matcher(known, views, numbers, *interface);
     RowForm form(step);
+    // No operator is erased before the end: what is known of values is kept by their addresses.
     int64_t cache = 0;
-    for (Operation &op : llvm::make_early_inc_range(step.front())) {
-      if (auto rotary = dyn_cast<onnx::RotaryEmbeddingOp>(op))
-        (void)rewriteRotary(form, rotary);
-      else if (auto attention = dyn_cast<onnx::GroupQueryAttentionOp>(op))
-        if (succeeded(rewriteAttention(form, attention, cache)))
-          ++cache;
+    SmallVector<Operation *> operators;
+    for (Operation &op : step.front())
+      operators.push_back(&op);
+    for (Operation *op : operators)
+      if (auto where = dyn_cast<onnx::WhereOp>(op)) // guards for rows without keys
+        if (auto condition = known.constant(where.getCondition())) {
+          Value chosen = *condition != 0 ? where.getX() : where.getY();
+          if (chosen.getType() == where.getZ().getType())
+            where.getZ().replaceAllUsesWith(chosen);
+        }
+    for (Operation *op : operators) {
+      if (!matcher.isCandidate(op))
+        continue;
+      views.clear();
+      auto core = matcher.match(op);
+      if (!core)
+        (void)notRecovered(matcher.culprit, matcher.reason);
+      else if (succeeded(rewrite(form, *core, views, tables, *interface, cache)))
+        ++cache;
     }
+    for (Operation *op : operators) {
+      if (op->getNumResults() == 1 && !op->use_empty() && isMixing(op))
+        makeRotation(form, op, views, tables, known, *interface);
+      if (auto add = dyn_cast<onnx::AddOp>(op))
+        embedPositions(form, add, views, tables, known, *interface);
+    }
+    recover::eraseDead(step);
   }
 
-  LogicalResult rewriteRotary(const RowForm &form, onnx::RotaryEmbeddingOp op) {
-    Type type = op.getX().getType();
-    auto rotary = traceRotary(op.getCosCache(), op.getSinCache());
-    if (!rotary)
-      return notRecovered(op, "cos and sin are no constant tables [positions, rotary / 2], alike");
-    if (!op.getPositionIds() || !isPositions(form, op.getPositionIds()))
-      return notRecovered(op, "its positions are no argument of the model, one for each token");
-    auto width = form.columns(type);
-    int64_t last = cast<RankedTensorType>(type).getShape().back();
-    int64_t heads = op.getNumHeads() ? static_cast<int64_t>(op.getNumHeads()) : 0;
-    if (!width || (form.isWhole(type) && !heads && op.getRotaryEmbeddingDim()))
-      return notRecovered(op, "expects num_heads for a partial rotation");
-    int64_t headDim = !form.isWhole(type) ? last : heads ? *width / heads : rotary->dim;
-    if (op.getRotaryEmbeddingDim() && static_cast<int64_t>(op.getRotaryEmbeddingDim()) != rotary->dim)
-      return notRecovered(op, "rotary_embedding_dim differs from the tables' width");
-    if (*width % headDim || rotary->dim > headDim)
-      return notRecovered(op, "heads of " + Twine(headDim) + " columns do not fit " + Twine(*width) + " columns");
-    OpBuilder builder(op);
-    Value rows = form.toRows(builder, op.getX());
-    if (!rows)
-      return notRecovered(op, "its input is not f32 by row");
-    Value y = rotate(builder, form, op.getLoc(), rows, *rotary, headDim, op.getInterleaved() != 0);
-    op.getY().replaceAllUsesWith(form.fromRows(builder, y, type));
-    op.erase();
-    return success();
+  static int64_t contextOf(ModuleOp module) {
+    if (auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr))
+      if (auto context = genai.getAs<IntegerAttr>("context_length"); context && context.getInt() > 0)
+        return context.getInt();
+    if (auto context = module->getAttrOfType<IntegerAttr>(onnx::kContextAttr); context && context.getInt() > 0)
+      return context.getInt();
+    return kDefaultContext;
   }
 
-  /// What the operator may not ask for.
-  LogicalResult checkSupported(onnx::GroupQueryAttentionOp op) {
-    if (op.getCausal() != 1)
-      return notRecovered(op, "causal = 0");
-    if (op.getAttentionBias())
-      return notRecovered(op, "an attention bias");
-    if (op.getQkOutput() || (op.getOutputQk() && !op.getOutputQk().use_empty()))
-      return notRecovered(op, "qk_output");
-    if (op.getKScale() || op.getVScale() || op.getKQuantType() != "NONE" || op.getVQuantType() != "NONE" ||
-        op.getKvCacheBitWidth())
-      return notRecovered(op, "a quantised cache (JNS-ONNX-030)");
-    if (op.getQNormWeight() || op.getKNormWeight())
-      return notRecovered(op, "query and key norms inside the operator (JNS-ONNX-030)");
-    if (op.getSlidingWindowCache())
-      return notRecovered(op, "sliding_window_cache (JNS-ONNX-030)");
-    for (Value past : {op.getPastKey(), op.getPastValue()})
-      if (past && (!isa<BlockArgument>(past) || !past.hasOneUse()))
-        return notRecovered(op, "its past is no argument of its own");
-    for (Value present : {op.getPresentKey(), op.getPresentValue()})
-      if (present && !present.use_empty())
-        return notRecovered(op, "its present is used by other operators");
-    return success();
-  }
-
-  /// Are the lengths those of all past and all new tokens?
-  LogicalResult checkLengths(const RowForm &form, onnx::GroupQueryAttentionOp op) {
-    auto last = recover::evaluateUniform(op.getSeqlensK());
-    auto total = recover::evaluateUniform(op.getTotalSequenceLength());
-    if (!last || !last->mask)
-      return notRecovered(op, "seqlens_k is not computed from the attention mask in a known way");
-    auto dims = onnx::getDims(last->mask.getType());
-    auto tokens = form.step()->getAttrOfType<IntegerAttr>(recover::kTokensAttr).getInt();
-    if (last->mask.getArgNumber() == tokens || !dims || last->value + onnx::SymExpr(1) != (*dims)[1])
-      return notRecovered(op, "seqlens_k is " + last->value.str() +
-                                  " when all tokens are valid, expected the mask's length less 1");
-    if (!total || total->value != (*dims)[1])
-      return notRecovered(op, "total_sequence_length is not the length of the attention mask");
-    return success();
-  }
-
-  Value sinks(OpBuilder &builder, const RowForm &form, onnx::GroupQueryAttentionOp op) {
-    int64_t heads = op.getNumHeads();
-    if (!op.getHeadSink()) { // smooth softmax adds exp(0)
-      auto type = RankedTensorType::get({heads}, builder.getF32Type());
-      OpBuilder::InsertPoint here = builder.saveInsertionPoint();
-      builder.setInsertionPoint(form.step());
-      auto zeros = moe::WeightOp::create(builder, op.getLoc(), builder.getStringAttr("moe:sinks"), TypeAttr::get(type),
-                                         ArrayAttr(), DenseElementsAttr::get(type, 0.0f));
-      StringAttr symbol = SymbolTable(getOperation()).insert(zeros);
-      builder.restoreInsertionPoint(here);
-      return moe::GetWeightOp::create(builder, op.getLoc(), type, FlatSymbolRefAttr::get(symbol));
-    }
-    auto weight = StoredWeight::trace(op.getHeadSink());
-    return weight && weight->shape() == ArrayRef(heads) ? weight->materialise(builder, form.step()) : Value();
-  }
-
-  LogicalResult rewriteAttention(const RowForm &form, onnx::GroupQueryAttentionOp op, int64_t cache) {
-    if (failed(checkSupported(op)) || failed(checkLengths(form, op)))
-      return failure();
-    OpBuilder builder(op);
-    Location loc = op.getLoc();
-    int64_t heads = op.getNumHeads(), kvHeads = op.getKvNumHeads();
-    if (heads <= 0 || kvHeads <= 0 || heads % kvHeads || !op.getKey() != !op.getValue())
-      return notRecovered(op, Twine(heads) + " heads and " + Twine(kvHeads) + " key heads, or a key without a value");
-    Value q = form.toRows(builder, op.getQuery());
-    Value k = op.getKey() ? form.toRows(builder, op.getKey()) : Value();
-    Value v = op.getValue() ? form.toRows(builder, op.getValue()) : Value();
-    if (!q || (op.getKey() && (!k || !v)))
-      return notRecovered(op, "query, key or value is not f32 by row");
-    int64_t parts = op.getKey() ? heads : heads + 2 * kvHeads, headDim = columnsOf(q) / parts;
-    if (columnsOf(q) % parts || (k && (columnsOf(k) != kvHeads * headDim || columnsOf(v) % kvHeads)))
-      return notRecovered(op, "query, key and value columns do not fit the numbers of heads");
-
-    std::optional<Rotary> rotary;
-    if (op.getDoRotary()) {
-      if (!op.getCosCache() || !op.getSinCache() || !(rotary = traceRotary(op.getCosCache(), op.getSinCache())) ||
-          rotary->dim > headDim)
-        return notRecovered(op, "cos and sin are no constant tables [positions, rotary / 2], alike");
-      if (op.getPositionIds() && !isPositions(form, op.getPositionIds()))
-        return notRecovered(op, "its positions are no argument of the model, one for each token");
-    }
-    bool smooth = op.getSmoothSoftmax() == 1;
-    Value sink = op.getHeadSink() || smooth ? sinks(builder, form, op) : Value();
-    if (op.getHeadSink() && !sink)
-      return notRecovered(op, "the head sink is no constant, one number a head");
-
-    if (!k) {
-      Value qkv = q;
-      q = columns(builder, form, loc, qkv, 0, heads * headDim);
-      k = columns(builder, form, loc, qkv, heads * headDim, kvHeads * headDim);
-      v = columns(builder, form, loc, qkv, (heads + kvHeads) * headDim, kvHeads * headDim);
-    }
-    if (rotary) {
-      bool interleaved = op.getRotaryInterleaved() != 0;
-      q = rotate(builder, form, loc, q, *rotary, headDim, interleaved);
-      k = rotate(builder, form, loc, k, *rotary, headDim, interleaved);
-    }
-    int64_t valueDim = columnsOf(v) / kvHeads, window = op.getLocalWindowSize();
-    float scale = op.getScale().convertToFloat();
-    if (scale == 0.0f)
-      scale = 1.0f / std::sqrt(static_cast<float>(headDim));
+  LogicalResult rewrite(const RowForm &form, const AttentionCore &core, recover::ColumnViews &views,
+                        recover::PositionTables &tables, const ModelInterface &interface, int64_t cache) {
+    Operation *root = core.root;
+    Location loc = root->getLoc();
+    auto mask = recover::asCausal(core.mask);
+    if (!mask)
+      return notRecovered(root, "its mask is none of a causal model: it shows " + recover::describe(core.mask));
+    OpBuilder builder(root);
+    ColumnMaker maker(builder, form, views, tables, rows);
+    double scaleQ = 1, scaleK = 1, scaleV = 1;
+    auto q = maker.resolve(loc, core.q, scaleQ);
+    auto k = q ? maker.resolve(loc, core.k, scaleK) : std::nullopt;
+    auto v = k ? maker.resolve(loc, core.v, scaleV) : std::nullopt;
+    if (!v)
+      return notRecovered(root, (!q ? "query: " : !k ? "key: " : "value: ") + maker.reason);
+    if (scaleV != 1)
+      return notRecovered(root, "its values have a factor");
+    auto heads = orderHeads(core, *q, *k, *v);
+    if (!heads)
+      return notRecovered(root, "its heads have different numbers of columns");
+    float scale = roundScale(core.scale * scaleQ * scaleK, core.headDim);
+    if (!std::isfinite(scale) || scale <= 0 || !(core.softcap >= 0))
+      return notRecovered(root, "its scale is " + Twine(std::to_string(scale)));
+    Value sinks = core.smooth || !core.sinks.empty() ? makeSinks(builder, form, core, *heads, tables) : Value();
+    if ((core.smooth || !core.sinks.empty()) && !sinks)
+      return notRecovered(root, "its sinks cannot be read");
+    Value query = maker.arrange(loc, heads->q), key = query ? maker.arrange(loc, heads->k) : Value();
+    Value value = key ? maker.arrange(loc, heads->v) : Value();
+    if (!value)
+      return notRecovered(root, maker.reason);
     Value y = moe::AttentionOp::create(
-        builder, loc, form.rowsType(heads * valueDim), q, k, v, form.argument(recover::kPositions), sink,
-        builder.getI64IntegerAttr(cache), builder.getI64IntegerAttr(heads), builder.getI64IntegerAttr(kvHeads),
-        builder.getI64IntegerAttr(headDim), builder.getI64IntegerAttr(valueDim), builder.getF32FloatAttr(scale),
-        builder.getI64IntegerAttr(window > 0 ? window : 0), op.getSoftcapAttr());
-    op.getOutput().replaceAllUsesWith(form.fromRows(builder, y, op.getOutput().getType()));
-    op.erase();
+        builder, loc, form.rowsType(core.heads * core.valueDim), query, key, value, form.argument(recover::kPositions),
+        sinks, builder.getI64IntegerAttr(cache), builder.getI64IntegerAttr(core.heads),
+        builder.getI64IntegerAttr(heads->keyHeads), builder.getI64IntegerAttr(heads->headDim),
+        builder.getI64IntegerAttr(core.valueDim), builder.getF32FloatAttr(scale),
+        builder.getI64IntegerAttr(mask->window), builder.getF32FloatAttr(static_cast<float>(core.softcap)),
+        builder.getI64IntegerAttr(mask->chunk));
+    if (!llvm::is_sorted(heads->order)) { // back to the graph's order of heads
+      SmallVector<int64_t> place(core.heads);
+      for (auto [i, h] : llvm::enumerate(heads->order))
+        place[h] = i;
+      std::vector<Pick> picks;
+      unsigned source = maker.addSource(y);
+      for (int64_t h = 0; h < core.heads; ++h)
+        for (int64_t d = 0; d < core.valueDim; ++d)
+          picks.push_back({source, place[h] * core.valueDim + d});
+      y = maker.arrange(loc, picks);
+    }
+    if (core.mask.positions != INT64_MAX)
+      recover::limitPositions(form.step(), core.mask.positions);
+    rows[core.output] = y;
+    views.addBase(core.output, core.outputDims, core.heads * core.valueDim);
+    settle(form, core.output, views, tables, interface);
+    emitRemark(loc) << "attention " << cache << ": " << core.heads << " heads of " << heads->headDim << " and "
+                    << core.valueDim << " columns, " << heads->keyHeads << " key heads, "
+                    << recover::describe(core.mask);
     return success();
   }
+
+  /// A factor that was split over query and key is put together again; what rounding left of 1 / sqrt(d) is that.
+  static float roundScale(double scale, int64_t headDim) {
+    float rounded = static_cast<float>(scale), usual = 1.0f / std::sqrt(static_cast<float>(headDim));
+    return std::fabs(rounded - usual) <= 4 * std::numeric_limits<float>::epsilon() * usual ? usual : rounded;
+  }
+
+  Value makeSinks(OpBuilder &builder, const RowForm &form, const AttentionCore &core, const Heads &heads,
+                  recover::PositionTables &tables) {
+    auto type = RankedTensorType::get({core.heads}, builder.getF32Type());
+    if (!core.smooth && llvm::is_sorted(heads.order))
+      if (Value stored = storedSinks(builder, form, core))
+        return stored;
+    SmallVector<float> numbers(core.heads, 0.0f); // smooth softmax adds exp(0)
+    for (auto [i, h] : llvm::enumerate(heads.order)) {
+      auto number = core.smooth ? std::nullopt : recover::PositionFunction::compile(core.sinks[h], tables.numbers());
+      if (!core.smooth && !number)
+        return nullptr;
+      numbers[i] = core.smooth ? 0.0f : static_cast<float>((*number)(0));
+    }
+    OpBuilder top(form.step());
+    auto weight =
+        moe::WeightOp::create(top, core.root->getLoc(), builder.getStringAttr("moe:sinks"), TypeAttr::get(type),
+                              ArrayAttr(), DenseElementsAttr::get(type, ArrayRef(numbers)));
+    StringAttr symbol = SymbolTable(getOperation()).insert(weight);
+    return moe::GetWeightOp::create(builder, core.root->getLoc(), type, FlatSymbolRefAttr::get(symbol));
+  }
+
+  /// Sinks that are the numbers of one tensor, in order.
+  Value storedSinks(OpBuilder &builder, const RowForm &form, const AttentionCore &core) {
+    for (auto [h, sink] : llvm::enumerate(core.sinks)) {
+      if (sink->kind != recover::Element::Kind::kStored || sink->tensor != core.sinks[0]->tensor)
+        return nullptr;
+      int64_t at = 0;
+      for (auto [index, extent] : llvm::zip(sink->index, cast<RankedTensorType>(sink->tensor.getType()).getShape()))
+        at = at * extent + index.constant().value_or(INT32_MIN);
+      if (at != static_cast<int64_t>(h))
+        return nullptr;
+    }
+    auto weight = recover::StoredWeight::trace(core.sinks[0]->tensor);
+    auto vector =
+        weight && llvm::product_of(weight->shape()) == core.heads ? weight->reshape({core.heads}) : std::nullopt;
+    return vector ? vector->materialise(builder, form.step()) : Value();
+  }
+
+  /// From the attention's result on, to values that hold one row a token.
+  void settle(const RowForm &form, Value output, recover::ColumnViews &views, recover::PositionTables &tables,
+              const ModelInterface &interface) {
+    SmallVector<Value> work = {output};
+    llvm::DenseSet<Value> seen;
+    while (!work.empty()) {
+      Value value = work.pop_back_val();
+      if (!seen.insert(value).second)
+        continue;
+      const recover::ColumnView *view = views.view(value);
+      if (view && recover::rowMajorParts(value.getType(), interface)) {
+        OpBuilder builder(&getContext());
+        builder.setInsertionPointAfterValue(rows.lookup(output));
+        ColumnMaker maker(builder, form, views, tables, rows);
+        if (Value made = maker.make(value.getLoc(), view->columns)) {
+          value.replaceAllUsesWith(form.fromRows(builder, made, value.getType()));
+          continue;
+        }
+      }
+      for (Operation *user : value.getUsers())
+        if (isa<onnx::ReshapeOp, onnx::TransposeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp,
+                onnx::IdentityOp, onnx::CastOp, onnx::WhereOp, onnx::SliceOp, onnx::SplitOp>(user))
+          llvm::append_range(work, user->getResults());
+        else if (!isa<onnx::IsNaNOp, onnx::ShapeOp>(user))
+          (void)notRecovered(user, "works on heads of attention before they are put side by side");
+    }
+  }
+
+  static bool isMixing(Operation *op) {
+    return isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::ConcatOp, onnx::AddOp, onnx::SubOp,
+               onnx::MulOp, onnx::TransposeOp, onnx::RotaryEmbeddingOp, onnx::MicrosoftRotaryEmbeddingOp>(op);
+  }
+
+  /// Rotations that no attention has taken: those in front of a norm.
+  void makeRotation(const RowForm &form, Operation *op, recover::ColumnViews &views, recover::PositionTables &tables,
+                    recover::KnownValues &known, const ModelInterface &interface) {
+    Value value = op->getResult(0);
+    if (known.find(value) || !recover::rowMajorParts(value.getType(), interface))
+      return;
+    views.clear();
+    const recover::ColumnView *view = views.view(value);
+    if (!view || llvm::none_of(view->columns, [](const Column &column) {
+          return llvm::any_of(column, [](const recover::ColumnTerm &term) { return term.factor != nullptr; });
+        }))
+      return;
+    // Only where something else than a view reads it.
+    auto endsHere = [&](Operation *user) {
+      if (!isMixing(user) || user->getNumResults() != 1)
+        return true;
+      const recover::ColumnView *next = views.view(user->getResult(0));
+      return !next ||
+             (recover::ColumnViews::isBase(*next) && views.base(next->columns[0][0].base) == user->getResult(0));
+    };
+    if (llvm::none_of(op->getUsers(), endsHere))
+      return;
+    OpBuilder builder(&getContext());
+    builder.setInsertionPointAfter(op);
+    ColumnMaker maker(builder, form, views, tables, rows);
+    if (Value made = maker.make(op->getLoc(), view->columns))
+      value.replaceAllUsesWith(form.fromRows(builder, made, value.getType()));
+  }
+
+  /// Rows of a table by position, added to every sequence.
+  void embedPositions(const RowForm &form, onnx::AddOp add, recover::ColumnViews &views,
+                      recover::PositionTables &tables, recover::KnownValues &known, const ModelInterface &interface) {
+    auto parts = recover::rowMajorParts(add.getC().getType(), interface);
+    bool first = known.find(add.getA()) != nullptr;
+    const recover::Known *table = known.find(first ? add.getA() : add.getB());
+    auto columns = form.columns(add.getC().getType());
+    if (!parts || !table || !columns || known.find(add.getC()))
+      return;
+    std::vector<ElementRef> factors;
+    for (int64_t i = 0; i < *columns; ++i) {
+      factors.push_back(views.factor(*table, *parts, i));
+      if (!factors.back() || factors.back()->type != recover::ElementType::kReal || !factors.back()->dependsOn(".q"))
+        return;
+    }
+    OpBuilder builder(add);
+    Value weight = tables.make(builder, add.getLoc(), factors, 1);
+    if (!weight)
+      return;
+    Value embedded = moe::EmbeddingOp::create(builder, add.getLoc(), form.rowsType(*columns),
+                                              form.argument(recover::kPositions), weight);
+    add->setOperand(first ? 0 : 1, form.fromRows(builder, embedded, add.getC().getType()));
+  }
+
+  llvm::DenseMap<Value, Value> rows; // row forms of attention results
 };
 } // namespace
 } // namespace janus

@@ -1,7 +1,8 @@
 #include "lib/Recover/RowAnalysis.h"
 
-#include "llvm/ADT/MapVector.h"
-#include "llvm/ADT/SetVector.h"
+#include "dialects/moe/IR/MoEOps.h"
+#include "lib/Recover/RowForm.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -80,26 +81,6 @@ BlockArgument traceArgument(Value value) {
   return isInteger(value.getType()) ? dyn_cast<BlockArgument>(value) : BlockArgument();
 }
 
-BlockArgument findTokens(func::FuncOp function) {
-  llvm::MapVector<Value, llvm::SetVector<Value>> tables; // by argument
-  function.walk([&](onnx::GatherOp gather) {
-    auto table = dyn_cast<RankedTensorType>(gather.getData().getType());
-    BlockArgument argument = traceArgument(gather.getIndices());
-    if (argument && table && table.getRank() == 2 && isa<FloatType>(table.getElementType()))
-      tables[argument].insert(gather.getData());
-  });
-  // Positions select rows of two tables, cosines and sines.
-  Value tokens;
-  for (auto &[argument, found] : tables) {
-    if (tables.size() > 1 && found.size() != 1)
-      continue;
-    if (tokens)
-      return nullptr;
-    tokens = argument;
-  }
-  return dyn_cast_or_null<BlockArgument>(tokens);
-}
-
 RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
   auto tokenDims = onnx::getDims(tokens.getType());
   rows_ = product(*tokenDims);
@@ -109,6 +90,8 @@ RowAnalysis::RowAnalysis(func::FuncOp function, BlockArgument tokens) {
     state.kind = RowState::kSequence;
     if (dims && *dims == *tokenDims && isInteger(argument.getType()))
       state.kind = RowState::kRows, state.dims = dims->size();
+    if (argument.getArgNumber() == kIds || argument.getArgNumber() == kPositions)
+      state.kind = RowState::kRows, state.dims = 1;
     states_[argument] = state;
   }
   function.walk([&](Operation *op) {

@@ -44,9 +44,6 @@ private:
   onnx::SymExpr rows_{1};
 };
 
-/// The integer argument of `function` by which a constant table is gathered; null when there is none or several.
-mlir::BlockArgument findTokens(mlir::func::FuncOp function);
-
 /// The block argument behind integer casts, identities and reshapes; null when there is something else.
 mlir::BlockArgument traceArgument(mlir::Value value);
 

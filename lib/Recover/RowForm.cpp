@@ -11,6 +11,12 @@ func::FuncOp findCandidate(ModuleOp module) {
   return step && step->hasAttr(kRowsAttr) ? step : func::FuncOp();
 }
 
+void limitPositions(func::FuncOp step, int64_t limit) {
+  auto known = step->getAttrOfType<IntegerAttr>(kLimitAttr);
+  if (!known || known.getInt() > limit)
+    step->setAttr(kLimitAttr, IntegerAttr::get(IntegerType::get(step.getContext(), 64), limit));
+}
+
 LogicalResult notRecovered(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttr, StringAttr::get(op->getContext(), reason));
   emitRemark(op->getLoc()) << "not recovered: " << op->getName() << ": " << reason;

@@ -21,10 +21,15 @@ inline constexpr llvm::StringLiteral kRowsAttr = "moe.rows";     // on @step: nu
 inline constexpr llvm::StringLiteral kTokensAttr = "moe.tokens"; // on @step: index of the argument with token ids
 inline constexpr llvm::StringLiteral kReasonAttr = "moe.reason"; // on an op that could not be recovered: why
 
+inline constexpr llvm::StringLiteral kLimitAttr = "moe.limit"; // on @step: positions that its masks were told for
+
 enum StepArgument : unsigned { kIds = 0, kPositions = 1, kWanted = 2, kStepArguments = 3 };
 
 /// The candidate, or null.
 mlir::func::FuncOp findCandidate(mlir::ModuleOp module);
+
+/// The model takes at most `limit` positions, besides other limits.
+void limitPositions(mlir::func::FuncOp step, int64_t limit);
 
 /// Notes on `op` why it is not recovered, with a remark. Always fails.
 mlir::LogicalResult notRecovered(mlir::Operation *op, const llvm::Twine &reason);

@@ -9,7 +9,7 @@ A line is one of (shell quoting; # starts a comment):
   input|output NAME TYPE DIM,DIM        DIM: an integer, a name, or ? ; a single - is a scalar
   init NAME TYPE DIM,DIM VALUES         VALUES: v,v,...  |  typed:v,v,...  |  @FILE:OFFSET:LENGTH (external data)
   node TYPE IN,IN -> OUT,OUT [name=NAME] [domain=DOMAIN] [ATTRIBUTE=VALUE ...]
-                                        VALUE: 1  1.5  "text"  [1,2]  graph:NAME  @NAME (of the function's call); an absent input is an empty name
+                                        VALUE: 1  1.5  "text"  [1,2]  TYPE:v,v (a tensor)  graph:NAME  @NAME (of the function's call); an absent input is an empty name
   graph NAME ... end                    input, output, init and node lines of a graph that a later node names
   function DOMAIN NAME IN,IN -> OUT,OUT ATTRIBUTE,ATTRIBUTE ... end      node lines of a model-local function; - for none
   unknown N                             a field of number N that the schema does not have
@@ -78,6 +78,9 @@ def attribute(name, text):
     out = block(1, name)
     if text.startswith("@"):
         return out + block(21, text[1:]) + number(20, 2)
+    if text.split(":")[0] in TYPES and ":" in text:
+        kind, values = text.split(":", 1)
+        return out + block(5, tensor("", kind, str(values.count(",") + 1), values)) + number(20, 4)
     if text.startswith("graph:"):
         return out + block(6, graphs[text[6:]]) + number(20, 5)
     if text.startswith('"'):

@@ -74,9 +74,14 @@ absl::StatusOr<Contract> chooseContract(ModuleOp module, const CompileOptions &o
   return options.stages.contract;
 }
 
+std::string modelDirectory(const CompileOptions &options) {
+  return options.modelDirectory.empty() ? llvm::sys::path::parent_path(options.input).str() : options.modelDirectory;
+}
+
 /// Runs the stages from..to up to lower; dumps each where that is asked for.
 absl::Status runStages(ModuleOp module, const CompileOptions &options, Progress &progress) {
   StageOptions stages = options.stages;
+  stages.modelDirectory = modelDirectory(options);
   for (const StageInfo &info : allStages()) {
     if (info.stage < options.from || info.stage > options.to || info.stage == Stage::kTarget)
       continue;
@@ -146,8 +151,7 @@ absl::Status run(const CompileOptions &options) {
     return writeText(*module, options.output.empty() ? "-" : options.output);
 
   ArtifactOptions artifact;
-  artifact.modelDirectory =
-      options.modelDirectory.empty() ? llvm::sys::path::parent_path(options.input).str() : options.modelDirectory;
+  artifact.modelDirectory = modelDirectory(options);
   artifact.modelHash = *hash;
   artifact.targets = options.targets;
   artifact.tokenizer = options.tokenizer;

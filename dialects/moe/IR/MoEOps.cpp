@@ -178,6 +178,28 @@ LogicalResult SelectOp::verify() {
 
 //===-- attention ---------------------------------------------------------===//
 
+LogicalResult ArrangeOp::verify() {
+  if (getInputs().empty() || !isMatrix(getResult()))
+    return emitOpError() << "expects at least one operand and a result [rows, C], found " << getResult().getType();
+  int64_t rows = shapeOf(getResult())[0];
+  for (Value input : getInputs())
+    if (!isMatrix(input) || shapeOf(input)[0] != rows)
+      return emitOpError() << "expects operands [rows, C] with the result's rows, found " << input.getType();
+  ArrayRef<int64_t> runs = getRuns();
+  if (runs.size() % 3 != 0)
+    return emitOpError() << "expects runs (operand, offset, count), found " << runs.size() << " numbers";
+  int64_t total = 0;
+  for (; !runs.empty(); runs = runs.drop_front(3)) {
+    int64_t operand = runs[0], offset = runs[1], count = runs[2];
+    if (operand < 0 || operand >= static_cast<int64_t>(getInputs().size()) || offset < 0 || count < 1 ||
+        offset > shapeOf(getInputs()[operand])[1] - count)
+      return emitOpError() << "expects runs that lie in their operand, found (" << operand << ", " << offset << ", "
+                           << count << ")";
+    total += count;
+  }
+  return checkShape(*this, "a result", getResult(), {rows, total});
+}
+
 LogicalResult RotaryOp::verify() {
   if (!isMatrix(getX()) || getX().getType() != getResult().getType() || !hasShape(getPositions(), shapeOf(getX())[0]))
     return emitOpError() << "expects x [rows, C], a result of its type and positions [rows], found " << getX().getType()
@@ -185,8 +207,10 @@ LogicalResult RotaryOp::verify() {
   auto headDim = static_cast<int64_t>(getHeadDim()), rotaryDim = static_cast<int64_t>(getRotaryDim());
   if (headDim <= 0 || shapeOf(getX())[1] % headDim != 0)
     return emitOpError() << "expects a head_dim that divides " << shapeOf(getX())[1] << " columns, found " << headDim;
-  if (rotaryDim < 2 || rotaryDim % 2 != 0 || rotaryDim > headDim)
-    return emitOpError() << "expects an even rotary_dim from 2 to head_dim " << headDim << ", found " << rotaryDim;
+  auto offset = static_cast<int64_t>(getOffset());
+  if (offset < 0 || offset > headDim || rotaryDim < 2 || rotaryDim % 2 != 0 || rotaryDim > headDim - offset)
+    return emitOpError() << "expects an even rotary_dim from 2 to head_dim " << headDim << " less the offset, found "
+                         << rotaryDim << " and offset " << offset;
   if (!isStatic(getCos(), 2) || getCos().getType() != getSin().getType() || shapeOf(getCos())[1] != rotaryDim / 2)
     return emitOpError() << "expects static tables cos and sin [P, " << rotaryDim / 2 << "] of one type, found "
                          << getCos().getType() << " and " << getSin().getType();
@@ -209,11 +233,12 @@ LogicalResult AttentionOp::verify() {
       failed(checkShape(*this, "a result", getResult(), {rows, heads * valueDim})) ||
       failed(checkShape(*this, "sinks", getSinks(), {heads})))
     return failure();
-  if (static_cast<int64_t>(getCache()) < 0 || static_cast<int64_t>(getWindow()) < 0 || getSoftcap().isNegative() ||
-      !getSoftcap().isFinite())
-    return emitOpError() << "expects cache, window and softcap that are not negative, found "
-                         << static_cast<int64_t>(getCache()) << ", " << static_cast<int64_t>(getWindow()) << " and "
-                         << getSoftcapAttr();
+  auto chunk = static_cast<int64_t>(getChunk());
+  if (static_cast<int64_t>(getCache()) < 0 || static_cast<int64_t>(getWindow()) < 0 || chunk < 0 ||
+      getSoftcap().isNegative() || !getSoftcap().isFinite())
+    return emitOpError() << "expects cache, window, chunk and softcap that are not negative, found "
+                         << static_cast<int64_t>(getCache()) << ", " << static_cast<int64_t>(getWindow()) << ", "
+                         << chunk << " and " << getSoftcapAttr();
   if (!getScale().isFinite() || getScale().isNegative() || getScale().isZero())
     return emitOpError() << "expects a finite positive scale, found " << getScaleAttr();
   return success();

@@ -248,6 +248,24 @@ def MoE_ColumnsOp : MoE_Op<"columns", [Pure]> {
   let hasVerifier = 1;
 }
 
+def MoE_ArrangeOp : MoE_Op<"arrange", [Pure]> {
+  let summary = "runs of columns of several values, side by side";
+  let description = [{
+    `runs` lists (operand, offset, count): columns [offset, offset + count) of that operand follow those of the runs before.
+    What the views of heads leave when they are no slice of one value: keys of latent attention, one part of each head's own
+    and one shared. Rules: (AR1) operands are [rows, C], alike in rows, (AR2) runs are triples that lie in their operand,
+    with counts of at least 1, (AR3) the result is [rows, sum of the counts].
+    ```mlir
+    %k = moe.arrange %nope, %rope {runs = array<i64: 0, 0, 16, 1, 0, 8, 0, 16, 16, 1, 0, 8>}
+        : (tensor<?x32xf32>, tensor<?x8xf32>) -> tensor<?x48xf32>
+    ```
+  }];
+  let arguments = (ins Variadic<MoE_F32>:$inputs, DenseI64ArrayAttr:$runs);
+  let results = (outs MoE_F32:$result);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def MoE_AddOp : MoE_Op<"add", [Pure, Commutative, SameOperandsAndResultType]> {
   let summary = "a + b, by element";
   let description = [{ Example: `%s = moe.add %a, %b : tensor<?x128xf32>` }];
@@ -299,17 +317,19 @@ def MoE_SelectOp : MoE_Op<"select", [Pure]> {
 def MoE_RotaryOp : MoE_Op<"rotary", [Pure]> {
   let summary = "rotary embedding of each head by row positions[r] of the cos and sin tables";
   let description = [{
-    x [rows, heads * head_dim]; positions [rows], absolute, in tokens; cos, sin [P, rotary_dim / 2]. The first rotary_dim
-    columns of a head turn, the others pass. Pairs are (i, i + rotary_dim / 2), or (2 i, 2 i + 1) if `interleaved`: (a, b) ->
-    (a cos - b sin, b cos + a sin). Rules: (R1) x is [rows, C], the result has its type, positions is [rows], (R2) head_dim
-    divides C, (R3) rotary_dim is even and in [2, head_dim], (R4) cos and sin are static [P, rotary_dim / 2], alike.
+    x [rows, heads * head_dim]; positions [rows], absolute, in tokens; cos, sin [P, rotary_dim / 2]. Columns [offset, offset +
+    rotary_dim) of a head turn, the others pass. Pairs of those are (i, i + rotary_dim / 2), or (2 i, 2 i + 1) if
+    `interleaved`: (a, b) -> (a cos - b sin, b cos + a sin). Rules: (R1) x is [rows, C], the result has its type, positions is
+    [rows], (R2) head_dim divides C, (R3) rotary_dim is even and in [2, head_dim - offset], offset not negative, (R4) cos and
+    sin are static [P, rotary_dim / 2], alike.
     ```mlir
     %r = moe.rotary %q, %positions, %cos, %sin {head_dim = 32 : i64, rotary_dim = 32 : i64}
         : (tensor<?x128xf32>, tensor<?xi32>, tensor<768x16xf32>, tensor<768x16xf32>) -> tensor<?x128xf32>
     ```
   }];
   let arguments = (ins MoE_F32:$x, MoE_I32:$positions, MoE_F32:$cos, MoE_F32:$sin,
-                       I64Attr:$head_dim, I64Attr:$rotary_dim, DefaultValuedAttr<BoolAttr, "false">:$interleaved);
+                       I64Attr:$head_dim, I64Attr:$rotary_dim, DefaultValuedAttr<BoolAttr, "false">:$interleaved,
+                       DefaultValuedAttr<I64Attr, "0">:$offset);
   let results = (outs MoE_F32:$result);
   let assemblyFormat = "$x `,` $positions `,` $cos `,` $sin attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -320,11 +340,11 @@ def MoE_AttentionOp : MoE_Op<"attention"> {
   let description = [{
     q [rows, heads * head_dim], k [rows, kv_heads * head_dim], v [rows, kv_heads * value_dim], positions [rows], absolute;
     result [rows, heads * value_dim]. Causal by absolute position. s = scale * q . k; with softcap > 0, s = softcap *
-    tanh(s / softcap); `window` keeps the last W keys including the row's own (0: all); sinks [heads] add exp(sinks[h]) to the
-    sum of the softmax. `cache` numbers the KV cache (0, 1, ... in order of attention layers). Query head h reads kv head
+    tanh(s / softcap); `window` keeps the last W keys including the row's own (0: all); `chunk` keeps the keys of the row's own
+    chunk, positions [n C, n C + C) (0: all); sinks [heads] add exp(sinks[h]) to the sum of the softmax. `cache` numbers the KV cache (0, 1, ... in order of attention layers). Query head h reads kv head
     h / (heads / kv_heads).
     Rules: (AT1) heads, kv_heads, head_dim and value_dim are positive and kv_heads divides heads, (AT2) q, k, v and the result
-    have the shapes above, positions is [rows], (AT3) sinks is [heads], (AT4) cache, window and softcap are not negative,
+    have the shapes above, positions is [rows], (AT3) sinks is [heads], (AT4) cache, window, chunk and softcap are not negative,
     (AT5) scale is finite and positive.
     ```mlir
     %a = moe.attention %q, %k, %v, %positions {cache = 0 : i64, heads = 4 : i64, kv_heads = 2 : i64, head_dim = 32 : i64,
@@ -334,7 +354,8 @@ def MoE_AttentionOp : MoE_Op<"attention"> {
   }];
   let arguments = (ins MoE_F32:$q, MoE_F32:$k, MoE_F32:$v, MoE_I32:$positions, Optional<MoE_F32>:$sinks,
                        I64Attr:$cache, I64Attr:$heads, I64Attr:$kv_heads, I64Attr:$head_dim, I64Attr:$value_dim,
-                       F32Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap);
+                       F32Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$window, DefaultValuedAttr<F32Attr, "0.0f">:$softcap,
+                       DefaultValuedAttr<I64Attr, "0">:$chunk);
   let results = (outs MoE_F32:$result);
   let assemblyFormat = [{
     $q `,` $k `,` $v `,` $positions (`sinks` $sinks^)? attr-dict `:` functional-type(operands, results)

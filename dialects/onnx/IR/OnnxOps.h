@@ -37,6 +37,8 @@ inline constexpr llvm::StringLiteral kOpsetAttr = "onnx.opset", kIrVersionAttr =
 /// On the module, when the model's folder has a genai_config.json: {context_length, vocab_size, eos, bos, pad (i64),
 /// type (string)}.
 inline constexpr llvm::StringLiteral kGenaiAttr = "onnx.genai";
+/// On the module: positions that the config.json beside the model states (i64).
+inline constexpr llvm::StringLiteral kContextAttr = "onnx.context";
 
 /// ONNX's TensorProto.DataType <-> MLIR element types; null (0) for types that have no counterpart (strings).
 mlir::Type getElementType(mlir::MLIRContext *context, int64_t dataType);

@@ -160,6 +160,17 @@ std::optional<SymExpr> SymExpr::divideExactly(const SymExpr &a, const SymExpr &b
   return quotient;
 }
 
+std::pair<SymExpr, SymExpr> SymExpr::divideTerms(const SymExpr &a, const SymExpr &b) {
+  SymExpr quotient, rest;
+  for (const auto &[product, coefficient] : a.terms_) {
+    SymExpr term;
+    term.add(product, coefficient);
+    auto part = divideExactly(term, b);
+    (part ? quotient : rest) = (part ? quotient : rest) + (part ? *part : term);
+  }
+  return {quotient, rest};
+}
+
 SymExpr SymExpr::floordiv(const SymExpr &a, const SymExpr &b) {
   if (b.isConstant(0))
     return function("floordiv", a, b);
@@ -341,7 +352,8 @@ SymExpr SymExpr::fromDimParam(std::string_view text) {
   return expr ? *expr : symbol(text);
 }
 
-std::optional<SymExpr> SymExpr::rebuild(const std::function<std::optional<SymExpr>(const std::string &)> &f) const {
+std::optional<SymExpr> SymExpr::rebuild(const std::function<std::optional<SymExpr>(const std::string &)> &f,
+                                        const Simplify &simplify) const {
   SymExpr total;
   for (const auto &[product, coefficient] : terms_) {
     SymExpr term(coefficient);
@@ -350,8 +362,10 @@ std::optional<SymExpr> SymExpr::rebuild(const std::function<std::optional<SymExp
       if (text.find('(') == std::string::npos) {
         value = f(text);
       } else if (auto parsed = SymParser(text).call()) {
-        auto a = parsed->a.rebuild(f), b = parsed->b.rebuild(f);
-        if (a && b)
+        auto a = parsed->a.rebuild(f, simplify), b = parsed->b.rebuild(f, simplify);
+        if (a && b && simplify)
+          value = simplify(parsed->name, *a, *b);
+        if (a && b && !value)
           value = SymParser::apply(parsed->name, *a, *b);
       }
       if (!value)
@@ -372,11 +386,15 @@ std::set<std::string> SymExpr::symbols() const {
   return names;
 }
 
-SymExpr SymExpr::substitute(const std::map<std::string, SymExpr> &values) const {
-  auto result = rebuild([&](const std::string &name) -> std::optional<SymExpr> {
-    auto it = values.find(name);
-    return it == values.end() ? symbol(name) : it->second;
-  });
+SymExpr SymExpr::substitute(const std::map<std::string, SymExpr> &values) const { return substitute(values, {}); }
+
+SymExpr SymExpr::substitute(const std::map<std::string, SymExpr> &values, const Simplify &simplify) const {
+  auto result = rebuild(
+      [&](const std::string &name) -> std::optional<SymExpr> {
+        auto it = values.find(name);
+        return it == values.end() ? symbol(name) : it->second;
+      },
+      simplify);
   return result ? *result : *this;
 }
 

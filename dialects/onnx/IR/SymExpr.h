@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace janus::onnx {
@@ -36,6 +37,10 @@ public:
   std::set<std::string> symbols() const;
   /// The expression with symbols replaced; symbols that are not in the map stay.
   SymExpr substitute(const std::map<std::string, SymExpr> &values) const;
+  /// The same; besides, a function whose arguments are replaced already becomes what `simplify(name, a, b)` says, and
+  /// stays where that is nothing.
+  using Simplify = std::function<std::optional<SymExpr>(const std::string &, const SymExpr &, const SymExpr &)>;
+  SymExpr substitute(const std::map<std::string, SymExpr> &values, const Simplify &simplify) const;
   /// The integer under an assignment of every symbol; nothing when a symbol is missing, on division by 0 or overflow.
   std::optional<int64_t> evaluate(const std::map<std::string, int64_t> &values) const;
 
@@ -54,6 +59,8 @@ public:
   static SymExpr max(const SymExpr &a, const SymExpr &b);
   /// a / b when that is a polynomial.
   static std::optional<SymExpr> divideExactly(const SymExpr &a, const SymExpr &b);
+  /// a = quotient * b + rest, with every term of `a` that b divides in the quotient.
+  static std::pair<SymExpr, SymExpr> divideTerms(const SymExpr &a, const SymExpr &b);
   /// True when the text is longer than kMaxText: such an expression is not worth carrying on.
   bool isLarge() const;
   static constexpr size_t kMaxText = 2048;
@@ -65,8 +72,9 @@ private:
   static SymExpr atom(std::string text);
   static SymExpr function(const char *name, const SymExpr &a, const SymExpr &b);
   void add(const Product &product, int64_t coefficient);
-  /// Rebuilds the expression with every atom replaced by f(atom text).
-  std::optional<SymExpr> rebuild(const std::function<std::optional<SymExpr>(const std::string &)> &f) const;
+  /// Rebuilds the expression with every symbol replaced by f(its name) and functions by what `simplify` makes of them.
+  std::optional<SymExpr> rebuild(const std::function<std::optional<SymExpr>(const std::string &)> &f,
+                                 const Simplify &simplify = {}) const;
   std::map<Product, int64_t> terms_; // no zero coefficients
   friend class SymParser;
 };

@@ -140,6 +140,7 @@ struct AttentionArgs {
   const KvView *kv;
   float *y; // [R, heads * value_dim]
   int64_t y_stride;
+  int64_t chunk; // keys of the row's own chunk of this many positions; 0: all
 };
 
 enum class Score : int64_t {
@@ -199,7 +200,7 @@ struct KernelTable {
 static_assert(sizeof(LinearArgs) == 88 && offsetof(LinearArgs, y) == 72);
 static_assert(sizeof(ExpertsArgs) == 152 && offsetof(ExpertsArgs, groups) == 48);
 static_assert(sizeof(KvView) == 40);
-static_assert(sizeof(AttentionArgs) == 144);
+static_assert(sizeof(AttentionArgs) == 152 && offsetof(AttentionArgs, chunk) == 144);
 static_assert(sizeof(RouteArgs) == 128 && offsetof(RouteArgs, groups) == 88);
 static_assert(sizeof(KernelTable) == 16 + 6 * sizeof(Kernel));
 

@@ -36,6 +36,7 @@ enum class Contract { kAuto, kTensor };
 struct StageOptions {
   std::string gateSide = "expert"; // "expert", "attention", "auto"
   Contract contract = Contract::kAuto;
+  std::string modelDirectory; // where the files with weights are; recovery reads small tables of them
 };
 
 /// Adds the passes of a stage, its verification last. Import assumes a module that importOnnx returned; target adds

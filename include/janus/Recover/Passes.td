@@ -64,6 +64,47 @@ def PrintMeaningsPass : RecoverPass<"janus-print-meanings"> {
   let options = [Option<"depth", "depth", "unsigned", "6", "levels of a term that are printed">];
 }
 
+def FuseNormsPass : RecoverPass<"janus-fuse-norms"> {
+  let summary = "norms that are written out -> RMSNormalization, LayerNormalization";
+  let description = [{
+    x / sqrt(mean(x^2) + epsilon), however quotient, root and square are spelled, over the last dimension, with the weight and,
+    for a layer norm, the bias that follow. A norm of a transposed value that keeps the last dimension changes places with the
+    transposition, so that rows stay in front.
+    ```
+    Mul(%g, Mul(%x, Reciprocal(Sqrt(Add(ReduceMean(Pow(%x, 2)), %eps)))))   ->   onnx.RMSNormalization(%x, %g)
+    ```
+  }];
+}
+
+def BindInterfacePass : RecoverPass<"janus-bind-interface"> {
+  let summary = "says what each input of the candidate is, and gives equal sizes one symbol";
+  let description = [{
+    By how they are used: the token ids index the table whose rows become the residual stream; positions choose rows of
+    tables or are multiplied as numbers; a mask is summed, compared or made a truth; past keys and values are put before new
+    ones. Under the language-model contract the mask is all ones, positions count past and new tokens, and the caches hold
+    exactly the past tokens, so that sizes that exporters name apart are the same: B, S, P, and P + S for the mask.
+
+    After: `moe.input` on arguments, `moe.rows` and `moe.tokens` on @step, `moe.past` where there are caches. Where the roles
+    cannot be told or the sizes contradict each other: no candidate, and a remark.
+    ```
+    func.func private @step(..., %mask: tensor<?x?xi64, #onnx.dims<"batch", "total">>)
+      ->  %mask: tensor<?x?xi64, #onnx.dims<"batch", "past+seq">> {moe.input = "mask"}
+    ```
+  }];
+}
+
+def ForgetPastPass : RecoverPass<"janus-forget-past"> {
+  let summary = "a graph with caches -> the graph over whole sequences";
+  let description = [{
+    `Concat(past, x)` becomes `x`, operators drop their past, P becomes 0, and what is no result by row is no result any more.
+    Proved first, so that the new graph does in one go what the old one does piece by piece: a past is read only where new keys
+    or values are put behind it, and what that yields is a result of the model; known values that meet rows are functions of
+    absolute positions (a token at index s of S counts P + s, a key at index k of P + S counts k; then P and S do not occur);
+    no operator moves or cuts a dimension that counts past tokens. Otherwise: no candidate, and a remark at the operator.
+    Precondition: `--janus-bind-interface`.
+  }];
+}
+
 def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
   let summary = "proves that outside attention every row is computed from the same row alone";
   let description = [{
@@ -72,9 +113,8 @@ def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
     flattened, are the rows, each perhaps cut into a constant number of pieces. Attention is the one operator that may mix
     rows; what else does, or brings in something that differs by place in the batch, ends the proof.
 
-    After: the candidate returns the logits alone and has `moe.rows` (the number of rows as an expression over the model's
-    sizes) and `moe.tokens` (the index of the argument with the token ids). Where the proof fails: no candidate, and a remark at
-    the operator that mixes rows, with the reason.
+    After: the candidate returns the logits alone. Where the proof fails: no candidate, and a remark at the operator that mixes
+    rows, with the reason. Preconditions: `--janus-bind-interface`, `--janus-recover-attention`.
   }];
 }
 
@@ -140,13 +180,20 @@ def RecoverLayoutPass : RecoverPass<"janus-recover-layout"> {
 }
 
 def RecoverAttentionPass : RecoverPass<"janus-recover-attention"> {
-  let summary = "GroupQueryAttention and RotaryEmbedding -> moe.rotary, moe.attention";
+  let summary = "attention, written out or as an operator -> moe.rotary, moe.arrange, moe.attention";
   let description = [{
-    Inputs packed or separate, rotary inside the operator or before it, windows, sinks, softcap. Past and present become a
-    cache, numbered in order. Proved first: with all tokens valid the lengths that reach the operator are those of all past
-    and all new tokens (UniformValues.h), so that a row's position is the number of tokens before it. Otherwise, and where the
-    operator asks for what moe.attention does not have, a remark says what.
+    docs/recovery-attention.md says how. Matched are softmax(Q K) V, GroupQueryAttention, MultiHeadAttention and Attention; a
+    match is a description: for each head the columns of query, key and value, the distances at which keys are seen, scale,
+    softcap, sinks. Rotations become moe.rotary where their columns lie, heads with equal keys and values are one key head.
+    Attentions are numbered in order and each has a cache. Rotations in front of norms and embeddings of positions become
+    row form, too. Tables that the graph computes are evaluated for positions below the model's context. Preconditions:
+    `--janus-bind-interface`, `--janus-forget-past`. What does not fit keeps its operators; a remark says where and why.
+    ```
+    %s = onnx.MatMul(%q, %kt); %m = onnx.Add(%s, %causal); %p = onnx.Softmax(%m); %y = onnx.MatMul(%p, %v)
+      ->  moe.attention %q, %k, %v, %positions {heads = 4, kv_heads = 2, ...}
+    ```
   }];
+  let options = [Option<"modelDir", "model-dir", "std::string", [{""}], "where the files with weights are">];
 }
 
 def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {

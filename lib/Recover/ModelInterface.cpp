@@ -1,0 +1,31 @@
+#include "lib/Recover/ModelInterface.h"
+
+#include "lib/Recover/RowForm.h"
+
+using namespace mlir;
+
+namespace janus::recover {
+
+std::optional<ModelInterface> ModelInterface::read(func::FuncOp step) {
+  auto tokens = step ? step->getAttrOfType<IntegerAttr>(kTokensAttr) : IntegerAttr();
+  if (!tokens || tokens.getInt() < 0 || tokens.getInt() >= static_cast<int64_t>(step.getNumArguments()))
+    return std::nullopt;
+  auto dims = onnx::getDims(step.getArgument(tokens.getInt()).getType());
+  if (!dims || dims->empty() || dims->size() > 2)
+    return std::nullopt;
+  ModelInterface result;
+  result.batch = dims->size() == 2 ? dims->front() : onnx::SymExpr(1);
+  result.sequence = dims->back();
+  if (auto past = step->getAttrOfType<StringAttr>(kPastAttr))
+    if (auto size = onnx::SymExpr::parse(past.getValue().str()))
+      result.past = *size;
+  return result;
+}
+
+StringRef inputRole(BlockArgument argument) {
+  auto function = cast<func::FuncOp>(argument.getOwner()->getParentOp());
+  auto role = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kInputAttr);
+  return role ? role.getValue() : StringRef();
+}
+
+} // namespace janus::recover

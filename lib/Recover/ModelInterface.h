@@ -1,0 +1,36 @@
+//===- ModelInterface.h - what the inputs of the candidate are --*- C++ -*-===//
+//
+// The language-model contract: all tokens are valid, so that the mask is all ones; a token's position is the number of
+// tokens before it; past keys and values are those of exactly these tokens. `janus-bind-interface` writes the
+// attributes that this reads.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_RECOVER_MODELINTERFACE_H
+#define JANUS_RECOVER_MODELINTERFACE_H
+
+#include "dialects/onnx/IR/OnnxOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <optional>
+
+namespace janus::recover {
+
+/// On an argument of @step: "tokens", "positions", "mask", "past" or "other".
+inline constexpr llvm::StringLiteral kInputAttr = "moe.input";
+/// On @step, while its graph has caches: the number of tokens in them, a symbol.
+inline constexpr llvm::StringLiteral kPastAttr = "moe.past";
+
+struct ModelInterface {
+  onnx::SymExpr batch, sequence; // the token ids' extents; batch is 1 where the ids have one dimension
+  onnx::SymExpr past;            // 0 where the graph has no caches
+  onnx::SymExpr keys() const { return past + sequence; }
+
+  /// Nothing when the function carries no such attributes.
+  static std::optional<ModelInterface> read(mlir::func::FuncOp step);
+};
+
+llvm::StringRef inputRole(mlir::BlockArgument argument);
+
+} // namespace janus::recover
+
+#endif // JANUS_RECOVER_MODELINTERFACE_H
