@@ -163,14 +163,18 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
   /// size that is cut at a number limits the positions.
   LogicalResult checkRequirements(func::FuncOp step) {
     auto requirements = step->getAttrOfType<ArrayAttr>(onnx::kRequireAttr);
-    auto bounds = step->getAttrOfType<DictionaryAttr>(onnx::kBoundsAttr);
+    std::set<std::string> given;
+    for (BlockArgument argument : step.getArguments())
+      if (auto dims = onnx::getDims(argument.getType()))
+        for (const SymExpr &extent : *dims)
+          given.merge(extent.symbols());
     for (Attribute requirement : requirements ? requirements.getValue() : ArrayRef<Attribute>()) {
       auto [left, right] = cast<StringAttr>(requirement).getValue().split(" == ");
       auto a = SymExpr::parse(left.str()), b = SymExpr::parse(right.str());
       if (!a || !b)
         return refuse(step.getLoc(), "it requires " + cast<StringAttr>(requirement).getValue());
       SymExpr x = a->substitute(values_), y = b->substitute(values_);
-      auto fromData = [&](const std::string &name) { return bounds && bounds.contains(name); };
+      auto fromData = [&](const std::string &name) { return !given.count(name); };
       if (x == y || llvm::any_of((x + y).symbols(), fromData) || limits(step, x, y) || limits(step, y, x))
         continue;
       return refuse(step.getLoc(), "it requires " + cast<StringAttr>(requirement).getValue());

@@ -112,8 +112,9 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
       return failure();
     }
     if (context == std::numeric_limits<int64_t>::max()) {
-      report(step.getLoc(), "nothing limits its positions: no rotary table and no context_length", {});
-      return failure();
+      context = recover::kDefaultContext;
+      emitRemark(step.getLoc()) << "nothing limits its positions; its context is " << context
+                                << ", unless a config.json beside it says max_position_embeddings";
     }
     return b.getDictionaryAttr({number("vocab", vocab), number("context", context), number("hidden", hidden),
                                 number("layers", caches.size()), number("page_tokens", moe::kPageTokens),

@@ -32,6 +32,8 @@ std::optional<double> numberOf(Value value) {
 }
 
 bool isConstant(Value value) {
+  while (auto cast = value.getDefiningOp<onnx::CastOp>()) // stored in a narrower type
+    value = cast.getX();
   return isa_and_nonnull<onnx::ConstantValueOp, onnx::InitializerValueOp>(value.getDefiningOp());
 }
 

@@ -45,6 +45,7 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());
   manager.addPass(createSelectWantedPass());
+  manager.addPass(createOrderStepPass());
   FinishRecoveryPassOptions options;
   options.require = require;
   manager.addPass(createFinishRecoveryPass(options));

@@ -32,15 +32,20 @@ struct RecoverActivations : impl::RecoverActivationsPassBase<RecoverActivations>
     in.run();
     RowForm form(step);
     for (Operation &op : llvm::make_early_inc_range(step.front()))
-      if (isa<onnx::OnnxDialect>(op.getDialect()) && op.getNumResults() == 1 && isRoot(op.getResult(0)))
+      if (isa<onnx::OnnxDialect>(op.getDialect()) && op.getNumResults() == 1 && isRoot(in, op.getResult(0)))
         rewrite(in, form, op.getResult(0));
     recover::eraseDead(step);
   }
 
-  /// Is the value the end of an elementwise expression?
-  static bool isRoot(Value value) {
-    return llvm::any_of(value.getUsers(), [](Operation *user) {
-      return !isa<onnx::OnnxDialect>(user->getDialect()) || (!recover::functionOf(user) && !isa<onnx::CastOp>(user));
+  /// Is the value the end of an elementwise expression? Sums of rows are none: each summand is an end.
+  static bool isRoot(Interpreter &in, Value value) {
+    auto isNumber = [&](Value operand) { return in.meaning(operand).term->kind == Term::kNumber; };
+    return llvm::any_of(value.getUsers(), [&](Operation *user) {
+      if (!isa<onnx::OnnxDialect>(user->getDialect()))
+        return true;
+      if (isa<onnx::AddOp, onnx::SubOp>(user) && llvm::none_of(user->getOperands(), isNumber))
+        return true;
+      return !recover::functionOf(user) && !isa<onnx::CastOp>(user);
     });
   }
 

@@ -24,9 +24,6 @@ using recover::notRecovered;
 using recover::Pick;
 using recover::RowForm;
 
-/// The context for tables that nothing else limits.
-constexpr int64_t kDefaultContext = 4096;
-
 /// Heads as moe.attention wants them: columns in the query's order, heads that share keys and values side by side.
 struct Heads {
   int64_t keyHeads = 0, headDim = 0;
@@ -132,7 +129,7 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
         return context.getInt();
     if (auto context = module->getAttrOfType<IntegerAttr>(onnx::kContextAttr); context && context.getInt() > 0)
       return context.getInt();
-    return kDefaultContext;
+    return recover::kDefaultContext;
   }
 
   LogicalResult rewrite(const RowForm &form, const AttentionCore &core, recover::ColumnViews &views,

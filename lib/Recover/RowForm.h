@@ -17,6 +17,9 @@
 
 namespace janus::recover {
 
+/// The context of a model whose positions nothing limits: no table, no mask, no configuration beside the file.
+inline constexpr int64_t kDefaultContext = 4096;
+
 inline constexpr llvm::StringLiteral kRowsAttr = "moe.rows";     // on @step: number of rows, an expression
 inline constexpr llvm::StringLiteral kTokensAttr = "moe.tokens"; // on @step: index of the argument with token ids
 inline constexpr llvm::StringLiteral kReasonAttr = "moe.reason"; // on an op that could not be recovered: why

@@ -30,7 +30,7 @@
 
 namespace janus::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 2;
+inline constexpr uint32_t kKernelAbiVersion = 3;
 
 /// Columns of one packed panel. Layout "panel32.f32" of a weight W[N, K]:
 /// ceil(N/32) panels, each [K][32]; element (n, k) at

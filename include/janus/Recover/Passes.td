@@ -260,6 +260,14 @@ def FinishRecoveryPass : RecoverPass<"janus-finish-recovery"> {
   let options = [Option<"require", "require", "bool", "false", "an error instead of the warning">];
 }
 
+def OrderStepPass : RecoverPass<"janus-order-step"> {
+  let summary = "puts the step's operators in the order in which its result needs them";
+  let description = [{
+    Operands before their user, the first operand's first, so that one model gives one text, in whatever order an exporter wrote
+    its nodes. Each use of a weight reads it itself. What nothing needs goes.
+  }];
+}
+
 def NameWeightsPass : RecoverPass<"janus-name-weights"> {
   let summary = "names weights by what they are for: embed, l0.q, l0.gate, head, ...";
   let description = [{

@@ -1,4 +1,4 @@
-// RUN: janus-opt %s --janus-finish-recovery -verify-diagnostics | FileCheck %s
+// RUN: janus-opt %s --janus-finish-recovery -split-input-file -verify-diagnostics | FileCheck %s
 
 // Only moe operators are left: the candidate is the model. Its context is the smallest of the rotary tables' rows and the
 // configuration's limit; its sizes come from the operators. The graph, the initializers and all traces of them go.
@@ -34,5 +34,35 @@ func.func private @step(%ids: tensor<?xi32>, %positions: tensor<?xi32>, %wanted:
   %s = moe.select %c, %wanted : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
   %z = moe.linear %s, %head : (tensor<?x8xf32>, tensor<14x8xf32>) -> tensor<?x14xf32>
   return %z : tensor<?x14xf32>
+}
+}
+
+// -----
+
+// Neither a rotary table nor a configuration limits the positions: a context is assumed.
+// CHECK: moe.model = {context = 4096 : i64
+module attributes {onnx.genai = {}} {
+moe.weight @embed : tensor<16x8xf32> value dense<0.5> : tensor<16x8xf32>
+moe.weight @router : tensor<4x8xf32> value dense<0.5> : tensor<4x8xf32>
+moe.weight @up : tensor<4x6x8xf32> value dense<0.5> : tensor<4x6x8xf32>
+moe.weight @down : tensor<4x8x6xf32> value dense<0.5> : tensor<4x8x6xf32>
+moe.weight @head : tensor<16x8xf32> value dense<0.5> : tensor<16x8xf32>
+func.func @main() { return }
+// expected-remark @below {{nothing limits its positions; its context is 4096, unless a config.json beside it says max_position_embeddings}}
+// expected-remark @below {{recovered a language model}}
+func.func private @step(%ids: tensor<?xi32>, %positions: tensor<?xi32>, %wanted: tensor<?xi32>) -> tensor<?x16xf32> attributes {moe.rows = "B*S"} {
+  %embed = moe.get_weight @embed : tensor<16x8xf32>
+  %router = moe.get_weight @router : tensor<4x8xf32>
+  %up = moe.get_weight @up : tensor<4x6x8xf32>
+  %down = moe.get_weight @down : tensor<4x8x6xf32>
+  %head = moe.get_weight @head : tensor<16x8xf32>
+  %x = moe.embedding %ids, %embed : (tensor<?xi32>, tensor<16x8xf32>) -> tensor<?x8xf32>
+  %l = moe.linear %x, %router {layer = 0 : i64, router} : (tensor<?x8xf32>, tensor<4x8xf32>) -> tensor<?x4xf32>
+  %e, %p = moe.route %l {k = 2 : i64, layer = 0 : i64, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
+  %y = moe.experts %x, %e, %p gate %up down %down {activation = #moe.activation<relu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 7.0 : f32>, layer = 0 : i64} : (tensor<?x8xf32>, tensor<?x2xi32>, tensor<?x2xf32>, tensor<4x6x8xf32>, tensor<4x8x6xf32>) -> tensor<?x2x8xf32>
+  %c = moe.combine %y : (tensor<?x2x8xf32>) -> tensor<?x8xf32>
+  %s = moe.select %c, %wanted : (tensor<?x8xf32>, tensor<?xi32>) -> tensor<?x8xf32>
+  %z = moe.linear %s, %head : (tensor<?x8xf32>, tensor<16x8xf32>) -> tensor<?x16xf32>
+  return %z : tensor<?x16xf32>
 }
 }

@@ -1,5 +1,5 @@
 // The proof fails: a remark at the operator that mixes rows, with the reason, and no candidate.
-// RUN: janus-opt %s --janus-prove-rows -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: janus-opt %s --janus-find-rows --janus-prove-rows -split-input-file -verify-diagnostics | FileCheck %s
 // CHECK-NOT: @step
 
 // No argument indexes a table.

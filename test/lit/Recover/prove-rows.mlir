@@ -1,4 +1,4 @@
-// RUN: janus-opt %s --janus-prove-rows -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: janus-opt %s --janus-find-rows --janus-prove-rows -split-input-file -verify-diagnostics | FileCheck %s
 
 // A row is a token: tokens [B, S] are flattened, cut into heads, joined again. Only the logits are returned, the number of
 // rows is the product of the tokens' sizes, and the argument with the tokens is the one that indexes the table.

@@ -314,7 +314,7 @@ func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %t: tensor<16x2xf32>) {
 
 // (R3) an odd rotation.
 func.func @f(%x: tensor<?x8xf32>, %p: tensor<?xi32>, %t: tensor<16x2xf32>) {
-  // expected-error @below {{expects an even rotary_dim from 2 to head_dim 4, found 3}}
+  // expected-error @below {{expects an even rotary_dim from 2 to head_dim 4 less the offset, found 3 and offset 0}}
   %y = moe.rotary %x, %p, %t, %t {head_dim = 4 : i64, rotary_dim = 3 : i64} : (tensor<?x8xf32>, tensor<?xi32>, tensor<16x2xf32>, tensor<16x2xf32>) -> tensor<?x8xf32>
   return
 }
@@ -359,7 +359,7 @@ func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %p: 
 
 // (AT4) a negative window.
 func.func @f(%q: tensor<?x8xf32>, %k: tensor<?x4xf32>, %v: tensor<?x4xf32>, %p: tensor<?xi32>) {
-  // expected-error @below {{expects cache, window and softcap that are not negative}}
+  // expected-error @below {{expects cache, window, chunk and softcap that are not negative}}
   %y = moe.attention %q, %k, %v, %p {cache = 0 : i64, heads = 2 : i64, kv_heads = 1 : i64, head_dim = 4 : i64, value_dim = 4 : i64, scale = 0.5 : f32, window = -1 : i64} : (tensor<?x8xf32>, tensor<?x4xf32>, tensor<?x4xf32>, tensor<?xi32>) -> tensor<?x8xf32>
   return
 }
