@@ -38,7 +38,7 @@ AttentionCase::AttentionCase(const AttentionShape &shape) : shape_(shape), page_
 
 std::string AttentionCase::Name(const abi::KernelTable &table) const {
   return absl::StrCat(table.name, ": ", shape_.heads, " heads, ", shape_.kv_heads, " kv heads, head_dim ",
-                      shape_.head_dim, ", value_dim ", shape_.value_dim, ", window ", shape_.window, ", softcap ",
+                      shape_.head_dim, ", value_dim ", shape_.value_dim, ", window ", shape_.window, ", chunk ", shape_.chunk, ", softcap ",
                       shape_.softcap, ", sinks ", shape_.sinks, ", pages of ", shape_.page_tokens);
 }
 
@@ -98,7 +98,7 @@ Floats AttentionCase::Play(const abi::KernelTable &table, const std::vector<Step
     args.rows = rows;
     args.heads = shape_.heads, args.kv_heads = shape_.kv_heads;
     args.head_dim = shape_.head_dim, args.value_dim = shape_.value_dim;
-    args.window = shape_.window;
+    args.window = shape_.window, args.chunk = shape_.chunk;
     args.scale = scale_, args.softcap = shape_.softcap;
     args.q = q.data(), args.q_stride = q_width + kGap;
     args.k = k.data(), args.k_stride = k_width + kGap;
@@ -140,7 +140,8 @@ Floats AttentionCase::Formula() const {
           score *= scale_;
           if (shape_.softcap > 0)
             score = shape_.softcap * std::tanh(score / shape_.softcap);
-          const bool visible = shape_.window == 0 || key > position - shape_.window;
+          const bool visible = (shape_.window == 0 || key > position - shape_.window) &&
+                               (shape_.chunk == 0 || key / shape_.chunk == position / shape_.chunk);
           weights.push_back(visible ? score : -INFINITY);
           top = std::max(top, weights.back());
         }

@@ -8,7 +8,7 @@ namespace janus::conformance {
 
 struct AttentionShape {
   int64_t heads = 4, kv_heads = 2, head_dim = 16, value_dim = 16;
-  int64_t window = 0;
+  int64_t window = 0, chunk = 0;
   float softcap = 0;
   bool sinks = false;
   int64_t page_tokens = 32;

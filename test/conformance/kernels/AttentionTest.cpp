@@ -18,6 +18,8 @@ std::vector<AttentionShape> Shapes() {
       shape.head_dim = head_dim, shape.value_dim = value_dim;
       const int64_t windows[] = {0, 1, 5, 32, 33, 64, 1000};
       shape.window = windows[variant % 7];
+      const int64_t chunks[] = {0, 0, 1, 8, 33};
+      shape.chunk = chunks[variant % 5];
       shape.softcap = variant % 3 ? 0 : 2.5f;
       shape.sinks = variant % 2;
       shape.page_tokens = variant % 4 ? 32 : 96;
