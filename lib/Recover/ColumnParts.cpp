@@ -47,6 +47,13 @@ std::optional<Parts> regroup(const Parts &dims, ArrayRef<SymExpr> extents, const
   for (const auto &list : llvm::reverse(dims))
     parts.append(list.rbegin(), list.rend());
   Parts result;
+  auto put = [&](Part part) { // columns next to each other are counted as one
+    auto &list = result.back();
+    if (part.kind == Part::kColumns && !list.empty() && list.back().kind == Part::kColumns)
+      list.back().extent *= part.extent;
+    else
+      list.push_back(part);
+  };
   for (const SymExpr &extent : extents) {
     result.emplace_back();
     SymExpr left = extent;
@@ -58,7 +65,7 @@ std::optional<Parts> regroup(const Parts &dims, ArrayRef<SymExpr> extents, const
         continue;
       if (auto quotient = SymExpr::divideExactly(left, extentOf(part, interface))) {
         left = *quotient;
-        result.back().push_back(part);
+        put(part);
         continue;
       }
       // A part that is cut in two.
@@ -66,7 +73,7 @@ std::optional<Parts> regroup(const Parts &dims, ArrayRef<SymExpr> extents, const
       if (part.kind != Part::kColumns || !rest || *rest <= 0 || part.extent % *rest)
         return std::nullopt;
       parts.push_back({Part::kColumns, part.extent / *rest});
-      result.back().push_back({Part::kColumns, *rest});
+      put({Part::kColumns, *rest});
       left = SymExpr(1);
     }
   }

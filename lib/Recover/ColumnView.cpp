@@ -76,9 +76,12 @@ std::unique_ptr<ColumnView> ColumnViews::compute(Value value) {
   if (Operation *op = value.getDefiningOp())
     if (auto result = computeOp(op, value))
       return result;
-  culprit = nullptr; // what could not be followed is a base
-  reason.clear();
-  return makeBase(value);
+  auto base = makeBase(value);
+  if (base) { // what could not be followed is a base
+    culprit = nullptr;
+    reason.clear();
+  }
+  return base;
 }
 
 std::unique_ptr<ColumnView> ColumnViews::makeBase(Value value) {

@@ -188,7 +188,7 @@ Meaning Interpreter::meaning(Value value) {
 void Interpreter::record(Value value, Meaning meaning) {
   Dim flat = space_.flat(meaning.axes);
   auto type = dyn_cast<RankedTensorType>(value.getType());
-  bool rows = type && flat.size() > rows_.size() && std::equal(rows_.begin(), rows_.end(), flat.begin()) &&
+  bool rows = type && flat.size() >= rows_.size() && std::equal(rows_.begin(), rows_.end(), flat.begin()) &&
               isa<FloatType>(type.getElementType());
   if (rows && !meaning.term->free.empty())
     byTerm_.try_emplace(meaning.term, value);
