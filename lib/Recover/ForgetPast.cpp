@@ -1,5 +1,5 @@
 #include "janus/Recover/Passes.h"
-#include "lib/Recover/KnownValues.h"
+#include "lib/Recover/Attention/KnownValues.h"
 #include "lib/Recover/PastCaches.h"
 #include "lib/Recover/RowForm.h"
 

@@ -1,6 +1,6 @@
 #include "janus/Recover/Passes.h"
-#include "lib/Recover/AttentionCore.h"
-#include "lib/Recover/ColumnMaker.h"
+#include "lib/Recover/Attention/AttentionCore.h"
+#include "lib/Recover/Attention/ColumnMaker.h"
 
 #include "mlir/IR/SymbolTable.h"
 

@@ -113,10 +113,12 @@ absl::StatusOr<CompileOptions> parseOptions(int argc, char **argv) {
 }
 
 std::string helpText() {
-  std::string text = R"(janus-compile model.onnx -o model.janus [options]
+  std::string text = R"(janus-compile MODEL -o model.janus [options]
 
 Compiles an ONNX mixture-of-experts language model into an artifact: role programs for attention
 and expert instances, and packed weights. External weight files are found beside the model.
+MODEL is an ONNX file, or a folder: of prefill.onnx and decode.onnx (or decoder_model.onnx and
+decoder_with_past_model.onnx), two graphs over one set of weights, or of one .onnx file.
 
   -o, --output DIR           the artifact; appears whole or not at all
   --gate-side=SIDE           where the router runs: expert (default), attention, or auto (both, chosen at run time)

@@ -4,6 +4,8 @@
 #include "janus/Import/ImportOnnx.h"
 #include "janus/Pipelines/Register.h"
 #include "janus/Target/Artifact.h"
+#include "lib/Import/Reader/ModelFolder.h"
+#include "lib/Import/Reader/Reader.h"
 #include "runtime/base/Json.h"
 #include "tools/janus-compile/Options.h"
 #include "tools/janus-compile/Report.h"
@@ -115,7 +117,26 @@ void printPlan(ModuleOp module, const CompileOptions &options, std::optional<nlo
   (ir ? llvm::errs() : llvm::outs()) << explain(module, explainOptions);
 }
 
-absl::Status run(const CompileOptions &options) {
+/// Of a folder, the file in it to compile. The two graphs of a pair have to be one model; the prompts' graph is it,
+/// since its attention is recovered with a cache.
+absl::Status enterFolder(CompileOptions &options) {
+  absl::StatusOr<onnx::ModelFiles> files = onnx::findModel(options.input);
+  if (!files.ok())
+    return files.status();
+  options.input = files->model;
+  if (files->decode.empty())
+    return absl::OkStatus();
+  onnx::Diagnostics diagnostics;
+  std::optional<onnx::Model> model = onnx::readModel(files->model, diagnostics);
+  std::optional<onnx::Model> decode = model ? onnx::readModel(files->decode, diagnostics) : std::nullopt;
+  if (!decode) {
+    llvm::errs() << diagnostics.str();
+    return absl::InvalidArgumentError(absl::StrCat(model ? files->decode : files->model, " cannot be compiled"));
+  }
+  return onnx::checkSameWeights(*model, *decode);
+}
+
+absl::Status run(CompileOptions options) {
   Progress progress;
   DialectRegistry registry;
   registerAllDialects(registry);
@@ -132,6 +153,8 @@ absl::Status run(const CompileOptions &options) {
       return absl::InvalidArgumentError(error);
 
   progress.show(absl::StrCat("reading ", options.input));
+  if (absl::Status status = enterFolder(options); !status.ok())
+    return status;
   absl::StatusOr<std::string> hash = hashFile(options.input);
   if (!hash.ok())
     return hash.status();
