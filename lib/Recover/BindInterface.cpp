@@ -128,9 +128,18 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     return batch_.symbols().count(name) || sequence_.symbols().count(name) || (past_ && past_->symbols().count(name));
   }
 
+  /// A step has at least one token: what min and max make of a sequence that may be empty goes.
+  SymExpr nonEmpty(const SymExpr &size) const {
+    std::map<std::string, SymExpr> up, down;
+    for (const SymExpr &extent : {batch_.substitute(values_), sequence_.substitute(values_)})
+      if (auto name = extent.asSymbol()) {
+        up[*name] = extent + SymExpr(1);
+        down[*name] = extent - SymExpr(1);
+      }
+    return size.substitute(up).substitute(down);
+  }
+
   void substituteTypes(func::FuncOp step) {
-    if (values_.empty() && !limit_)
-      return;
     SymExpr keys = past_ ? *past_ + sequence_ : sequence_;
     keys = keys.substitute(values_);
     auto simplify = [&](const std::string &name, const SymExpr &a, const SymExpr &b) -> std::optional<SymExpr> {
@@ -144,7 +153,7 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     auto renew = [&](Value value) {
       if (auto dims = onnx::getDims(value.getType())) {
         for (SymExpr &dim : *dims)
-          dim = dim.substitute(values_, simplify);
+          dim = nonEmpty(dim.substitute(values_, simplify));
         value.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
       }
     };
@@ -173,7 +182,7 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
       auto a = SymExpr::parse(left.str()), b = SymExpr::parse(right.str());
       if (!a || !b)
         return refuse(step.getLoc(), "it requires " + cast<StringAttr>(requirement).getValue());
-      SymExpr x = a->substitute(values_), y = b->substitute(values_);
+      SymExpr x = nonEmpty(a->substitute(values_)), y = nonEmpty(b->substitute(values_));
       auto fromData = [&](const std::string &name) { return !given.count(name); };
       if (x == y || llvm::any_of((x + y).symbols(), fromData) || limits(step, x, y) || limits(step, y, x))
         continue;

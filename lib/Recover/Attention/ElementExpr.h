@@ -135,6 +135,7 @@ private:
   bool nonNegative(const onnx::SymExpr &value, unsigned depth) const;
   ElementRef intern(Element element);
   ElementRef fold(ElementFn fn, llvm::ArrayRef<ElementRef> args, RealFormat format);
+  ElementRef foldSelect(ElementRef condition, ElementRef yes, ElementRef no);
   ElementRef foldLogic(ElementFn fn, llvm::ArrayRef<ElementRef> args);
   ElementRef foldCompare(ElementFn fn, ElementRef a, ElementRef b);
   ElementRef foldInteger(ElementFn fn, llvm::ArrayRef<ElementRef> args);

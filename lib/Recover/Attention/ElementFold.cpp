@@ -25,7 +25,7 @@ ElementRef ElementPool::fold(ElementFn fn, llvm::ArrayRef<ElementRef> args, Real
   case ElementFn::kSelect:
     if (a->kind == Kind::kTruth)
       return a->truth ? b : args[2];
-    return b == args[2] ? b : nullptr;
+    return b == args[2] ? b : foldSelect(a, b, args[2]);
   case ElementFn::kLess:
   case ElementFn::kEqual:
     return foldCompare(fn, a, b);
@@ -72,6 +72,21 @@ ElementRef ElementPool::fold(ElementFn fn, llvm::ArrayRef<ElementRef> args, Real
   return fn == ElementFn::kIsNan || fn == ElementFn::kToTruth ? truth(result != 0)
          : fn == ElementFn::kToInteger                        ? nullptr
                                                               : real(result, format);
+}
+
+/// A choice at the first index of a dimension between what the formula says there anyway and the formula.
+ElementRef ElementPool::foldSelect(ElementRef condition, ElementRef yes, ElementRef no) {
+  if (condition->kind != Kind::kAtLeast0)
+    return nullptr;
+  for (const std::string &name : condition->value.symbols()) {
+    SymExpr index = SymExpr::symbol(name);
+    if (!isNonNegative(index))
+      continue;
+    bool yesAtFirst = condition->value == SymExpr(0) - index, noAtFirst = condition->value == index - SymExpr(1);
+    if ((yesAtFirst || noAtFirst) && substitute(yes, {{name, SymExpr(0)}}) == substitute(no, {{name, SymExpr(0)}}))
+      return yesAtFirst ? no : yes;
+  }
+  return nullptr;
 }
 
 ElementRef ElementPool::foldLogic(ElementFn fn, llvm::ArrayRef<ElementRef> args) {
