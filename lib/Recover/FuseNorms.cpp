@@ -141,8 +141,6 @@ struct FuseNorms : impl::FuseNormsPassBase<FuseNorms> {
     for (Operation *op : operators) {
       if (auto root = normalised(op))
         fuse(op, *root);
-      else if (isa<onnx::SimplifiedLayerNormalizationOp, onnx::RMSNormalizationOp, onnx::LayerNormalizationOp>(op))
-        hoist(op);
     }
     recover::eraseDead(step);
   }
@@ -184,24 +182,6 @@ struct FuseNorms : impl::FuseNormsPassBase<FuseNorms> {
     state.addTypes(type);
     Operation *norm = builder.create(state);
     result.replaceAllUsesWith(norm->getResult(0));
-    hoist(norm);
-  }
-
-  /// A norm of a transposed value that keeps the last dimension: the norm first.
-  void hoist(Operation *norm) {
-    auto transpose = norm->getOperand(0).getDefiningOp<onnx::TransposeOp>();
-    auto type = transpose ? dyn_cast<RankedTensorType>(transpose.getX().getType()) : RankedTensorType();
-    int64_t rank = type ? type.getRank() : 0, axis = norm->getAttrOfType<IntegerAttr>("axis").getInt();
-    if (!type || !transpose.getPerm() || transpose.getPerm()->back() != rank - 1 || (axis != -1 && axis != rank - 1) ||
-        llvm::any_of(norm->getResults().drop_front(), [](Value v) { return !v.use_empty(); }))
-      return;
-    OpBuilder builder(norm);
-    Operation *first = builder.clone(*norm);
-    first->setOperand(0, transpose.getX());
-    first->getResult(0).setType(type);
-    Operation *second = builder.clone(*transpose);
-    second->setOperand(0, first->getResult(0));
-    norm->getResult(0).replaceAllUsesWith(second->getResult(0));
   }
 };
 } // namespace

@@ -105,6 +105,8 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
             where.getZ().replaceAllUsesWith(chosen);
         }
     for (Operation *op : operators) {
+      if (isa<onnx::SimplifiedLayerNormalizationOp, onnx::RMSNormalizationOp, onnx::LayerNormalizationOp>(op))
+        makeHeadNorm(form, op, views, tables, *interface);
       if (!matcher.isCandidate(op))
         continue;
       views.clear();
@@ -261,6 +263,43 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
         else if (!isa<onnx::IsNaNOp, onnx::ShapeOp>(user))
           (void)notRecovered(user, "works on heads of attention before they are put side by side");
     }
+  }
+
+  /// A norm of heads that were moved or turned before: of what they are in row form. Those of rows as they are
+  /// `janus-recover-norms` takes.
+  void makeHeadNorm(const RowForm &form, Operation *op, recover::ColumnViews &views, recover::PositionTables &tables,
+                    const ModelInterface &interface) {
+    Value x = op->getOperand(0), y = op->getResult(0);
+    int64_t rank = cast<RankedTensorType>(x.getType()).getRank(),
+            axis = op->getAttrOfType<IntegerAttr>("axis").getInt();
+    if ((axis != -1 && axis != rank - 1) || recover::rowMajorParts(x.getType(), interface) ||
+        llvm::any_of(op->getResults().drop_front(), [](Value v) { return !v.use_empty(); }))
+      return;
+    views.clear();
+    const recover::ColumnView *view = views.view(x);
+    int64_t group = view ? recover::strideOf(view->dims, rank - 1).count : 0;
+    auto scale = recover::StoredWeight::trace(onnx::getInput(op, 1));
+    Value shift = isa<onnx::LayerNormalizationOp>(op) ? onnx::getInput(op, 2) : Value();
+    auto bias = shift ? recover::StoredWeight::trace(shift) : std::nullopt;
+    auto isVector = [&](const recover::StoredWeight &w) { return llvm::product_of(w.shape()) == group; };
+    if (!view || !recover::countsColumns(view->dims.back()) || !scale || !isVector(*scale) ||
+        (shift && (!bias || !isVector(*bias))))
+      return;
+    recover::Parts dims = view->dims;
+    int64_t columns = view->columns.size();
+    OpBuilder builder(op);
+    ColumnMaker maker(builder, form, views, tables, rows);
+    Value made = maker.make(op->getLoc(), view->columns);
+    if (!made)
+      return;
+    auto vector = [&](const recover::StoredWeight &w) { return w.reshape({group})->materialise(builder, form.step()); };
+    rows[y] = moe::NormOp::create(
+        builder, op->getLoc(), form.rowsType(columns),
+        moe::NormKindAttr::get(&getContext(),
+                               isa<onnx::LayerNormalizationOp>(op) ? moe::NormKind::layer : moe::NormKind::rms),
+        made, vector(*scale), bias ? vector(*bias) : Value(), op->getAttrOfType<FloatAttr>("epsilon"),
+        builder.getI64IntegerAttr(group == columns ? 0 : group));
+    views.addBase(y, dims, columns);
   }
 
   static bool isMixing(Operation *op) {

@@ -68,8 +68,7 @@ def FuseNormsPass : RecoverPass<"janus-fuse-norms"> {
   let summary = "norms that are written out -> RMSNormalization, LayerNormalization";
   let description = [{
     x / sqrt(mean(x^2) + epsilon), however quotient, root and square are spelled, over the last dimension, with the weight and,
-    for a layer norm, the bias that follow. A norm of a transposed value that keeps the last dimension changes places with the
-    transposition, so that rows stay in front.
+    for a layer norm, the bias that follow.
     ```
     Mul(%g, Mul(%x, Reciprocal(Sqrt(Add(ReduceMean(Pow(%x, 2)), %eps)))))   ->   onnx.RMSNormalization(%x, %g)
     ```
