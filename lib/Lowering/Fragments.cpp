@@ -69,6 +69,7 @@ unsigned WeightTable::add(WeightLayout layout, bool perExpert, ArrayRef<Value> p
 }
 
 WeightTable collectWeights(Block &block) {
+  auto isVector = [](Value value) { return cast<RankedTensorType>(value.getType()).getRank() == 1; };
   WeightTable table;
   auto rows = [&](Value value) {
     if (value)
@@ -90,7 +91,15 @@ WeightTable collectWeights(Block &block) {
           rows(op.getSin());
         })
         .Case([&](moe::AttentionOp op) { rows(op.getSinks()); })
-        .Case([&](moe::RouteOp op) { rows(op.getSelectBias()); })
+        .Case([&](moe::RouteOp op) {
+          rows(op.getSelectBias());
+          rows(op.getExpertScale());
+        })
+        .Case([&](moe::MapOp op) {
+          for (Value input : op.getInputs())
+            if (isVector(input))
+              rows(input);
+        })
         .Case([&](dist::ExpertsOp op) {
           if (op.getUp())
             table.add(WeightLayout::kExpertUp, true, {op.getGate(), op.getUp()});

@@ -1,6 +1,7 @@
 #include "lib/Lowering/Emission.h"
 #include "lib/Lowering/Polynomials.h"
 
+#include "dialects/moe/IR/Formula.h"
 #include "dialects/moe/IR/MoEOps.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -180,6 +181,63 @@ void emitGate(Frame &frame, moe::GateOp op, Value row) {
             [&](ArrayRef<Value> values) { return code.mulf(values[0], gate); });
 }
 
+Value emitFormulaFn(CodeBuilder &code, moe::FormulaFn fn, Value a, Value b) {
+  using moe::FormulaFn;
+  switch (fn) {
+  case FormulaFn::add:
+    return code.addf(a, b);
+  case FormulaFn::sub:
+    return code.subf(a, b);
+  case FormulaFn::mul:
+    return code.mulf(a, b);
+  case FormulaFn::div:
+    return code.divf(a, b);
+  case FormulaFn::max:
+    return arith::MaximumFOp::create(code.b, code.loc, a, b);
+  case FormulaFn::min:
+    return arith::MinimumFOp::create(code.b, code.loc, a, b);
+  case FormulaFn::neg:
+    return arith::NegFOp::create(code.b, code.loc, a);
+  case FormulaFn::abs: // a or -a, whichever is larger
+    return arith::MaximumFOp::create(code.b, code.loc, a, arith::NegFOp::create(code.b, code.loc, a));
+  case FormulaFn::sqrt:
+    return code.sqrt(a);
+  case FormulaFn::exp:
+    return emitExp(code, a);
+  case FormulaFn::log:
+    return emitLog(code, a);
+  case FormulaFn::tanh:
+    return emitTanh(code, a);
+  case FormulaFn::erf:
+    return emitErf(code, a);
+  case FormulaFn::sigmoid:
+    return emitSigmoid(code, a);
+  }
+  return a;
+}
+
+void emitMap(Frame &frame, moe::MapOp op, Value row) {
+  CodeBuilder &code = frame.code;
+  int64_t columns = columnsOf(op.getType());
+  SmallVector<Value> inputs, single(op.getInputs().size()); // addresses of columns; numbers that count for all columns
+  SmallVector<unsigned> at(op.getInputs().size());
+  for (auto [i, input] : llvm::enumerate(op.getInputs())) {
+    auto type = cast<RankedTensorType>(input.getType());
+    if (type.getRank() == 2 && type.getShape()[1] == 1 && columns != 1) {
+      single[i] = code.splat(code.load(frame.row(input, row), code.f32, 4));
+      continue;
+    }
+    at[i] = inputs.size();
+    inputs.push_back(type.getRank() == 1 ? frame.rowsWeight(input) : frame.row(input, row));
+  }
+  emitLanes(frame, inputs, frame.row(op.getResult(), row), columns, [&](ArrayRef<Value> values) {
+    return moe::evaluateFormula<Value>(
+        op.getFormula(), [&](unsigned i) { return single[i] ? single[i] : values[at[i]]; },
+        [&](float number) { return code.splat(number); },
+        [&](moe::FormulaFn fn, Value a, Value b) { return emitFormulaFn(code, fn, a, b); });
+  });
+}
+
 } // namespace
 
 LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
@@ -192,6 +250,7 @@ LogicalResult emitRowOp(Frame &frame, Operation *op, Value row) {
       .Case([&](moe::CombineOp op) { return emitCombine(frame, op, row), success(); })
       .Case([&](moe::ActivateOp op) { return emitActivate(frame, op, row), success(); })
       .Case([&](moe::GateOp op) { return emitGate(frame, op, row), success(); })
+      .Case([&](moe::MapOp op) { return emitMap(frame, op, row), success(); })
       .Case([&](moe::AddOp op) {
         emitLanes(frame, {frame.row(op.getA(), row), frame.row(op.getB(), row)}, frame.row(op.getResult(), row),
                   columnsOf(op.getType()), [&](ArrayRef<Value> x) { return frame.code.addf(x[0], x[1]); });

@@ -54,7 +54,7 @@ FailureOr<MeshChoice> ruleFor(Operation *op, RouterSide side) {
     return routerChoice(side, named ? "rule: " : "inferred: feeds the ");
   }
   if (isa<moe::EmbeddingOp, moe::NormOp, moe::LinearOp, moe::ColumnsOp, moe::ArrangeOp, moe::RotaryOp, moe::AttentionOp,
-          moe::AddOp, moe::ActivateOp, moe::GateOp, moe::CombineOp, moe::SelectOp>(op))
+          moe::AddOp, moe::ActivateOp, moe::GateOp, moe::MapOp, moe::CombineOp, moe::SelectOp>(op))
     return MeshChoice{dist::kAttentionMesh, "rule: " + op->getName().stripDialect().str()};
   return failure();
 }

@@ -41,6 +41,7 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   manager.addPass(createRecoverActivationsPass());
   manager.addPass(createRecoverNormsPass());
   manager.addPass(createRecoverLayoutPass());
+  manager.addPass(createRecoverElementwisePass());
   manager.addPass(createRewriteToRowsPass());
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());

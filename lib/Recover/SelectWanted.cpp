@@ -17,6 +17,10 @@ OpOperand *rowOperand(Operation *op) {
     return linear.getResidual() ? nullptr : &linear.getXMutable();
   if (auto activate = dyn_cast<moe::ActivateOp>(op))
     return activate.getUp() ? nullptr : &activate.getGateMutable();
+  if (isa<moe::MapOp>(op)) {
+    auto isRows = [](OpOperand &operand) { return cast<RankedTensorType>(operand.get().getType()).getRank() == 2; };
+    return llvm::count_if(op->getOpOperands(), isRows) == 1 ? &*llvm::find_if(op->getOpOperands(), isRows) : nullptr;
+  }
   if (isa<moe::NormOp, moe::ColumnsOp>(op))
     return &op->getOpOperand(0);
   return nullptr;

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 #include "dialects/moe/IR/MoEOps.h"
 
+#include "dialects/moe/IR/Formula.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -167,6 +168,44 @@ LogicalResult GateOp::verify() {
     return emitOpError() << "expects x [rows, C] and a result of its type, found " << getX().getType() << " and "
                          << getResult().getType();
   return checkShape(*this, "a gate", getGate(), {shapeOf(getX())[0], 1});
+}
+
+LogicalResult MapOp::verify() {
+  bool rows = false;
+  if (!isMatrix(getResult()))
+    return emitOpError() << "expects a result [rows, C], found " << getResult().getType();
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  for (Value input : getInputs()) {
+    bool counts =
+        isMatrix(input) && shapeOf(input)[0] == shape[0] && (shapeOf(input)[1] == shape[1] || shapeOf(input)[1] == 1);
+    if (!counts && !hasShape(input, shape.drop_front()))
+      return emitOpError() << "expects operands [rows, C], [rows, 1] or [C] of a result [rows, C], found "
+                           << input.getType() << " and " << getResult().getType();
+    rows |= counts;
+  }
+  if (!rows)
+    return emitOpError() << "expects an operand that counts rows";
+  if (getFormula().size() > kMaxFormula)
+    return emitOpError() << "expects a formula of at most " << kMaxFormula << " steps, found " << getFormula().size();
+  size_t depth = 0;
+  for (auto [i, step] : llvm::enumerate(getFormula())) {
+    auto name = dyn_cast<StringAttr>(step);
+    auto fn = name ? parseFormulaFn(name.getValue()) : std::nullopt;
+    size_t arity = fn.has_value() ? arityOf(fn.value_or(FormulaFn::add)) : 0;
+    auto index = dyn_cast<IntegerAttr>(step);
+    auto number = dyn_cast<FloatAttr>(step);
+    bool known = fn      ? depth >= arity
+                 : index ? index.getType().isInteger(64) && index.getInt() >= 0 &&
+                               index.getInt() < static_cast<int64_t>(getInputs().size())
+                         : number && number.getType().isF32();
+    if (!known)
+      return emitOpError() << "expects a formula of operands, f32 numbers and functions of values before them, found "
+                           << step << " at step " << i;
+    depth = depth - arity + 1;
+  }
+  if (depth != 1)
+    return emitOpError() << "expects a formula that leaves one value, found " << depth;
+  return success();
 }
 
 LogicalResult SelectOp::verify() {

@@ -299,6 +299,23 @@ def MoE_GateOp : MoE_Op<"gate", [Pure]> {
   let hasVerifier = 1;
 }
 
+def MoE_MapOp : MoE_Op<"map", [Pure]> {
+  let summary = "a formula of the operands, element by element";
+  let description = [{
+    An operand is rows [rows, C], one number a row [rows, 1], or a vector over the columns [C]. The formula is postfix: an integer
+    is that operand's element, a float a number, a string a function of the last values: add, sub, mul, div, max, min of two, neg,
+    abs, sqrt, exp, log, tanh, erf, sigmoid of one. Scales, caps and gates that have no operation of their own.
+    Rules: (MA1) the result is [rows, C], each operand one of the three, and one of them counts rows, (MA2) the formula names
+    operands and functions that are there and leaves one value; it has at most 256 steps.
+    Example: a gate for each column, scaled
+    `%y = moe.map %x, %g {formula = [0, 1, "sigmoid", "mul", 0.5 : f32, "mul"]} : (tensor<?x8xf32>, tensor<?x8xf32>) -> tensor<?x8xf32>`
+  }];
+  let arguments = (ins Variadic<MoE_F32>:$inputs, ArrayAttr:$formula);
+  let results = (outs MoE_F32:$result);
+  let assemblyFormat = "$inputs attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def MoE_SelectOp : MoE_Op<"select", [Pure]> {
   let summary = "rows wanted[i] of x";
   let description = [{

@@ -206,6 +206,18 @@ def RecoverMoEPass : RecoverPass<"janus-recover-moe"> {
   }];
 }
 
+def RecoverElementwisePass : RecoverPass<"janus-recover-elementwise"> {
+  let summary = "what is left of arithmetic by element -> moe.map";
+  let description = [{
+    Scales, caps, gates that have no operation of their own: of rows, one number a row, constants and vectors over the columns.
+    Operators that only feed each other are one formula, in the graph's own order and rounding.
+    ```
+    Mul(%x, Sigmoid(%g))   ->   moe.map %x, %g {formula = [0, 1, "sigmoid", "mul"]}
+    ```
+    Precondition: `--janus-recover-layout`.
+  }];
+}
+
 def RewriteToRowsPass : RecoverPass<"janus-rewrite-to-rows"> {
   let summary = "drops the batch form: @step(ids, positions, wanted) -> rows of logits";
   let description = [{
