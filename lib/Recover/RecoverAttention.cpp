@@ -149,8 +149,6 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     auto v = k ? maker.resolve(loc, core.v, scaleV) : std::nullopt;
     if (!v)
       return notRecovered(root, (!q ? "query: " : !k ? "key: " : "value: ") + maker.reason);
-    if (scaleV != 1)
-      return notRecovered(root, "its values have a factor");
     auto heads = orderHeads(core, *q, *k, *v);
     if (!heads)
       return notRecovered(root, "its heads have different numbers of columns");
@@ -164,6 +162,11 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     Value value = key ? maker.arrange(loc, heads->v) : Value();
     if (!value)
       return notRecovered(root, maker.reason);
+    if (scaleV != 1)
+      value = moe::MapOp::create(builder, loc, value.getType(), value,
+                                 builder.getArrayAttr({builder.getI64IntegerAttr(0),
+                                                       builder.getF32FloatAttr(static_cast<float>(scaleV)),
+                                                       builder.getStringAttr("mul")}));
     Value y = moe::AttentionOp::create(
         builder, loc, form.rowsType(core.heads * core.valueDim), query, key, value, form.argument(recover::kPositions),
         sinks, builder.getI64IntegerAttr(cache), builder.getI64IntegerAttr(core.heads),

@@ -182,7 +182,7 @@ def check_model(report: Check, model: Model, build: Path, scratch: Path) -> str:
     language = json.loads((artifact / "manifest.json").read_text())["contract"] == "language-model"
     model.row["verdict"] = "language model" if language else f"tensor program: {OPEN.get(model.name, 'unexpected')}"
     report.check(f"{model.name} is a language model", language != (model.name in OPEN),
-                 first_complaint(result.stderr) or ("as OPEN does not say" if language else "OPEN"))
+                 first_complaint(result.stderr) or model.row["verdict"])
     try:
         if not language:
             check_tensor_program(report, model, janus_run, artifact, scratch)

@@ -258,6 +258,60 @@ func.func @f(%x: tensor<?x8xf32>) {
 
 // -----
 
+// (MA1) an operand of other columns.
+func.func @map(%x: tensor<?x4xf32>, %v: tensor<5xf32>) {
+  // expected-error @below {{expects operands [rows, C], [rows, 1] or [C] of a result [rows, C]}}
+  %y = moe.map %x, %v {formula = [0, 1, "mul"]} : (tensor<?x4xf32>, tensor<5xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (MA1) no operand counts rows.
+func.func @map(%v: tensor<4xf32>) {
+  // expected-error @below {{expects an operand that counts rows}}
+  %y = moe.map %v {formula = [0]} : (tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (MA2) an operand that is not there.
+func.func @map(%x: tensor<?x4xf32>) {
+  // expected-error @below {{expects a formula of operands, f32 numbers and functions of values before them, found 1 : i64 at step 0}}
+  %y = moe.map %x {formula = [1]} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (MA2) a function that is not there.
+func.func @map(%x: tensor<?x4xf32>) {
+  // expected-error @below {{found "cube" at step 1}}
+  %y = moe.map %x {formula = [0, "cube"]} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (MA2) a function without its second value.
+func.func @map(%x: tensor<?x4xf32>) {
+  // expected-error @below {{found "add" at step 1}}
+  %y = moe.map %x {formula = [0, "add"]} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (MA2) two values are left.
+func.func @map(%x: tensor<?x4xf32>) {
+  // expected-error @below {{expects a formula that leaves one value, found 2}}
+  %y = moe.map %x {formula = [0, 0]} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
 // (AC1) gate and up of two types.
 func.func @f(%g: tensor<?x4xf32>, %u: tensor<?x8xf32>) {
   // expected-error @below {{expects gate, up and the result to have one type}}
