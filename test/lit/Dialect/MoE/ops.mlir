@@ -30,6 +30,8 @@ func.func @rows(%ids: tensor<?xi32>, %wanted: tensor<?xi32>) -> tensor<?x4xf32> 
   %c = moe.columns %h {offset = 4 : i64} : (tensor<?x8xf32>) -> tensor<?x4xf32>
   // CHECK: moe.activate %{{.*}} {activation = #moe.activation<relu2, alpha = 1.000000e+00 : f32, beta = 0.000000e+00 : f32, limit = 0x7F800000 : f32>}
   %a = moe.activate %c {activation = #moe.activation<relu2, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 0x7F800000 : f32>} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  // CHECK: moe.map %{{.*}} {formula = [0, "sigmoid", 5.000000e-01 : f32, "mul"]}
+  %mapped = moe.map %a {formula = [0, "sigmoid", 0.5 : f32, "mul"]} : (tensor<?x4xf32>) -> tensor<?x4xf32>
   // CHECK: moe.activate %{{.*}} up %{{.*}}
   %b = moe.activate %a up %c {activation = #moe.activation<swiglu, alpha = 1.0 : f32, beta = 0.0 : f32, limit = 7.0 : f32>} : (tensor<?x4xf32>, tensor<?x4xf32>) -> tensor<?x4xf32>
   // CHECK: moe.add %{{.*}}, %{{.*}} : tensor<?x4xf32>
