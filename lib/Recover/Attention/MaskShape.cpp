@@ -78,16 +78,17 @@ MaskShape MaskShape::causal() {
 }
 
 std::optional<CausalMask> asCausal(const MaskShape &shape) {
+  constexpr int64_t kMaxPositions = INT32_MAX; // what lies farther away than this is not told from everything
   auto one = [](const IntervalSet &set) -> std::optional<int64_t> { // [0, W - 1] -> W; [0, inf) -> 0
     if (set.intervals().size() != 1 || set.intervals()[0].first != 0)
       return std::nullopt;
     int64_t last = set.intervals()[0].second;
-    return last == IntervalSet::kMax ? 0 : last + 1;
+    return last >= kMaxPositions ? 0 : last + 1;
   };
   auto window = one(shape.same);
   if (!window)
     return std::nullopt;
-  if (shape.chunk && shape.other.empty())
+  if (shape.chunk && shape.chunk <= kMaxPositions && shape.other.empty())
     // Within a chunk no key is farther away than the chunk is long.
     return CausalMask{*window >= shape.chunk ? 0 : *window, shape.chunk};
   // What happens at distances that never occur does not matter.
