@@ -31,7 +31,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
         step.getArgument(static_cast<unsigned>(step->getAttrOfType<IntegerAttr>(recover::kTokensAttr).getInt()));
     auto dims = onnx::getDims(tokens.getType());
     if (!dims || dims->empty() || dims->size() > 2)
-      return refuse(tokens.getLoc(), "the token ids have " + Twine(dims ? dims->size() : 0) + " dimensions, expected 1 or 2");
+      return refuse(tokens.getLoc(),
+                    "the token ids have " + Twine(dims ? dims->size() : 0) + " dimensions, expected 1 or 2");
     for (BlockArgument argument : step.getArguments())
       if (auto extents = onnx::getDims(argument.getType()))
         for (const SymExpr &extent : *extents)
@@ -150,21 +151,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
         return std::nullopt;
       return keys;
     };
-    auto renew = [&](Value value) {
-      if (auto dims = onnx::getDims(value.getType())) {
-        for (SymExpr &dim : *dims)
-          dim = nonEmpty(dim.substitute(values_, simplify));
-        value.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
-      }
-    };
-    for (BlockArgument argument : step.getArguments().drop_front(recover::kStepArguments))
-      renew(argument);
-    step.walk([&](Operation *op) {
-      if (op != step)
-        llvm::for_each(op->getResults(), renew);
-    });
-    step.setFunctionType(FunctionType::get(&getContext(), step.front().getArgumentTypes(),
-                                           step.front().getTerminator()->getOperandTypes()));
+    recover::replaceExtents(step,
+                            [&](const SymExpr &extent) { return nonEmpty(extent.substitute(values_, simplify)); });
   }
 
   /// What the graph requires of its sizes has to hold for all sizes that a step may have. Extents that data determine

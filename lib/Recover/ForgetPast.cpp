@@ -231,19 +231,7 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
     std::map<std::string, SymExpr> none;
     if (auto past = interface.past.asSymbol())
       none[*past] = SymExpr(0);
-    auto renew = [&](Value value) {
-      if (auto dims = onnx::getDims(value.getType())) {
-        for (SymExpr &dim : *dims)
-          dim = dim.substitute(none);
-        value.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
-      }
-    };
-    for (BlockArgument argument : step.getArguments().drop_front(recover::kStepArguments))
-      renew(argument);
-    step.walk([&](Operation *op) {
-      if (op != step)
-        llvm::for_each(op->getResults(), renew);
-    });
+    recover::replaceExtents(step, [&](const SymExpr &extent) { return extent.substitute(none); });
     for (recover::PastCache cache : caches) {
       if (isa<onnx::ConcatOp>(cache.user)) {
         cache.present.replaceAllUsesWith(cache.user->getOperand(1));

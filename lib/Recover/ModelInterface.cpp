@@ -28,4 +28,23 @@ StringRef inputRole(BlockArgument argument) {
   return role ? role.getValue() : StringRef();
 }
 
+void replaceExtents(func::FuncOp step, llvm::function_ref<onnx::SymExpr(const onnx::SymExpr &)> replace) {
+  auto renew = [&](Value value) {
+    auto dims = onnx::getDims(value.getType());
+    if (!dims)
+      return;
+    for (onnx::SymExpr &dim : *dims)
+      dim = replace(dim);
+    value.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(value.getType()).getElementType()));
+  };
+  for (BlockArgument argument : step.getArguments().drop_front(kStepArguments))
+    renew(argument);
+  step.walk([&](Operation *op) {
+    if (op != step)
+      llvm::for_each(op->getResults(), renew);
+  });
+  step.setFunctionType(FunctionType::get(step.getContext(), step.front().getArgumentTypes(),
+                                         step.front().getTerminator()->getOperandTypes()));
+}
+
 } // namespace janus::recover

@@ -31,6 +31,9 @@ struct ModelInterface {
 
 llvm::StringRef inputRole(mlir::BlockArgument argument);
 
+/// Gives the extents of all values of the graph, arguments behind the step's own included, other expressions.
+void replaceExtents(mlir::func::FuncOp step, llvm::function_ref<onnx::SymExpr(const onnx::SymExpr &)> replace);
+
 } // namespace janus::recover
 
 #endif // JANUS_RECOVER_MODELINTERFACE_H

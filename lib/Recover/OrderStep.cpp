@@ -23,8 +23,7 @@ struct OrderStep : impl::OrderStepPassBase<OrderStep> {
           builder.setInsertionPointAfter(weight);
           use.set(builder.clone(*weight)->getResult(0));
         }
-    // Depth first, without recursion: a model is as deep as it has layers. An operand that is met while it waits for its
-    // own operands would be a cycle, which IR has not.
+    // Depth first, without recursion: a model is as deep as it has layers.
     Operation *terminator = step.front().getTerminator();
     DenseSet<Operation *> placed;
     SmallVector<std::pair<Operation *, unsigned>> path{{terminator, 0}};
