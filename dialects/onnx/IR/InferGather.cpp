@@ -157,6 +157,18 @@ LogicalResult inferOneHot(Operation *op, ShapeContext &c) {
   auto depth = c.values(hot.getDepth());
   dims.insert(dims.begin() + *axis, depth && depth->size() == 1 ? (*depth)[0] : c.fresh("depth"));
   c.set(hot.getY(), c.element(hot.getValues()), dims);
+  // Repeats of one dimension are written as [[1, k, 1]]: a k where one index says.
+  auto index = c.constants(hot.getIndices());
+  int64_t count = depth && depth->size() == 1 ? (*depth)[0].constant().value_or(0) : 0;
+  auto choice = c.values(hot.getValues());
+  if (index && index->size() == 1 && choice && choice->size() == 2 && count > 0 &&
+      count <= static_cast<int64_t>(ShapeContext::kMaxValues)) {
+    Dims values(count, (*choice)[0]);
+    int64_t at = index->front() < 0 ? index->front() + count : index->front();
+    if (at >= 0 && at < count)
+      values[at] = (*choice)[1];
+    c.setValues(hot.getY(), values);
+  }
   return success();
 }
 

@@ -6,7 +6,7 @@ using namespace mlir;
 namespace janus::onnx {
 namespace {
 void copyValues(ShapeContext &c, Value from, Value to) {
-  if (auto values = c.values(from))
+  if (auto values = c.elements(from))
     c.setValues(to, *values);
 }
 } // namespace

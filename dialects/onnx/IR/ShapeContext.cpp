@@ -44,12 +44,17 @@ Type ShapeContext::element(Value value) const {
   return tensor ? tensor.getElementType() : Type();
 }
 
+std::optional<Dims> ShapeContext::elements(Value value) const {
+  auto it = values_.find(value);
+  return it != values_.end() ? std::optional(it->second) : values(value);
+}
+
 std::optional<Dims> ShapeContext::values(Value value) const {
   if (!value)
     return std::nullopt;
-  if (auto it = values_.find(value); it != values_.end())
-    return it->second;
   auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (auto it = values_.find(value); it != values_.end() && (!type || type.getRank() <= 1))
+    return it->second;
   if (type && type.getRank() == 1 && type.getDimSize(0) == 0 && isa<IntegerType>(type.getElementType()))
     return Dims();
   auto constant = value.getDefiningOp<ConstantValueOp>();

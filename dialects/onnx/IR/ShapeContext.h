@@ -48,6 +48,8 @@ public:
   mlir::Type element(mlir::Value value) const;
   /// Elements of an integer tensor of rank 0 or 1, row-major; nothing when unknown or longer than kMaxValues.
   std::optional<Dims> values(mlir::Value value) const;
+  /// The same of any rank.
+  std::optional<Dims> elements(mlir::Value value) const;
   /// The same for a tensor whose elements all equal an integer constant or are known integers.
   std::optional<llvm::SmallVector<int64_t>> constants(mlir::Value value) const;
 
@@ -56,6 +58,7 @@ public:
   void set(mlir::Value value, mlir::Type element, llvm::ArrayRef<SymExpr> dims);
   /// The first negative extent set since the last call; nothing when there was none.
   std::optional<int64_t> takeNegative() { return std::exchange(negative_, std::nullopt); }
+  /// Row-major, of any rank.
   void setValues(mlir::Value value, llvm::ArrayRef<SymExpr> values);
 
   /// A new symbol for a size known only from data, at most `bound` where that is known. Generated code gives it its

@@ -98,3 +98,19 @@ func.func @slices(%x: tensor<?x8xf32, #onnx.dims<"S", 8>>, %y: tensor<?x4xf32, #
   %1 = onnx.Slice(%y, %zero, %n, %zero) : (tensor<?x4xf32, #onnx.dims<"P+S", 4>>, tensor<1xi64>, !onnx.unknown, tensor<1xi64>) -> !onnx.unknown
   return
 }
+
+// -----
+
+// TorchScript writes the repeats of one dimension as a one-hot row.
+// CHECK-LABEL: @repeats
+// CHECK: onnx.Tile({{.*}} -> tensor<?x3x8xf32, #onnx.dims<"S", 3, 8>>
+func.func @repeats(%x: tensor<?x1x8xf32, #onnx.dims<"S", 1, 8>>) {
+  %where = onnx.constant dense<1> : tensor<1xi64>
+  %rank = onnx.constant dense<3> : tensor<i64>
+  %choice = onnx.constant dense<[1, 3]> : tensor<2xi64>
+  %flat = onnx.constant dense<-1> : tensor<1xi64>
+  %hot = onnx.OneHot(%where, %rank, %choice) {axis = -1 : i64} : (tensor<1xi64>, tensor<i64>, tensor<2xi64>) -> !onnx.unknown
+  %repeats = onnx.Reshape(%hot, %flat) : (!onnx.unknown, tensor<1xi64>) -> !onnx.unknown
+  %y = onnx.Tile(%x, %repeats) : (tensor<?x1x8xf32, #onnx.dims<"S", 1, 8>>, !onnx.unknown) -> !onnx.unknown
+  return
+}
