@@ -44,12 +44,28 @@ void Linear(benchmark::State &state) {
     return;
   const int64_t rows = state.range(1), k = state.range(2), n = state.range(3);
   const Floats x = Make(rows * k, 1e-3f), w = Make((n + 31) / 32 * 32 * k, 1e-3f), y = Make(rows * n, 0);
-  const abi::LinearArgs args{rows, k, n, x.get(), k, w.get(), nullptr, nullptr, 0, y.get(), n};
+  const abi::LinearArgs args{rows, k, n, x.get(), k, w.get(), nullptr, nullptr, 0, y.get(), n, {}};
   for (auto _ : state)
     table->linear.run(&args, 0, table->linear.count(&args), 0);
   Count(state, 2.0 * rows * k * n, 4.0 * k * n);
 }
 BENCHMARK(Linear)->ArgsProduct({{0, 1}, {1, 8, 64, 512}, {1024}, {1024}})->ArgNames({"isa", "rows", "k", "n"});
+
+/// isa, rows, bits (0: f32): K 4096, N 4096, blocks of 32 without zero points
+void QuantisedLinear(benchmark::State &state) {
+  const abi::KernelTable *table = Table(state, state.range(0));
+  if (!table)
+    return;
+  const int64_t rows = state.range(1), k = 4096, n = 4096;
+  const abi::WeightFormat format = {state.range(2), 32, 0};
+  const int64_t bytes = n / 32 * abi::PanelBytes(format, k);
+  const Floats x = Make(rows * k, 1e-3f), w = Make(bytes / 4, 1e-3f), y = Make(rows * n, 0);
+  const abi::LinearArgs args{rows, k, n, x.get(), k, w.get(), nullptr, nullptr, 0, y.get(), n, format};
+  for (auto _ : state)
+    table->linear.run(&args, 0, table->linear.count(&args), 0);
+  Count(state, 2.0 * static_cast<double>(rows * k * n), static_cast<double>(bytes));
+}
+BENCHMARK(QuantisedLinear)->ArgsProduct({{0, 1}, {1, 8, 64}, {0, 2, 4, 8}})->ArgNames({"isa", "rows", "bits"});
 
 /// isa, rows of each expert, experts: hidden 1024, intermediate 512, SwiGLU
 void Experts(benchmark::State &state) {
@@ -90,7 +106,9 @@ void Experts(benchmark::State &state) {
                               nullptr,
                               nullptr,
                               hidden.get(),
-                              y.get()};
+                              y.get(),
+                              {},
+                              {}};
   for (auto _ : state) {
     table->experts_up.run(&args, 0, table->experts_up.count(&args), 0);
     table->experts_down.run(&args, 0, table->experts_down.count(&args), 0);

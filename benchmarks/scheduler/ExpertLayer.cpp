@@ -65,7 +65,9 @@ double ExpertLayer::Measure(const std::vector<uint16_t> &ids, int repeats) {
                               nullptr,
                               nullptr,
                               hidden.data(),
-                              y.data()};
+                              y.data(),
+                              {},
+                              {}};
   std::vector<double> times;
   for (int i = 0; i <= repeats; ++i) {
     const double start = CpuNanoseconds();

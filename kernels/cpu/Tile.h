@@ -40,17 +40,12 @@ inline Vec LoadVec(const float *from) { return Lanes<Vec>::Load(from); }
 inline void StoreVec(float *to, Vec v) { Lanes<Vec>::Store(to, v); }
 inline Vec SplatVec(float v) { return Lanes<Vec>::Splat(v); }
 
-/// acc[m][n] = chain over k of x[m][k] * column vector n. `Panels` panels lie
+/// acc[m][n] goes on with the chain over k of x[m][k] * column vector n. `Panels` panels lie
 /// k * 32 floats apart; of each the vectors at Offsets (floats) are taken.
 template <int M, int Panels, int... Offsets>
-[[gnu::always_inline]] inline void SumChains(const float *const (&x)[M], const float *w, int64_t k,
-                                             Vec (&acc)[M][Panels * sizeof...(Offsets)]) {
+[[gnu::always_inline]] inline void ContinueChains(const float *const (&x)[M], const float *w, int64_t k,
+                                                  Vec (&acc)[M][Panels * sizeof...(Offsets)]) {
   constexpr int kVecs = sizeof...(Offsets);
-#pragma GCC unroll 16
-  for (int m = 0; m < M; ++m)
-#pragma GCC unroll 8
-    for (int n = 0; n < Panels * kVecs; ++n)
-      acc[m][n] = SplatVec(0.0f);
   const float *second = w + k * 32;
 #pragma GCC unroll 2
   for (int64_t i = 0; i < k; ++i) {
@@ -72,6 +67,18 @@ template <int M, int Panels, int... Offsets>
         acc[m][v] = Fma(value, weight[v], acc[m][v]);
     }
   }
+}
+
+/// The same from +0.
+template <int M, int Panels, int... Offsets>
+[[gnu::always_inline]] inline void SumChains(const float *const (&x)[M], const float *w, int64_t k,
+                                             Vec (&acc)[M][Panels * sizeof...(Offsets)]) {
+#pragma GCC unroll 16
+  for (int m = 0; m < M; ++m)
+#pragma GCC unroll 8
+    for (int n = 0; n < Panels * static_cast<int>(sizeof...(Offsets)); ++n)
+      acc[m][n] = SplatVec(0.0f);
+  ContinueChains<M, Panels, Offsets...>(x, w, k, acc);
 }
 
 /// Calls `body.template Run<M>(first)` for blocks of at most kMaxRows rows that

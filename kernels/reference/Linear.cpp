@@ -1,3 +1,4 @@
+#include "kernels/common/Quantised.h"
 #include "kernels/reference/Reference.h"
 
 #include <algorithm>
@@ -6,20 +7,24 @@
 namespace janus::reference {
 namespace {
 
-/// Row n of panel32.f32 of [*, k] times x.
-double Dot(const float *x, const float *packed, int64_t n, int64_t k) {
+/// Column j of panel `panel` of a packed weight times x.
+double Dot(const float *x, const void *packed, const abi::WeightFormat &format, int64_t panel, int64_t j, int64_t k) {
+  const auto *begin = static_cast<const unsigned char *>(packed) + panel * abi::PanelBytes(format, k);
   double sum = 0;
   for (int64_t i = 0; i < k; ++i)
-    sum += static_cast<double>(x[i]) * packed[((n / 32) * k + i) * 32 + n % 32];
+    sum += static_cast<double>(x[i]) * (format.bits ? portable::QuantisedElement(format, begin, i, j)
+                                                    : reinterpret_cast<const float *>(begin)[i * abi::kPanel + j]);
   return sum;
 }
 
-/// Row i of the gate (half 0) or up (half 1) of expert-up32.f32 of [*, k] times x.
-double DotUp(const float *x, const float *packed, int64_t i, int64_t half, int64_t k) {
-  double sum = 0;
-  for (int64_t j = 0; j < k; ++j)
-    sum += static_cast<double>(x[j]) * packed[((i / 16) * k + j) * 32 + half * 16 + i % 16];
-  return sum;
+/// Row n of panel32 of [*, k] times x.
+double Dot(const float *x, const void *packed, const abi::WeightFormat &format, int64_t n, int64_t k) {
+  return Dot(x, packed, format, n / 32, n % 32, k);
+}
+
+/// Row i of the gate (half 0) or up (half 1) of expert-up32 of [*, k] times x.
+double DotUp(const float *x, const void *packed, const abi::WeightFormat &format, int64_t i, int64_t half, int64_t k) {
+  return Dot(x, packed, format, i / 16, half * 16 + i % 16, k);
 }
 
 double ActivateGate(abi::Activation kind, double g) {
@@ -74,7 +79,7 @@ void RunLinear(const void *pointer, int64_t begin, int64_t end, uint32_t) {
   const auto &args = *static_cast<const abi::LinearArgs *>(pointer);
   for (int64_t r = begin; r < end; ++r)
     for (int64_t n = 0; n < args.n; ++n) {
-      double sum = Dot(args.x + r * args.x_stride, args.weight, n, args.k);
+      double sum = Dot(args.x + r * args.x_stride, args.weight, args.format, n, args.k);
       if (args.bias)
         sum += args.bias[n];
       if (args.residual)
@@ -90,11 +95,12 @@ void RunExpertsUp(const void *pointer, int64_t begin, int64_t end, uint32_t) {
   const int64_t count = args.intermediate;
   for (int64_t pair = begin; pair < end; ++pair) {
     const int64_t slot = SlotOf(args, pair);
-    const auto *w = static_cast<const float *>(args.up[slot]);
+    const void *w = args.up[slot];
     const float *x = args.x + args.pair_row[pair] * args.x_stride;
     for (int64_t i = 0; i < count; ++i) {
-      double gate = args.gated ? DotUp(x, w, i, 0, args.hidden) : Dot(x, w, i, args.hidden);
-      double up = args.gated ? DotUp(x, w, i, 1, args.hidden) : 0.0;
+      const abi::WeightFormat &format = args.up_format;
+      double gate = args.gated ? DotUp(x, w, format, i, 0, args.hidden) : Dot(x, w, format, i, args.hidden);
+      double up = args.gated ? DotUp(x, w, format, i, 1, args.hidden) : 0.0;
       gate += Bias(args.up_bias, slot, i);
       if (args.gated)
         up += Bias(args.up_bias, slot, count + i);
@@ -111,9 +117,9 @@ void RunExpertsDown(const void *pointer, int64_t begin, int64_t end, uint32_t) {
   const abi::ExpertsArgs &args = Experts(pointer);
   for (int64_t pair = begin; pair < end; ++pair) {
     const int64_t slot = SlotOf(args, pair);
-    const auto *w = static_cast<const float *>(args.down[slot]);
     for (int64_t n = 0; n < args.hidden; ++n) {
-      const double sum = Dot(args.h + pair * HiddenStride(args), w, n, args.intermediate);
+      const double sum =
+          Dot(args.h + pair * HiddenStride(args), args.down[slot], args.down_format, n, args.intermediate);
       args.y[pair * args.hidden + n] = static_cast<float>((args.weigh_input ? 1.0f : args.pair_weight[pair]) *
                                                           (sum + Bias(args.down_bias, slot, n)));
     }

@@ -16,16 +16,22 @@ int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit 
 int64_t aligned(int64_t floats) { return roundUp(floats * 4, abi::kAlignment); }
 ArrayRef<int64_t> shapeOf(Value value) { return cast<RankedTensorType>(value.getType()).getShape(); }
 
-/// panel32.f32 of [n, k], in floats.
-int64_t panel(int64_t n, int64_t k) { return roundUp(n, abi::kPanel) * k; }
+/// Panels of 32 columns for `rows` of n each, k numbers a column; in bytes.
+int64_t panels(int64_t n, int64_t rows, int64_t k, Value weight) {
+  moe::BlocksAttr blocks = moe::blocksOf(weight.getType());
+  abi::WeightFormat format;
+  if (blocks)
+    format = {blocks.getBits(), blocks.getSize(), static_cast<int64_t>(blocks.getZeros())};
+  return roundUp(roundUp(n, rows) / rows * abi::PanelBytes(format, k), abi::kAlignment);
+}
 
 /// One expert of a layer: gate and up interleaved or gate alone, down, biases.
 int64_t slotBytes(dist::ExpertsOp experts) {
   ArrayRef<int64_t> gate = shapeOf(experts.getGate());
   int64_t inner = gate[1], hidden = gate[2];
   bool gated = static_cast<bool>(experts.getUp());
-  int64_t bytes = aligned(gated ? roundUp(inner, abi::kPanel / 2) * 2 * hidden : panel(inner, hidden));
-  bytes += aligned(panel(hidden, inner));
+  int64_t bytes = panels(inner, gated ? abi::kPanel / 2 : abi::kPanel, hidden, experts.getGate());
+  bytes += panels(hidden, abi::kPanel, inner, experts.getDown());
   if (experts.getGateBias() || experts.getUpBias())
     bytes += aligned(gated ? 2 * inner : inner);
   if (experts.getDownBias())
@@ -41,11 +47,12 @@ int64_t weightBytes(dist::FragmentOp fragment, std::set<std::string> &seen) {
       if (isa<dist::ExpertsOp>(use.getOwner()))
         continue;
       auto linear = dyn_cast<moe::LinearOp>(use.getOwner());
-      bool panels = linear && linear.getWeight() == weight.getResult();
-      if (!seen.insert((panels ? "panels " : "rows ") + weight.getWeight().str()).second)
+      bool packed = linear && linear.getWeight() == weight.getResult();
+      if (!seen.insert((packed ? "panels " : "rows ") + weight.getWeight().str()).second)
         continue;
       auto type = cast<RankedTensorType>(weight.getResult().getType());
-      bytes += aligned(panels ? panel(type.getDimSize(0), type.getDimSize(1)) : type.getNumElements());
+      bytes += packed ? panels(type.getDimSize(0), abi::kPanel, type.getDimSize(1), weight.getResult())
+                      : aligned(type.getNumElements());
     }
   return bytes;
 }

@@ -2,6 +2,7 @@
 
 #include "dialects/janus/IR/JanusOps.h"
 #include "dialects/moe/IR/MoEOps.h"
+#include "runtime/base/WeightFormat.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -48,16 +49,22 @@ void RowSymbols::visit(Operation *op) {
       set(result, symbol);
 }
 
-StringRef layoutName(WeightLayout layout) {
+abi::WeightFormat formatOf(Type type) {
+  moe::BlocksAttr blocks = moe::blocksOf(type);
+  return blocks ? abi::WeightFormat{blocks.getBits(), blocks.getSize(), static_cast<int64_t>(blocks.getZeros())}
+                : abi::WeightFormat{};
+}
+
+std::string layoutName(WeightLayout layout, Type type) {
   switch (layout) {
   case WeightLayout::kRows:
-    return "rows.f32";
+    break;
   case WeightLayout::kPanel:
-    return "panel32.f32";
+    return "panel32." + WeightFormatName(formatOf(type));
   case WeightLayout::kExpertUp:
-    return "expert-up32.f32";
+    return "expert-up32." + WeightFormatName(formatOf(type));
   }
-  return "";
+  return "rows.f32";
 }
 
 unsigned WeightTable::add(WeightLayout layout, bool perExpert, ArrayRef<Value> parts) {

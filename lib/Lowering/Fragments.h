@@ -12,6 +12,8 @@
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <string>
+
 namespace janus::lowering {
 
 inline constexpr const char *kRole = "janus.role";         // of a fragment function: "attention", "expert"
@@ -49,7 +51,10 @@ private:
 
 /// How a weight is packed (docs/artifact.md).
 enum class WeightLayout { kRows, kPanel, kExpertUp };
-llvm::StringRef layoutName(WeightLayout layout);
+/// Its name for weights of this type: their numbers are f32 or, in panels, quantised.
+std::string layoutName(WeightLayout layout, mlir::Type type);
+/// How the numbers of a weight of this type are packed in panels.
+abi::WeightFormat formatOf(mlir::Type type);
 
 /// One entry of a fragment's weight table: the function arguments it is made of (gate and up are one), and how it is
 /// packed.

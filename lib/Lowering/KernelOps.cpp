@@ -19,6 +19,12 @@ public:
   void set(int64_t offset, Value value) { code.setField(pointer, offset, value); }
   void set(int64_t offset, int64_t value) { set(offset, code.index(value)); }
   void set(int64_t offset, const llvm::APFloat &value) { set(offset, code.real(value.convertToFloat())); }
+  /// How the numbers of a weight of this type are stored.
+  void set(int64_t offset, const abi::WeightFormat &format) {
+    set(offset + offsetof(abi::WeightFormat, bits), format.bits);
+    set(offset + offsetof(abi::WeightFormat, block), format.block);
+    set(offset + offsetof(abi::WeightFormat, zeros), format.zeros);
+  }
   /// A value's address and, at `strideOffset`, its stride.
   void set(int64_t offset, int64_t strideOffset, Value value) {
     set(offset, value ? frame.base(value) : code.null());
@@ -51,6 +57,7 @@ void emitLinear(Frame &frame, moe::LinearOp op) {
   args.set(offsetof(A, bias), frame.rowsWeight(op.getBias()));
   args.set(offsetof(A, residual), offsetof(A, residual_stride), op.getResidual());
   args.set(offsetof(A, y), offsetof(A, y_stride), op.getResult());
+  args.set(offsetof(A, format), formatOf(op.getWeight().getType()));
   args.run(offsetof(abi::KernelTable, linear));
 }
 
@@ -137,6 +144,8 @@ void emitExperts(Frame &frame, dist::ExpertsOp op) {
   args.set(offsetof(A, down_bias), op.getDownBias() ? table(WeightLayout::kRows, op.getDownBias()) : code.null());
   args.set(offsetof(A, h), frame.base(frame.plan.scratch.lookup(op)));
   args.set(offsetof(A, y), frame.base(op.getResult()));
+  args.set(offsetof(A, up_format), formatOf(op.getGate().getType()));
+  args.set(offsetof(A, down_format), formatOf(op.getDown().getType()));
   args.run(offsetof(abi::KernelTable, experts_up));
   args.run(offsetof(abi::KernelTable, experts_down));
 }

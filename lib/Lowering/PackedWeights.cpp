@@ -27,10 +27,10 @@ std::vector<std::string> PackedWeights::partNames(func::CallOp call, const Weigh
   return names;
 }
 
-std::string PackedWeights::name(const std::vector<std::string> &parts, WeightLayout layout) const {
+std::string PackedWeights::name(const std::vector<std::string> &parts, const std::string &layout) const {
   std::string text = join(parts);
   if (layouts.at(text).size() > 1)
-    text += "." + layoutName(layout).str();
+    text += "." + layout;
   return text;
 }
 
@@ -42,10 +42,11 @@ void PackedWeights::collect(func::FuncOp step) {
     for (const WeightEntry &entry : collectWeights(callee.getBody().front()).entries) {
       std::vector<std::string> parts = partNames(call, entry);
       std::string joined = join(parts);
-      layouts[joined].insert(entry.layout);
-      auto [index, fresh] = indices.try_emplace(joined + "." + layoutName(entry.layout).str(), packed.size());
+      std::string layout = layoutName(entry.layout, entry.parts.front().getType());
+      layouts[joined].insert(layout);
+      auto [index, fresh] = indices.try_emplace(joined + "." + layout, packed.size());
       if (fresh)
-        packed.push_back({parts, entry.layout, entry.perExpert, layer});
+        packed.push_back({parts, layout, entry.perExpert, layer});
       packed[index->second].attention |= attention;
     }
   }
@@ -54,7 +55,7 @@ void PackedWeights::collect(func::FuncOp step) {
 std::vector<std::string> PackedWeights::names(func::CallOp call) const {
   std::vector<std::string> result;
   for (const WeightEntry &entry : collectWeights(calleeOf(call).getBody().front()).entries)
-    result.push_back(name(partNames(call, entry), entry.layout));
+    result.push_back(name(partNames(call, entry), layoutName(entry.layout, entry.parts.front().getType())));
   return result;
 }
 
@@ -71,7 +72,7 @@ ArrayAttr PackedWeights::describe(MLIRContext *context) const {
       parts.push_back(FlatSymbolRefAttr::get(context, part));
     NamedAttrList fields;
     fields.set("name", builder.getStringAttr(name(weight.parts, weight.layout)));
-    fields.set("layout", builder.getStringAttr(layoutName(weight.layout)));
+    fields.set("layout", builder.getStringAttr(weight.layout));
     fields.set("parts", builder.getArrayAttr(parts));
     fields.set("file", builder.getStringAttr(file.second));
     if (weight.perExpert)

@@ -29,18 +29,18 @@ public:
 private:
   struct Packed {
     std::vector<std::string> parts;
-    WeightLayout layout;
+    std::string layout;
     bool perExpert;
     int64_t layer;
     bool attention = false; // the attention role uses it
   };
   static std::string join(const std::vector<std::string> &parts);
   static std::vector<std::string> partNames(mlir::func::CallOp call, const WeightEntry &entry);
-  std::string name(const std::vector<std::string> &parts, WeightLayout layout) const;
+  std::string name(const std::vector<std::string> &parts, const std::string &layout) const;
 
   std::vector<Packed> packed;            // in order of first use
   std::map<std::string, size_t> indices; // parts and layout -> position in `packed`
-  std::map<std::string, std::set<WeightLayout>> layouts;
+  std::map<std::string, std::set<std::string>> layouts;
 };
 
 /// The fragment function a call refers to.

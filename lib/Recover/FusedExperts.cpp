@@ -26,9 +26,49 @@ void cut(const StoredWeight &fused, bool interleaved, std::optional<StoredWeight
   up = interleaved ? fused.slice(1, 1, 2, rows) : fused.slice(1, rows, 1, rows);
 }
 
-} // namespace
+/// A projection of the operator, number 0 to 2: fc1, fc2, fc3.
+struct Projection {
+  std::optional<StoredWeight> weight, bias;
+  bool there = false, readable = true; // whether it occurs, and whether what occurs could be read
+};
 
-std::optional<ReadExpert> readFused(onnx::MoEOp op, int64_t experts, std::string &reason) {
+std::optional<StoredWeight> traceIf(Value value) { return value ? StoredWeight::trace(value) : std::nullopt; }
+
+Projection projectionOf(onnx::MoEOp op, int number) {
+  const std::pair<Value, Value> values[] = {{op.getFc1ExpertsWeights(), op.getFc1ExpertsBias()},
+                                            {op.getFc2ExpertsWeights(), op.getFc2ExpertsBias()},
+                                            {op.getFc3ExpertsWeights(), op.getFc3ExpertsBias()}};
+  auto [weight, bias] = values[number];
+  Projection result{traceIf(weight), traceIf(bias), weight || bias, true};
+  result.readable = !result.weight == !weight && !result.bias == !bias;
+  return result;
+}
+
+/// Weights [E, rows, bytes]: a row holds as many numbers as fit its bytes, in blocks or in one block.
+Projection projectionOf(onnx::QMoEOp op, int number) {
+  struct Values {
+    Value weight, scales, bias, zeros;
+  };
+  const Values values[] = {
+      {op.getFc1ExpertsWeights(), op.getFc1Scales(), op.getFc1ExpertsBias(), op.getFc1ZeroPoints()},
+      {op.getFc2ExpertsWeights(), op.getFc2Scales(), op.getFc2ExpertsBias(), op.getFc2ZeroPoints()},
+      {op.getFc3ExpertsWeights(), op.getFc3Scales(), op.getFc3ExpertsBias(), op.getFc3ZeroPoints()}};
+  const auto &[weight, scales, bias, zeros] = values[number];
+  Projection result;
+  result.there = weight || bias;
+  result.bias = traceIf(bias);
+  auto type = weight ? dyn_cast<RankedTensorType>(weight.getType()) : RankedTensorType();
+  if (type && type.hasStaticShape() && type.getRank() == 3) {
+    SmallVector<int64_t> shape(type.getShape());
+    int64_t bits = op.getExpertWeightBits(), block = op.getBlockSize();
+    shape.back() *= 8 / bits;
+    result.weight = StoredWeight::trace({weight, scales, zeros, shape, bits, block ? block : shape.back()});
+  }
+  result.readable = !result.weight == !weight && !result.bias == !bias;
+  return result;
+}
+
+template <typename Op> std::optional<ReadExpert> read(Op op, int64_t experts, std::string &reason) {
   auto stop = [&](const Twine &text) -> std::optional<ReadExpert> {
     reason = text.str();
     return std::nullopt;
@@ -36,14 +76,12 @@ std::optional<ReadExpert> readFused(onnx::MoEOp op, int64_t experts, std::string
   auto kind = activationKind(op.getActivationType());
   if (!kind)
     return stop("activation_type = '" + op.getActivationType() + "' (JNS-ONNX-013)");
-  auto trace = [](Value value) { return value ? StoredWeight::trace(value) : std::nullopt; };
-  auto fc1 = trace(op.getFc1ExpertsWeights()), fc1Bias = trace(op.getFc1ExpertsBias());
-  auto up = trace(op.getFc3ExpertsWeights()), upBias = trace(op.getFc3ExpertsBias());
+  Projection first = projectionOf(op, 0), second = projectionOf(op, 1), third = projectionOf(op, 2);
+  auto &fc1 = first.weight, &fc1Bias = first.bias, &up = third.weight, &upBias = third.bias;
   ReadExpert result;
   ExpertWeights &weights = result.weights;
-  weights.down = trace(op.getFc2ExpertsWeights()), weights.downBias = trace(op.getFc2ExpertsBias());
-  if (!fc1 || !weights.down || !fc1Bias != !op.getFc1ExpertsBias() || !weights.downBias != !op.getFc2ExpertsBias() ||
-      !up != !op.getFc3ExpertsWeights() || !upBias != !op.getFc3ExpertsBias())
+  weights.down = second.weight, weights.downBias = second.bias;
+  if (!fc1 || !weights.down || !first.readable || !second.readable || !third.readable)
     return stop("its weights are no constants");
   if (fc1->shape().size() != 3 || weights.down->shape().size() != 3)
     return stop("its weights have not three dimensions");
@@ -79,6 +117,19 @@ std::optional<ReadExpert> readFused(onnx::MoEOp op, int64_t experts, std::string
   if (fc1Bias)
     cut(*fc1Bias, op.getSwigluFusion() != 2, weights.gateBias, weights.upBias);
   return result;
+}
+
+} // namespace
+
+std::optional<ReadExpert> readFused(Operation *op, int64_t experts, std::string &reason) {
+  if (auto quantised = dyn_cast<onnx::QMoEOp>(op)) {
+    if (!quantised.getRouterWeights() && !quantised.getNormalizeRoutingWeights() && !quantised.getUseSparseMixer())
+      emitWarning(op->getLoc())
+          << "[JNS-ONNX-013] QMoE with normalize_routing_weights = 0: weights are the softmax over "
+             "all experts, as the operator is defined, not over the chosen ones";
+    return read(quantised, experts, reason);
+  }
+  return read(cast<onnx::MoEOp>(op), experts, reason);
 }
 
 } // namespace janus::recover

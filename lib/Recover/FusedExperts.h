@@ -1,4 +1,4 @@
-//===- FusedExperts.h - the experts of com.microsoft.MoE --------*- C++ -*-===//
+//===- FusedExperts.h - the experts of MoE and QMoE -------------*- C++ -*-===//
 #ifndef JANUS_RECOVER_FUSEDEXPERTS_H
 #define JANUS_RECOVER_FUSEDEXPERTS_H
 
@@ -7,8 +7,8 @@
 
 namespace janus::recover {
 
-/// The operator's experts, all of them stacked; nothing, and `reason`, when its weights do not fit.
-std::optional<ReadExpert> readFused(onnx::MoEOp op, int64_t experts, std::string &reason);
+/// The experts of com.microsoft.MoE or QMoE, all of them stacked; nothing, and `reason`, when its weights do not fit.
+std::optional<ReadExpert> readFused(mlir::Operation *op, int64_t experts, std::string &reason);
 
 } // namespace janus::recover
 

@@ -176,7 +176,8 @@ private:
     size_t wanted = order.size() + (source_.stacked ? 1 : 0);
     if (permutation.size() != wanted || indices.size() != wanted)
       return std::nullopt;
-    return stored.transpose(permutation);
+    stored = stored.transpose(permutation);
+    return stored.isStorable() ? std::optional(stored) : std::nullopt;
   }
 
   /// Products, biases, numbers and the input's weight in the hidden term.

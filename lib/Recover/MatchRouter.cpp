@@ -389,7 +389,7 @@ private:
     if (!columnsFirst && terms_.indexVars(indices[1]) != space_.resolve(logits_->vars))
       return false;
     result.weight = columnsFirst ? stored.transpose({1, 0}) : stored;
-    return true;
+    return result.weight->isStorable();
   }
 
   Terms &terms_;

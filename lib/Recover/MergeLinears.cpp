@@ -26,12 +26,13 @@ struct MergeLinears : impl::MergeLinearsPassBase<MergeLinears> {
       auto weight = read ? symbols.lookup<moe::WeightOp>(read.getWeight()) : nullptr;
       return weight ? weight.getViewsAttr() : ArrayAttr();
     };
-    // By input and presence of a bias, in program order.
-    llvm::MapVector<std::pair<Value, unsigned>, SmallVector<moe::LinearOp>> groups;
+    // By input, presence of a bias and how the weight's numbers are stored, in program order.
+    llvm::MapVector<std::tuple<Value, unsigned, Attribute>, SmallVector<moe::LinearOp>> groups;
     for (auto linear : step.front().getOps<moe::LinearOp>())
       if (!linear.getRouter() && !linear.getResidual() && viewsOf(linear.getWeight()) &&
           (!linear.getBias() || viewsOf(linear.getBias())))
-        groups[{linear.getX(), linear.getBias() ? 1u : 0u}].push_back(linear);
+        groups[{linear.getX(), linear.getBias() ? 1u : 0u, moe::blocksOf(linear.getWeight().getType())}].push_back(
+            linear);
     for (auto &[key, linears] : groups)
       if (linears.size() > 1)
         merge(step, symbols, linears, viewsOf);
@@ -53,9 +54,10 @@ struct MergeLinears : impl::MergeLinearsPassBase<MergeLinears> {
         llvm::append_range(views, viewsOf(part(linear)));
         locations.push_back(part(linear).getLoc());
       }
-      SmallVector<int64_t> shape(cast<RankedTensorType>(part(first).getType()).getShape());
+      auto one = cast<RankedTensorType>(part(first).getType());
+      SmallVector<int64_t> shape(one.getShape());
       shape[0] = total;
-      auto type = RankedTensorType::get(shape, builder.getF32Type());
+      auto type = RankedTensorType::get(shape, builder.getF32Type(), one.getEncoding());
       Location loc = builder.getFusedLoc(locations);
       OpBuilder top(step);
       auto weight = moe::WeightOp::create(top, loc, builder.getStringAttr("moe:merged"), TypeAttr::get(type),

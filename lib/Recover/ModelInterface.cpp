@@ -31,7 +31,7 @@ StringRef inputRole(BlockArgument argument) {
 void replaceExtents(func::FuncOp step, llvm::function_ref<onnx::SymExpr(const onnx::SymExpr &)> replace) {
   auto renew = [&](Value value) {
     auto dims = onnx::getDims(value.getType());
-    if (!dims)
+    if (!dims || moe::blocksOf(value.getType())) // a weight's sizes are numbers
       return;
     for (onnx::SymExpr &dim : *dims)
       dim = replace(dim);

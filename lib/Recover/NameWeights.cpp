@@ -62,7 +62,7 @@ public:
     if (auto linear = dyn_cast<moe::LinearOp>(op))
       return linearName(linear) + (is(linear.getBias()) ? "_bias" : "");
     if (auto route = dyn_cast<moe::RouteOp>(op))
-      return layer(route.getLayer()) + "select_bias";
+      return layer(route.getLayer()) + (is(route.getSelectBias()) ? "select_bias" : "expert_scale");
     return "weight";
   }
 

@@ -19,19 +19,25 @@ struct RecoverEmbedding : impl::RecoverEmbeddingPassBase<RecoverEmbedding> {
       return;
     recover::RowForm form(step);
     auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr).getInt();
-    for (auto gather : llvm::make_early_inc_range(step.front().getOps<onnx::GatherOp>())) {
-      BlockArgument argument = recover::traceArgument(gather.getIndices());
-      auto table = recover::StoredWeight::trace(gather.getData());
-      auto columns = form.columns(gather.getY().getType());
+    auto rewrite = [&](Operation *gather, Value indices, Value result, std::optional<recover::StoredWeight> table) {
+      BlockArgument argument = recover::traceArgument(indices);
+      auto columns = form.columns(result.getType());
       if (!argument || argument.getArgNumber() != tokens || !table || table->shape().size() != 2 ||
-          gather.getAxis() != 0 || columns != table->shape()[1])
-        continue;
+          columns != table->shape()[1] || !table->isStorable())
+        return;
       OpBuilder builder(gather);
       Value weight = table->materialise(builder, step);
-      Value rows = moe::EmbeddingOp::create(builder, gather.getLoc(), form.rowsType(*columns),
+      Value rows = moe::EmbeddingOp::create(builder, gather->getLoc(), form.rowsType(*columns),
                                             form.argument(recover::kIds), weight);
-      gather.getY().replaceAllUsesWith(form.fromRows(builder, rows, gather.getY().getType()));
-      gather.erase();
+      result.replaceAllUsesWith(form.fromRows(builder, rows, result.getType()));
+      gather->erase();
+    };
+    for (Operation &op : llvm::make_early_inc_range(step.front())) {
+      if (auto gather = dyn_cast<onnx::GatherOp>(op); gather && gather.getAxis() == 0)
+        rewrite(gather, gather.getIndices(), gather.getY(), recover::StoredWeight::trace(gather.getData()));
+      if (auto gather = dyn_cast<onnx::GatherBlockQuantizedOp>(op))
+        if (auto tensor = recover::quantisedOf(gather))
+          rewrite(gather, gather.getIndices(), gather.getY(), recover::StoredWeight::trace(*tensor));
     }
   }
 };

@@ -32,6 +32,8 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
         rewrite(form, &op, product.getA(), StoredWeight::trace(product.getB()), Value());
       else if (auto gemm = dyn_cast<onnx::GemmOp>(op))
         rewriteGemm(form, gemm);
+      else if (auto quantised = dyn_cast<onnx::MatMulNBitsOp>(op))
+        rewriteQuantised(form, quantised);
       else if (auto add = dyn_cast<onnx::AddOp>(op))
         if (!foldBias(form, add, add.getA(), add.getB()))
           foldBias(form, add, add.getB(), add.getA());
@@ -46,21 +48,30 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
     rewrite(form, gemm, gemm.getA(), gemm.getTransB() ? weight->transpose({1, 0}) : weight, gemm.getC());
   }
 
+  void rewriteQuantised(const RowForm &form, onnx::MatMulNBitsOp product) {
+    auto weight = StoredWeight::trace(recover::quantisedOf(product));
+    if (weight && !product.getGIdx() && !product.getWeightPrepacked())
+      rewrite(form, product, product.getA(), weight->transpose({1, 0}), product.getBias());
+  }
+
   /// y = x . weight[K, N] + bias
   void rewrite(const RowForm &form, Operation *op, Value x, std::optional<StoredWeight> weight, Value bias) {
     Value y = op->getResult(0);
     if (!weight || weight->shape().size() != 2 || !form.isWhole(x.getType()) || !form.isWhole(y.getType()))
       return;
+    weight = weight->transpose({1, 0});
+    if (!weight->isStorable())
+      return;
     std::optional<StoredWeight> vector;
-    if (bias && !(vector = traceVector(bias, weight->shape()[1])))
+    if (bias && !(vector = traceVector(bias, weight->shape()[0])))
       return;
     OpBuilder builder(op);
     Value rows = form.toRows(builder, x);
     if (!rows)
       return;
-    Value matrix = weight->transpose({1, 0}).materialise(builder, form.step());
+    Value matrix = weight->materialise(builder, form.step());
     Value added = vector ? vector->materialise(builder, form.step()) : Value();
-    Value result = moe::LinearOp::create(builder, op->getLoc(), form.rowsType(weight->shape()[1]), rows, matrix, added,
+    Value result = moe::LinearOp::create(builder, op->getLoc(), form.rowsType(weight->shape()[0]), rows, matrix, added,
                                          Value(), UnitAttr(), IntegerAttr());
     y.replaceAllUsesWith(form.fromRows(builder, result, y.getType()));
     op->erase();

@@ -134,8 +134,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       StringRef reason = in.reason(&op);
       if (reason.empty() || isa<onnx::ShapeOp, onnx::SizeOp>(op))
         continue;
-      if (auto fused = dyn_cast<onnx::MoEOp>(op)) {
-        (void)notRecovered(fused, reason);
+      if (isa<onnx::MoEOp, onnx::QMoEOp>(op)) {
+        (void)notRecovered(&op, reason);
         continue;
       }
       SmallVector<int32_t, 2> routed;
@@ -184,7 +184,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
     Experts result;
     if (mixture.form == Mixture::kFused) {
-      auto fused = recover::readFused(cast<onnx::MoEOp>(mixture.op), width, reason);
+      auto fused = recover::readFused(mixture.op, width, reason);
       if (!fused)
         return notRecovered(op, reason);
       fused->input = in.meaning(mixture.op->getOperand(0)).term;
@@ -294,9 +294,12 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       if (!rest.back() || rest.back().getType() != x.getType())
         return notRecovered(op, "what is added to its experts is not f32 by row");
     }
+    const recover::ExpertWeights &parts = first.weights;
+    if (parts.up && parts.up->blocks(op->getContext()) != parts.gate->blocks(op->getContext()))
+      return notRecovered(op, "its gate and up projections are not quantised alike");
     auto stored = stack(builder, form.step(), *experts);
     if (failed(stored))
-      return notRecovered(op, "its experts' weights are partly constants of the graph");
+      return notRecovered(op, "its experts' weights are partly constants of the graph, or not quantised alike");
 
     Value y = build(builder, form, op->getLoc(), *router, *stored, first, x, routed, layer);
     for (Value value : rest)

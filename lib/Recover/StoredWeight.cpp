@@ -2,6 +2,7 @@
 
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "mlir/IR/SymbolTable.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -19,18 +20,29 @@ SmallVector<int64_t> rowMajor(ArrayRef<int64_t> shape) {
   return strides;
 }
 
-bool isStorage(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
+bool isFloat(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
+bool isByte(Type type) { return type.isUnsignedInteger(8) || type.isSignlessInteger(8); }
 
 } // namespace
 
-std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) {
+/// Scales and zero points of integers.
+struct StoredWeight::Blocks {
+  StoredWeight scales;
+  std::optional<StoredWeight> zeros;
+  int64_t size;
+  unsigned dim; // along which blocks lie
+};
+
+std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) { return traceAs(value, find, isFloat); }
+
+std::optional<StoredWeight> StoredWeight::traceAs(Value value, Find find, function_ref<bool(Type)> isStorage) {
   auto type = dyn_cast_or_null<RankedTensorType>(value ? value.getType() : Type());
   Operation *op = value ? value.getDefiningOp() : nullptr;
   if (!op || !type || !type.hasStaticShape() || !isStorage(type.getElementType()))
     return std::nullopt;
 
   if (auto transpose = dyn_cast<onnx::TransposeOp>(op)) {
-    auto base = trace(transpose.getX(), find);
+    auto base = traceAs(transpose.getX(), find, isStorage);
     if (!base)
       return std::nullopt;
     SmallVector<int64_t> permutation;
@@ -39,11 +51,12 @@ std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) {
     return base->transpose(permutation);
   }
   if (isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp>(op)) {
-    auto base = trace(op->getOperand(0), find);
+    auto base = traceAs(op->getOperand(0), find, isStorage);
     return base ? base->reshape(type.getShape()) : std::nullopt;
   }
   if (auto cast = dyn_cast<onnx::CastOp>(op)) // from f16 or bf16 to f32, or to itself: exact
-    return type.getElementType().isF32() || cast.getX().getType() == type ? trace(cast.getX(), find) : std::nullopt;
+    return type.getElementType().isF32() || cast.getX().getType() == type ? traceAs(cast.getX(), find, isFloat)
+                                                                          : std::nullopt;
 
   StoredWeight weight(op->getLoc());
   weight.shape_ = SmallVector<int64_t>(type.getShape());
@@ -70,13 +83,126 @@ std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) {
     return weight;
   }
   weight.values_ = dyn_cast_or_null<DenseElementsAttr>(data);
-  if (!weight.values_ || !isa<FloatType>(weight.values_.getElementType()))
+  Type stored = weight.values_ ? weight.values_.getElementType() : Type();
+  if (!stored || !(isByte(type.getElementType()) ? isByte(stored) : isa<FloatType>(stored)))
     return std::nullopt;
+  weight.storage_ = stored;
   return weight;
 }
 
-StoredWeight StoredWeight::transpose(ArrayRef<int64_t> permutation) const {
+std::optional<StoredWeight> StoredWeight::asIntegers(int64_t bits, ArrayRef<int64_t> shape) const {
+  int64_t bytes = 1, rows = 1, most = int64_t{1} << 60;
+  for (int64_t size : shape_)
+    if (llvm::MulOverflow(bytes, size, bytes) || bytes > most)
+      return std::nullopt;
+  for (int64_t size : shape.drop_back())
+    if (size < 1 || llvm::MulOverflow(rows, size, rows))
+      return std::nullopt;
+  if (strides_ != rowMajor(shape_) || bytes % rows || bytes / rows * (8 / bits) < shape.back())
+    return std::nullopt;
   StoredWeight result = *this;
+  result.shape_ = SmallVector<int64_t>(shape);
+  SmallVector<int64_t> stored(shape); // a row may have bytes behind its last integer
+  stored.back() = bytes / rows * (8 / bits);
+  result.strides_ = rowMajor(stored);
+  result.begin_ *= 8 / bits;
+  result.storage_ = IntegerType::get(storage_.getContext(), static_cast<unsigned>(bits), IntegerType::Unsigned);
+  return result;
+}
+
+std::optional<StoredWeight> StoredWeight::trace(const QuantisedTensor &tensor, Find find) {
+  int64_t columns = tensor.shape.back();
+  if (columns < 2 || tensor.block < 1 || (tensor.bits != 2 && tensor.bits != 4 && tensor.bits != 8))
+    return std::nullopt;
+  SmallVector<int64_t> blockShape(tensor.shape);
+  blockShape.back() = (columns - 1) / tensor.block + 1;
+  auto bytes = traceAs(tensor.integers, find, isByte);
+  auto integers = bytes ? bytes->asIntegers(tensor.bits, tensor.shape) : std::nullopt;
+  auto numbers = traceAs(tensor.scales, find, isFloat);
+  auto scales = numbers ? numbers->reshape(blockShape) : std::nullopt;
+  if (!integers || !scales || llvm::product_of(numbers->shape()) != llvm::product_of(blockShape))
+    return std::nullopt;
+  Blocks blocks{*scales, std::nullopt, tensor.block, static_cast<unsigned>(tensor.shape.size()) - 1};
+  if (tensor.zeros) {
+    if (auto packed = traceAs(tensor.zeros, find, isByte))
+      blocks.zeros = packed->asIntegers(tensor.bits, blockShape);
+    else if (auto real = traceAs(tensor.zeros, find, isFloat);
+             real && llvm::product_of(real->shape()) == llvm::product_of(blockShape))
+      blocks.zeros = real->reshape(blockShape);
+    if (!blocks.zeros)
+      return std::nullopt;
+  }
+  integers->blocks_ = std::make_shared<const Blocks>(std::move(blocks));
+  return integers;
+}
+
+QuantisedTensor quantisedOf(onnx::MatMulNBitsOp op) {
+  return {op.getB(),
+          op.getScales(),
+          op.getZeroPoints(),
+          {static_cast<int64_t>(op.getN()), static_cast<int64_t>(op.getK())},
+          static_cast<int64_t>(op.getBits()),
+          static_cast<int64_t>(op.getBlockSize())};
+}
+
+std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op) {
+  auto data = dyn_cast<RankedTensorType>(op.getData().getType()),
+       scales = dyn_cast<RankedTensorType>(op.getScales().getType());
+  int64_t bits = op.getBits(), axis = op.getGatherAxis(), blocked = op.getQuantizeAxis();
+  if (!data || !scales || data.getRank() != 2 || !data.hasStaticShape() || !isByte(data.getElementType()) ||
+      (axis != 0 && axis != -2) || (blocked != 1 && blocked != -1) || bits < 1 || 8 % bits)
+    return std::nullopt;
+  return QuantisedTensor{op.getData(),
+                         op.getScales(),
+                         op.getZeroPoints(),
+                         {data.getDimSize(0), data.getDimSize(1) * (8 / bits)},
+                         bits,
+                         static_cast<int64_t>(op.getBlockSize())};
+}
+
+int64_t StoredWeight::bits() const { return storage_.getIntOrFloatBitWidth(); }
+
+moe::BlocksAttr StoredWeight::blocks(MLIRContext *context) const {
+  if (!blocks_)
+    return nullptr;
+  moe::ZeroPoints zeros = !blocks_->zeros                            ? moe::ZeroPoints::middle
+                          : isa<FloatType>(blocks_->zeros->storage_) ? moe::ZeroPoints::numbers
+                                                                     : moe::ZeroPoints::integers;
+  return moe::BlocksAttr::get(context, bits(), blocks_->size, zeros);
+}
+
+bool StoredWeight::isStorable() const {
+  auto isWhole = [](const StoredWeight &numbers) {
+    int64_t fields = std::max<int64_t>(1, 8 / numbers.bits());
+    return numbers.begin_ % fields == 0 && numbers.strides_.back() == 1 &&
+           llvm::all_of(ArrayRef(numbers.strides_).drop_back(), [&](int64_t s) { return s % fields == 0; });
+  };
+  if (!blocks_)
+    return true;
+  bool integers = blocks_->zeros && !isa<FloatType>(blocks_->zeros->storage_);
+  return blocks_->dim + 1 == shape_.size() && isWhole(*this) && (!integers || isWhole(*blocks_->zeros));
+}
+
+bool StoredWeight::isDivisible(unsigned dim) const { return !blocks_ || blocks_->dim != dim; }
+
+/// This with scales and zero points changed as it was, and its blocks along `dim`.
+StoredWeight StoredWeight::withBlocks(function_ref<StoredWeight(const StoredWeight &)> change, unsigned dim) const {
+  StoredWeight result = *this;
+  if (!blocks_)
+    return result;
+  Blocks blocks{change(blocks_->scales), std::nullopt, blocks_->size, dim};
+  if (blocks_->zeros)
+    blocks.zeros = change(*blocks_->zeros);
+  result.blocks_ = std::make_shared<const Blocks>(std::move(blocks));
+  return result;
+}
+
+StoredWeight StoredWeight::transpose(ArrayRef<int64_t> permutation) const {
+  unsigned dim = 0;
+  for (auto [i, from] : llvm::enumerate(permutation))
+    if (blocks_ && blocks_->dim == from)
+      dim = static_cast<unsigned>(i);
+  StoredWeight result = withBlocks([&](const StoredWeight &part) { return part.transpose(permutation); }, dim);
   for (auto [i, from] : llvm::enumerate(permutation)) {
     result.shape_[i] = shape_[from];
     result.strides_[i] = strides_[from];
@@ -85,7 +211,9 @@ StoredWeight StoredWeight::transpose(ArrayRef<int64_t> permutation) const {
 }
 
 StoredWeight StoredWeight::slice(unsigned dim, int64_t begin, int64_t step, int64_t count) const {
-  StoredWeight result = *this;
+  assert(isDivisible(dim) && "blocks stay whole");
+  StoredWeight result = withBlocks([&](const StoredWeight &part) { return part.slice(dim, begin, step, count); },
+                                   blocks_ ? blocks_->dim : 0);
   result.begin_ += begin * strides_[dim];
   result.shape_[dim] = count;
   result.strides_[dim] *= step;
@@ -93,6 +221,27 @@ StoredWeight StoredWeight::slice(unsigned dim, int64_t begin, int64_t step, int6
 }
 
 std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const {
+  if (blocks_) { // only extents of 1 come and go, and the blocks' dimension is none
+    SmallVector<int64_t> keep, wanted;
+    unsigned place = 0, dim = 0;
+    for (auto [i, size] : llvm::enumerate(shape_))
+      if (size != 1)
+        place = i == blocks_->dim ? static_cast<unsigned>(keep.size()) : place, keep.push_back(size);
+    for (auto [i, size] : llvm::enumerate(shape))
+      if (size != 1)
+        dim = wanted.size() == place ? static_cast<unsigned>(i) : dim, wanted.push_back(size);
+    if (keep != wanted || shape_[blocks_->dim] == 1)
+      return std::nullopt;
+    // The permutation-free way: drop every extent of 1, then put those of `shape` in.
+    StoredWeight result = *this;
+    for (unsigned i = static_cast<unsigned>(shape_.size()); i-- > 0;)
+      if (shape_[i] == 1)
+        result = result.drop(i, 0);
+    for (auto [i, size] : llvm::enumerate(shape))
+      if (size == 1)
+        result = result.insert(static_cast<unsigned>(i));
+    return result;
+  }
   SmallVector<int64_t> from, fromStrides, to;
   for (auto [size, stride] : llvm::zip(shape_, strides_))
     if (size != 1)
@@ -115,8 +264,18 @@ std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const
   return result;
 }
 
+StoredWeight StoredWeight::insert(unsigned dim) const {
+  StoredWeight result = withBlocks([&](const StoredWeight &part) { return part.insert(dim); },
+                                   blocks_ ? blocks_->dim + (blocks_->dim >= dim ? 1 : 0) : 0);
+  result.shape_.insert(result.shape_.begin() + dim, 1);
+  result.strides_.insert(result.strides_.begin() + dim, 0);
+  return result;
+}
+
 StoredWeight StoredWeight::split(unsigned dim, int64_t minor) const {
-  StoredWeight result = *this;
+  assert(isDivisible(dim) && "blocks stay whole");
+  StoredWeight result = withBlocks([&](const StoredWeight &part) { return part.split(dim, minor); },
+                                   blocks_ ? blocks_->dim + (blocks_->dim > dim ? 1 : 0) : 0);
   result.shape_[dim] = shape_[dim] / minor;
   result.strides_[dim] = strides_[dim] * minor;
   result.shape_.insert(result.shape_.begin() + dim + 1, minor);
@@ -125,31 +284,64 @@ StoredWeight StoredWeight::split(unsigned dim, int64_t minor) const {
 }
 
 StoredWeight StoredWeight::drop(unsigned dim, int64_t index) const {
-  StoredWeight result = *this;
+  assert(isDivisible(dim) && "blocks stay whole");
+  StoredWeight result = withBlocks([&](const StoredWeight &part) { return part.drop(dim, index); },
+                                   blocks_ ? blocks_->dim - (blocks_->dim > dim ? 1 : 0) : 0);
   result.begin_ += index * strides_[dim];
   result.shape_.erase(result.shape_.begin() + dim);
   result.strides_.erase(result.strides_.begin() + dim);
   return result;
 }
 
-void StoredWeight::appendTo(SmallVectorImpl<float> &out) const {
-  SmallVector<APFloat> numbers(values_.getValues<APFloat>());
+/// Positions of the elements in row-major order.
+void StoredWeight::forEach(function_ref<void(int64_t)> body) const {
   for (int64_t i = 0, n = llvm::product_of(shape_); i < n; ++i) {
     int64_t rest = i, at = begin_;
     for (int64_t d = static_cast<int64_t>(shape_.size()) - 1; d >= 0; --d) {
       at += rest % shape_[d] * strides_[d];
       rest /= shape_[d];
     }
+    body(at);
+  }
+}
+
+void StoredWeight::appendTo(SmallVectorImpl<float> &out) const {
+  SmallVector<APFloat> numbers(values_.getValues<APFloat>());
+  forEach([&](int64_t at) {
     bool lost;
     APFloat number = numbers[at];
     number.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &lost);
     out.push_back(number.convertToFloat());
+  });
+}
+
+Attribute StoredWeight::part(MLIRContext *context) const {
+  if (!isInline()) {
+    int64_t place = begin_ * bits() / 8;
+    return moe::ViewAttr::get(context, file_, storage_, offset_ + place, shape_, strides_);
   }
+  Builder builder(context);
+  if (isa<FloatType>(storage_)) {
+    SmallVector<float> numbers;
+    appendTo(numbers);
+    return DenseElementsAttr::get(RankedTensorType::get(shape_, builder.getF32Type()), ArrayRef(numbers));
+  }
+  SmallVector<APInt> bytes(values_.getValues<APInt>());
+  SmallVector<uint8_t> numbers;
+  int64_t fields = 8 / bits();
+  forEach([&](int64_t at) {
+    uint64_t byte = bytes[at / fields].getZExtValue() & 255;
+    numbers.push_back(static_cast<uint8_t>(byte >> (at % fields * bits()) & ((1 << bits()) - 1)));
+  });
+  return DenseElementsAttr::get(RankedTensorType::get(shape_, IntegerType::get(context, 8, IntegerType::Unsigned)),
+                                ArrayRef(numbers));
 }
 
 Attribute StoredWeight::view(MLIRContext *context) const {
-  int64_t bytes = storage_.getIntOrFloatBitWidth() / 8;
-  return moe::ViewAttr::get(context, file_, storage_, offset_ + begin_ * bytes, shape_, strides_);
+  if (!blocks_)
+    return part(context);
+  return moe::QuantisedAttr::get(context, part(context), blocks_->scales.part(context),
+                                 blocks_->zeros ? blocks_->zeros->part(context) : Attribute());
 }
 
 namespace {
@@ -168,8 +360,9 @@ Value makeWeight(OpBuilder &builder, func::FuncOp function, Location loc, String
 } // namespace
 
 Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
-  auto type = RankedTensorType::get(shape_, builder.getF32Type());
-  if (!isInline())
+  assert(isStorable() && "blocks lie along the last dimension");
+  auto type = RankedTensorType::get(shape_, builder.getF32Type(), blocks(builder.getContext()));
+  if (!isInline() || blocks_)
     return makeWeight(builder, function, loc_, name_, type, view(builder.getContext()), {});
   SmallVector<float> numbers;
   appendTo(numbers);
@@ -185,7 +378,21 @@ Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<St
   const StoredWeight &first = parts.front();
   SmallVector<int64_t> shape{static_cast<int64_t>(parts.size())};
   shape.append(first.shape_);
-  auto type = RankedTensorType::get(shape, builder.getF32Type());
+  MLIRContext *context = builder.getContext();
+  auto type = RankedTensorType::get(shape, builder.getF32Type(), first.blocks(context));
+  if (llvm::any_of(parts, [&](const StoredWeight &part) {
+        return part.blocks(context) != first.blocks(context) || !part.isStorable();
+      }))
+    return nullptr;
+  if (first.blocks_) {
+    SmallVector<Attribute> views;
+    SmallVector<Location> locations;
+    for (const StoredWeight &part : parts) {
+      views.push_back(part.insert(0).view(context));
+      locations.push_back(part.loc_);
+    }
+    return makeWeight(builder, function, builder.getFusedLoc(locations), first.name_, type, views, {});
+  }
   if (llvm::any_of(parts, [&](const StoredWeight &part) { return part.isInline() != first.isInline(); }))
     return nullptr;
   if (first.isInline()) {

@@ -1,7 +1,9 @@
 //===- StoredWeight.h - from initializers to moe.weight ---------*- C++ -*-===//
 //
 // A constant f32 tensor of the graph as a strided view of stored numbers. Transposing and slicing move strides; no
-// number is read, except of the tiny tensors that the graph holds inline.
+// number is read, except of the tiny tensors that the graph holds inline. A quantised tensor is a view of integers
+// beside views of its scales and zero points, which are transposed and sliced with it; the dimension along which its
+// blocks lie stays whole.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_RECOVER_STOREDWEIGHT_H
@@ -13,10 +15,23 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Location.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace janus::recover {
+
+/// A quantised tensor as operators hold it: integers in bytes, the lower bits first, each row (of the last dimension of
+/// `shape`) from a whole byte on; a scale and perhaps a zero point for each block of a row, zero points packed as the
+/// integers are or of the type of the scales.
+struct QuantisedTensor {
+  mlir::Value integers, scales, zeros; // zeros may be null
+  llvm::SmallVector<int64_t> shape;
+  int64_t bits = 0, block = 0;
+};
+/// B [N, K] of MatMulNBits; the table [V, H] of GatherBlockQuantized, if its blocks lie along its rows.
+QuantisedTensor quantisedOf(onnx::MatMulNBitsOp op);
+std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op);
 
 class StoredWeight {
 public:
@@ -27,7 +42,16 @@ public:
   using Find = llvm::function_ref<onnx::InitializerOp(onnx::InitializerValueOp)>;
   static std::optional<StoredWeight> trace(mlir::Value value, Find find);
 
+  /// The tensor behind constant integers and scales; nothing when they are none or do not fit.
+  static std::optional<StoredWeight> trace(const QuantisedTensor &tensor, Find find = nullptr);
+
   llvm::ArrayRef<int64_t> shape() const { return shape_; }
+  /// How its numbers are stored: the encoding of the type of its moe.weight; null for plain ones.
+  moe::BlocksAttr blocks(mlir::MLIRContext *context) const;
+  /// Whether a moe.weight can hold it as it lies there: blocks lie along the last dimension.
+  bool isStorable() const;
+  /// Whether dimension `dim` may be sliced, split and dropped.
+  bool isDivisible(unsigned dim) const;
   StoredWeight transpose(llvm::ArrayRef<int64_t> permutation) const;
   /// `count` indices of dimension `dim` from `begin` on, every `step`-th.
   StoredWeight slice(unsigned dim, int64_t begin, int64_t step, int64_t count) const;
@@ -38,10 +62,10 @@ public:
   /// The same numbers under another shape; nothing when strides cannot express it.
   std::optional<StoredWeight> reshape(llvm::ArrayRef<int64_t> shape) const;
 
-  /// A moe.weight in the module of `function`, and its value at the builder's place.
+  /// A moe.weight in the module of `function`, and its value at the builder's place; it must be storable.
   mlir::Value materialise(mlir::OpBuilder &builder, mlir::func::FuncOp function) const;
-  /// The same of parts of one shape under a new first dimension; null when some lie in files and others do not. Parts
-  /// that lie in one file at equal distances are one view.
+  /// The same of parts of one shape under a new first dimension; null when some lie in files and others do not, or they
+  /// are not quantised alike. Parts that lie in one file at equal distances are one view.
   static mlir::Value stack(mlir::OpBuilder &builder, mlir::func::FuncOp function, llvm::ArrayRef<StoredWeight> parts);
   /// A weight of `size` equal numbers.
   static mlir::Value splat(mlir::OpBuilder &builder, mlir::func::FuncOp function, mlir::Location loc, int64_t size,
@@ -49,7 +73,20 @@ public:
   bool isInline() const { return file_.empty(); }
 
 private:
+  struct Blocks;
   StoredWeight(mlir::Location loc) : loc_(loc) {}
+  static std::optional<StoredWeight> traceAs(mlir::Value value, Find find,
+                                             llvm::function_ref<bool(mlir::Type)> isStorage);
+  /// Integers of `bits` bits in the bytes of this tensor, which is whole, as [.., columns] of `shape`; nothing when
+  /// there are too few of them.
+  std::optional<StoredWeight> asIntegers(int64_t bits, llvm::ArrayRef<int64_t> shape) const;
+  StoredWeight withBlocks(llvm::function_ref<StoredWeight(const StoredWeight &)> change, unsigned dim) const;
+  /// A dimension of extent 1 in front of dimension `dim`.
+  StoredWeight insert(unsigned dim) const;
+  void forEach(llvm::function_ref<void(int64_t)> body) const;
+  int64_t bits() const; // of a stored number
+  /// A row-major copy of inline numbers, or a view.
+  mlir::Attribute part(mlir::MLIRContext *context) const;
   /// Elements in row-major order; only of inline ones.
   void appendTo(llvm::SmallVectorImpl<float> &out) const;
   mlir::Attribute view(mlir::MLIRContext *context) const;
@@ -61,6 +98,7 @@ private:
   int64_t begin_ = 0;              // elements from there
   mlir::DenseElementsAttr values_; // inline
   llvm::SmallVector<int64_t> shape_, strides_;
+  std::shared_ptr<const Blocks> blocks_; // of a quantised tensor, whose integers this then views
 };
 
 } // namespace janus::recover

@@ -1,9 +1,11 @@
 #include "lib/Target/PackWeights.h"
 
 #include "janus/ABI/Kernels.h"
+#include "kernels/common/Quantised.h"
 #include "lib/Target/WeightFile.h"
 #include "lib/Target/WeightReader.h"
 #include "runtime/base/ElementType.h"
+#include "runtime/base/WeightFormat.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,10 +26,12 @@ struct Job {
 
   int64_t experts() const { return perExpert ? parts[0].shape()[0] : 1; }
   bool rowsLayout() const { return absl::StartsWith(layout, "rows."); }
+  bool pairLayout() const { return absl::StartsWith(layout, "expert-up32."); }
+  abi::WeightFormat format; // of panels
   /// Of the artifact; another type than f32 is copied as it is stored.
   int64_t elementBytes() const { return rowsLayout() ? ElementBytes(layout.substr(5)) : 4; }
   int64_t panels() const {
-    int64_t rows = layout == "expert-up32.f32" ? abi::kPanel / 2 : abi::kPanel; // of each part in a panel
+    int64_t rows = pairLayout() ? abi::kPanel / 2 : abi::kPanel; // of each part in a panel
     return (parts[0].rows() + rows - 1) / rows;
   }
   /// Elements of one unit of layout rows.f32. Per expert the weight is [E, N]: an expert is a row of each part.
@@ -38,7 +42,7 @@ struct Job {
     return elements;
   }
   int64_t unitBytes() const {
-    return elementBytes() * (rowsLayout() ? unitElements() : panels() * parts[0].columns() * abi::kPanel);
+    return rowsLayout() ? elementBytes() * unitElements() : panels() * abi::PanelBytes(format, parts[0].columns());
   }
   /// [rows, columns] of the model, experts first.
   json shape() const {
@@ -60,6 +64,20 @@ void transposePanel(const std::array<RowRef, abi::kPanel> &rows, int64_t columns
           out[k * abi::kPanel + j] = rows[j].element(k);
 }
 
+/// A panel of integers with scales and zero points, as they are stored.
+void packIntegers(const std::array<RowRef, abi::kPanel> &rows, const abi::WeightFormat &format, int64_t columns,
+                  std::vector<unsigned char> &out) {
+  out.assign(abi::PanelBytes(format, columns), 0);
+  for (int64_t j = 0; j < abi::kPanel; ++j) {
+    const RowRef &row = rows[j];
+    if (row.data)
+      portable::PackQuantisedColumn(
+          format, columns, j, [&](int64_t k, int64_t) { return static_cast<int>(row.StoredRow::element(k)); },
+          [&](int64_t b, int64_t) { return row.scales.element(b); }, [&](int64_t b, int64_t) { return row.zero(b); },
+          out.data());
+  }
+}
+
 class Packer {
 public:
   Packer(const Job &job, WeightFile &file) : job(job), file(file) {}
@@ -70,14 +88,21 @@ public:
     for (int64_t panel = 0; panel < job.panels(); ++panel) {
       std::array<RowRef, abi::kPanel> rows{};
       for (int64_t j = 0; j < abi::kPanel; ++j) {
-        bool pair = job.layout == "expert-up32.f32"; // 16 rows of gate, then the same rows of up
+        bool pair = job.pairLayout(); // 16 rows of gate, then the same rows of up
         const WeightReader &part = job.parts[pair && j >= 16 ? 1 : 0];
         int64_t row = pair ? panel * 16 + j % 16 : panel * abi::kPanel + j;
         if (row < part.rows())
           rows[j] = part.row(expert, row);
       }
-      transposePanel(rows, job.parts[0].columns(), buffer);
-      if (absl::Status status = file.write(buffer.data(), buffer.size() * 4); !status.ok())
+      const void *data;
+      if (job.format.bits) {
+        packIntegers(rows, job.format, job.parts[0].columns(), bytes);
+        data = bytes.data();
+      } else {
+        transposePanel(rows, job.parts[0].columns(), buffer);
+        data = buffer.data();
+      }
+      if (absl::Status status = file.write(data, abi::PanelBytes(job.format, job.parts[0].columns())); !status.ok())
         return status;
     }
     return absl::OkStatus();
@@ -113,6 +138,7 @@ private:
   const Job &job;
   WeightFile &file;
   std::vector<float> buffer;
+  std::vector<unsigned char> bytes;
 };
 
 absl::StatusOr<Job> makeJob(mlir::ModuleOp module, mlir::DictionaryAttr entry, MappedFiles &files) {
@@ -120,6 +146,12 @@ absl::StatusOr<Job> makeJob(mlir::ModuleOp module, mlir::DictionaryAttr entry, M
   job.name = entry.getAs<mlir::StringAttr>("name").str();
   job.layout = entry.getAs<mlir::StringAttr>("layout").str();
   job.perExpert = entry.contains("experts");
+  if (!job.rowsLayout()) {
+    auto format = ParseWeightFormat(std::string_view(job.layout).substr(job.layout.find('.') + 1));
+    if (!format)
+      return absl::InternalError(absl::StrCat("weight ", job.name, " has layout ", job.layout, ", which is unknown"));
+    job.format = *format;
+  }
   for (auto part : entry.getAs<mlir::ArrayAttr>("parts").getAsRange<mlir::FlatSymbolRefAttr>()) {
     auto weight = module.lookupSymbol<moe::WeightOp>(part.getAttr());
     if (!weight)
@@ -127,6 +159,11 @@ absl::StatusOr<Job> makeJob(mlir::ModuleOp module, mlir::DictionaryAttr entry, M
     absl::StatusOr<WeightReader> reader = WeightReader::create(weight, files);
     if (!reader.ok())
       return reader.status();
+    moe::BlocksAttr blocks = moe::blocksOf(weight.getType());
+    if (job.format.bits && (!blocks || blocks.getBits() != job.format.bits || blocks.getSize() != job.format.block ||
+                            static_cast<int64_t>(blocks.getZeros()) != job.format.zeros))
+      return absl::InvalidArgumentError(
+          absl::StrCat("weight ", part.getValue().str(), " is not quantised as layout ", job.layout, " of ", job.name));
     job.parts.push_back(*std::move(reader));
   }
   return job;

@@ -64,9 +64,19 @@ void MappedFiles::drop() {
     madvise(const_cast<char *>(file.data), file.bytes, MADV_DONTNEED);
 }
 
-float RowRef::element(int64_t k) const {
+float StoredRow::element(int64_t k) const {
   const char *at = data + k * stride * bytes;
+  auto field = [&](int bits) {
+    const int64_t fields = 8 / bits;
+    return static_cast<float>(static_cast<unsigned char>(data[k / fields]) >> (k % fields * bits) & ((1 << bits) - 1));
+  };
   switch (storage) {
+  case Storage::kU2:
+    return field(2);
+  case Storage::kU4:
+    return field(4);
+  case Storage::kU8:
+    return static_cast<float>(static_cast<unsigned char>(*at));
   case Storage::kF32: {
     float value;
     std::memcpy(&value, at, 4);
@@ -94,67 +104,156 @@ float RowRef::element(int64_t k) const {
   return 0.0f;
 }
 
+float RowRef::element(int64_t k) const {
+  if (!block)
+    return StoredRow::element(k);
+  const float difference = StoredRow::element(k) - zero(k / block);
+  return difference * scales.element(k / block);
+}
+
+absl::StatusOr<WeightReader::View> WeightReader::makeView(moe::WeightOp weight, moe::ViewAttr view,
+                                                          MappedFiles &files) const {
+  std::string name = weight.getSymName().str();
+  absl::StatusOr<MappedFiles::File> file = files.map(view.getFile().str());
+  if (!file.ok())
+    return absl::Status(file.status().code(), absl::StrCat("weight ", name, ": ", file.status().message()));
+  mlir::Type storage = view.getStorage();
+  using Storage = StoredRow::Storage;
+  View read{file->data + view.getOffset(), Storage::kF32,
+            std::max<int64_t>(1, storage.isIntOrFloat() ? storage.getIntOrFloatBitWidth() / 8 : 0),
+            view.getShape().vec(), view.getStrides().vec()};
+  if (storage.isF16())
+    read.storage = Storage::kF16;
+  else if (storage.isBF16())
+    read.storage = Storage::kBF16;
+  else if (storage.isF64())
+    read.storage = Storage::kF64;
+  else if (!storage.isF32() && !blocks &&
+           storage == mlir::cast<mlir::RankedTensorType>(weight.getType()).getElementType())
+    read.storage = Storage::kOther;
+  else if (storage.isUnsignedInteger(2))
+    read.storage = Storage::kU2, read.bytes = 0;
+  else if (storage.isUnsignedInteger(4))
+    read.storage = Storage::kU4, read.bytes = 0;
+  else if (storage.isUnsignedInteger(8))
+    read.storage = Storage::kU8;
+  else if (!storage.isF32())
+    return absl::UnimplementedError(
+        absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
+  int64_t last = 1, extent = 0, end = 0;
+  bool beyond = false;
+  for (size_t i = 0; i < read.shape.size(); ++i) {
+    int64_t reach;
+    beyond |= __builtin_mul_overflow(read.shape[i] - 1, read.strides[i], &reach) ||
+              __builtin_add_overflow(last, reach, &last);
+  }
+  if (read.bytes == 0)
+    extent = beyond ? 0 : view.getExtentBytes();
+  else
+    beyond |= __builtin_mul_overflow(last, read.bytes, &extent);
+  beyond = beyond || __builtin_add_overflow(view.getOffset(), extent, &end);
+  if (view.getOffset() < 0 || beyond || end > file->bytes)
+    return absl::InvalidArgumentError(absl::StrCat("weight ", name, " reads up to byte ",
+                                                   beyond ? std::string("2^63") : std::to_string(end), " of ",
+                                                   view.getFile().str(), ", which has ", file->bytes));
+  return read;
+}
+
+WeightReader::View WeightReader::makeInline(std::vector<char> bytes, StoredRow::Storage storage,
+                                            llvm::ArrayRef<int64_t> shape) {
+  values.push_back(std::make_shared<std::vector<char>>(std::move(bytes)));
+  std::vector<int64_t> strides(shape.size(), 1);
+  for (size_t i = strides.size() - 1; i-- > 0;)
+    strides[i] = strides[i + 1] * shape[i + 1];
+  return {values.back()->data(), storage, storage == StoredRow::Storage::kU8 ? 1 : 4, shape.vec(), strides};
+}
+
+absl::StatusOr<WeightReader::View> WeightReader::makePart(moe::WeightOp weight, mlir::Attribute part,
+                                                          MappedFiles &files) {
+  if (auto view = mlir::dyn_cast<moe::ViewAttr>(part))
+    return makeView(weight, view, files);
+  auto elements = mlir::cast<mlir::DenseElementsAttr>(part);
+  std::vector<char> bytes;
+  auto put = [&](auto number) {
+    const char *from = reinterpret_cast<const char *>(&number);
+    bytes.insert(bytes.end(), from, from + sizeof(number));
+  };
+  const bool integers = elements.getElementType().isUnsignedInteger(8);
+  if (integers)
+    for (uint8_t number : elements.getValues<uint8_t>())
+      put(number);
+  else
+    for (float number : elements.getValues<float>())
+      put(number);
+  return makeInline(std::move(bytes), integers ? StoredRow::Storage::kU8 : StoredRow::Storage::kF32,
+                    elements.getType().getShape());
+}
+
 absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFiles &files) {
   WeightReader reader;
   auto type = mlir::cast<mlir::RankedTensorType>(weight.getType());
   reader.dims.assign(type.getShape().begin(), type.getShape().end());
+  reader.blocks = moe::blocksOf(type);
   std::string name = weight.getSymName().str();
   if (reader.dims.empty() || reader.dims.size() > 3)
     return absl::InvalidArgumentError(
         absl::StrCat("weight ", name, " has rank ", reader.dims.size(), ", expected 1 to 3"));
   if (auto value = mlir::dyn_cast_or_null<mlir::DenseElementsAttr>(weight.getValueAttr())) {
-    reader.values =
-        std::make_shared<std::vector<float>>(value.getValues<float>().begin(), value.getValues<float>().end());
-    std::vector<int64_t> strides(reader.dims.size(), 1);
-    for (size_t i = strides.size() - 1; i-- > 0;)
-      strides[i] = strides[i + 1] * reader.dims[i + 1];
-    reader.views.push_back(
-        {reinterpret_cast<const char *>(reader.values->data()), RowRef::Storage::kF32, 4, reader.dims, strides});
+    absl::StatusOr<View> numbers = reader.makePart(weight, value, files);
+    if (!numbers.ok())
+      return numbers.status();
+    reader.views.push_back({*numbers, {}, {}});
     return reader;
   }
   if (!weight.getViewsAttr())
     return absl::InvalidArgumentError(absl::StrCat("weight ", name, " has neither views nor a value that can be read"));
-  for (auto view : weight.getViewsAttr().getAsRange<moe::ViewAttr>()) {
-    absl::StatusOr<MappedFiles::File> file = files.map(view.getFile().str());
-    if (!file.ok())
-      return absl::Status(file.status().code(), absl::StrCat("weight ", name, ": ", file.status().message()));
-    mlir::Type storage = view.getStorage();
-    View read{file->data + view.getOffset(), RowRef::Storage::kF32,
-              std::max<int64_t>(1, storage.isIntOrFloat() ? storage.getIntOrFloatBitWidth() / 8 : 0),
-              view.getShape().vec(), view.getStrides().vec()};
-    if (storage.isF16())
-      read.storage = RowRef::Storage::kF16;
-    else if (storage.isBF16())
-      read.storage = RowRef::Storage::kBF16;
-    else if (storage.isF64())
-      read.storage = RowRef::Storage::kF64;
-    else if (!storage.isF32() && storage == type.getElementType())
-      read.storage = RowRef::Storage::kOther;
-    else if (!storage.isF32())
-      return absl::UnimplementedError(
-          absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
-    int64_t last = 0;
-    for (size_t i = 0; i < read.shape.size(); ++i)
-      last += (read.shape[i] - 1) * read.strides[i];
-    if (view.getOffset() < 0 || view.getOffset() + (last + 1) * read.bytes > file->bytes)
-      return absl::InvalidArgumentError(absl::StrCat("weight ", name, " reads up to byte ",
-                                                     view.getOffset() + (last + 1) * read.bytes, " of ",
-                                                     view.getFile().str(), ", which has ", file->bytes));
-    reader.views.push_back(std::move(read));
+  for (mlir::Attribute attribute : weight.getViewsAttr()) {
+    Part part{};
+    auto quantised = mlir::dyn_cast<moe::QuantisedAttr>(attribute);
+    std::pair<View *, mlir::Attribute> places[] = {{&part.numbers, quantised ? quantised.getIntegers() : attribute},
+                                                   {&part.scales, quantised ? quantised.getScales() : nullptr},
+                                                   {&part.zeros, quantised ? quantised.getZeros() : nullptr}};
+    for (auto [view, from] : places) {
+      if (!from)
+        continue;
+      absl::StatusOr<View> read = reader.makePart(weight, from, files);
+      if (!read.ok())
+        return read.status();
+      *view = *std::move(read);
+    }
+    reader.views.push_back(std::move(part));
   }
   return reader;
+}
+
+StoredRow WeightReader::View::row(int64_t first, int64_t second) const {
+  if (!data)
+    return {};
+  const int64_t elements = first * strides[0] + second * (strides.size() == 3 ? strides[1] : 0);
+  // Rows of integers of less than a byte begin at whole bytes.
+  const int64_t offset = storage == StoredRow::Storage::kU2   ? elements / 4
+                         : storage == StoredRow::Storage::kU4 ? elements / 2
+                                                              : elements * bytes;
+  return {data + offset, strides.back(), storage, bytes};
 }
 
 RowRef WeightReader::row(int64_t expert, int64_t row) const {
   // Views are concatenated along dimension 0.
   int64_t first = dims.size() == 3 ? expert : row;
-  for (const View &view : views) {
-    if (first >= view.shape[0]) {
-      first -= view.shape[0];
+  for (const Part &part : views) {
+    if (first >= part.numbers.shape[0]) {
+      first -= part.numbers.shape[0];
       continue;
     }
-    int64_t offset = first * view.strides[0] + (dims.size() == 3 ? row * view.strides[1] : 0);
-    return {view.data + offset * view.bytes, view.strides.back(), view.storage, view.bytes};
+    RowRef result;
+    static_cast<StoredRow &>(result) = part.numbers.row(first, row);
+    if (blocks) {
+      result.scales = part.scales.row(first, row);
+      result.zeros = part.zeros.row(first, row);
+      result.block = blocks.getSize();
+      result.middle = static_cast<float>(1 << (blocks.getBits() - 1));
+    }
+    return result;
   }
   return {};
 }

@@ -1,7 +1,7 @@
 //===- WeightReader.h - numbers of a moe.weight -----------------*- C++ -*-===//
 //
 // Reads rows of a weight from mapped files or inline values, converting the
-// storage type to f32 exactly.
+// storage type to f32 exactly; a quantised weight also by its integers.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_LIB_TARGET_WEIGHTREADER_H
@@ -35,13 +35,23 @@ private:
   std::map<std::string, File> files;
 };
 
-/// One row of a weight: element k is at data + k * stride elements of the storage type.
-struct RowRef {
-  enum class Storage { kF32, kF16, kBF16, kF64, kOther }; // kOther: bytes that are only copied
-  const char *data = nullptr;                             // null: the row is zero
-  int64_t stride = 0;
+/// A row of stored numbers: element k is at data + k * stride elements of the storage type.
+struct StoredRow {
+  enum class Storage { kF32, kF16, kBF16, kF64, kU2, kU4, kU8, kOther }; // kOther: bytes that are only copied
+  const char *data = nullptr;                                            // null: the row is zero
+  int64_t stride = 0; // 1 for kU2 and kU4, whose lower bits come first
   Storage storage = Storage::kF32;
-  int64_t bytes = 4; // of an element
+  int64_t bytes = 4; // of an element, 0 for kU2 and kU4
+  float element(int64_t k) const;
+};
+
+/// One row of a weight. A quantised one consists of integers with a scale and a zero point for each `block` of them.
+struct RowRef : StoredRow {
+  StoredRow scales, zeros;
+  int64_t block = 0;
+  float middle = 0; // the zero point where `zeros` has no data
+  float zero(int64_t b) const { return zeros.data ? zeros.element(b) : middle; }
+  /// The weight: of a quantised row (q - z) * s in f32.
   float element(int64_t k) const;
 };
 
@@ -58,13 +68,23 @@ public:
 private:
   struct View {
     const char *data;
-    RowRef::Storage storage;
+    StoredRow::Storage storage;
     int64_t bytes;
     std::vector<int64_t> shape, strides;
+    StoredRow row(int64_t first, int64_t second) const;
   };
+  /// Part `zeros` has no data where the middle of the range is meant; plain views have integers alone.
+  struct Part {
+    View numbers, scales, zeros;
+  };
+  absl::StatusOr<View> makeView(moe::WeightOp weight, moe::ViewAttr view, MappedFiles &files) const;
+  absl::StatusOr<View> makePart(moe::WeightOp weight, mlir::Attribute part, MappedFiles &files);
+  View makeInline(std::vector<char> bytes, StoredRow::Storage storage, llvm::ArrayRef<int64_t> shape);
+
   std::vector<int64_t> dims;
-  std::vector<View> views;
-  std::shared_ptr<std::vector<float>> values; // of an inline weight
+  moe::BlocksAttr blocks; // of a quantised weight
+  std::vector<Part> views;
+  std::vector<std::shared_ptr<std::vector<char>>> values; // inline numbers
 };
 
 } // namespace janus

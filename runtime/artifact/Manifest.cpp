@@ -2,6 +2,7 @@
 #include "runtime/artifact/Seal.h"
 #include "runtime/base/ElementType.h"
 #include "runtime/base/Json.h"
+#include "runtime/base/WeightFormat.h"
 #include "runtime/program/JsonReader.h"
 
 #include "absl/strings/match.h"
@@ -133,9 +134,13 @@ absl::Status ParseWeight(const json &object, std::string where, std::vector<Weig
   else
     entry.whole = ParseRange(reader);
   const bool rows = absl::StartsWith(entry.layout, "rows.") && ElementBytes(std::string_view(entry.layout).substr(5));
-  if (reader.status.ok() && !rows && entry.layout != "panel32.f32" && entry.layout != "expert-up32.f32")
-    reader.Fail("layout", absl::StrCat("found \"", entry.layout,
-                                       "\", expected rows.f32 (or another type), panel32.f32 or expert-up32.f32"));
+  const bool panels = absl::StartsWith(entry.layout, "panel32.") || absl::StartsWith(entry.layout, "expert-up32.");
+  if (reader.status.ok() && !rows &&
+      !(panels && ParseWeightFormat(std::string_view(entry.layout).substr(entry.layout.find('.') + 1))))
+    reader.Fail("layout",
+                absl::StrCat("found \"", entry.layout,
+                             "\", expected rows.f32 (or another type), panel32.f32 or expert-up32.f32, or one of these "
+                             "two with a quantised format as q4b32 instead of f32"));
   weights.push_back(std::move(entry));
   return reader.status;
 }

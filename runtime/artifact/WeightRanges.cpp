@@ -1,6 +1,7 @@
 // Do the weights of a manifest fit their files, their layouts and each other?
 #include "runtime/artifact/Artifact.h"
 #include "runtime/base/ElementType.h"
+#include "runtime/base/WeightFormat.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,11 +14,14 @@ namespace janus {
 namespace {
 
 /// Bytes of [rows, columns] in panels of 32 columns for `rows_a_panel` rows; -1 beyond 2^60.
-int64_t PanelBytes(int64_t rows, int64_t rows_a_panel, int64_t columns) {
+int64_t PanelsBytes(int64_t rows, int64_t rows_a_panel, int64_t columns, const abi::WeightFormat &format) {
+  constexpr int64_t kMost = int64_t{1} << 60;
   int64_t bytes;
-  const bool overflow = __builtin_mul_overflow((rows + rows_a_panel - 1) / rows_a_panel, columns, &bytes) ||
-                        __builtin_mul_overflow(bytes, abi::kPanel * 4, &bytes);
-  return overflow ? -1 : bytes;
+  if (columns > kMost / (2 * abi::BlockHeaderBytes(format)) || format.block > kMost ||
+      __builtin_mul_overflow((rows + rows_a_panel - 1) / rows_a_panel, abi::PanelBytes(format, columns), &bytes) ||
+      bytes > kMost)
+    return -1;
+  return bytes;
 }
 
 /// Bytes of a plain tensor or of one expert; -1 where layout and shape do not go together.
@@ -35,9 +39,13 @@ int64_t ExpectedBytes(const WeightEntry &entry) {
   }
   if (dims.size() != 2)
     return -1;
-  if (entry.layout == "panel32.f32")
-    return PanelBytes(dims[0], abi::kPanel, dims[1]);
-  return dims[0] % 2 ? -1 : PanelBytes(dims[0] / 2, abi::kPanel / 2, dims[1]); // gate and up
+  const std::string_view layout = entry.layout;
+  const std::optional<abi::WeightFormat> format = ParseWeightFormat(layout.substr(layout.find('.') + 1));
+  if (!format)
+    return -1;
+  if (absl::StartsWith(entry.layout, "panel32."))
+    return PanelsBytes(dims[0], abi::kPanel, dims[1], *format);
+  return dims[0] % 2 ? -1 : PanelsBytes(dims[0] / 2, abi::kPanel / 2, dims[1], *format); // gate and up
 }
 
 absl::Status CheckEntry(const WeightEntry &entry, const std::string &where) {

@@ -22,7 +22,7 @@ import safetensors
 
 TOLERANCE = 2e-4
 PROGRAM_ABI = 2
-KERNEL_ABI = 2
+KERNEL_ABI = 4
 P, I64, I32, U32, U64, F32 = C.c_void_p, C.c_int64, C.c_int32, C.c_uint32, C.c_uint64, C.c_float
 TASK = C.CFUNCTYPE(None, P, I64, I64, U32)
 COUNT = C.CFUNCTYPE(I64, P)
@@ -35,13 +35,14 @@ def struct(name, fields):
 
 
 Linear = struct("Linear", [(I64, "rows k n"), (P, "x"), (I64, "x_stride"), (P, "weight bias residual"),
-                           (I64, "residual_stride"), (P, "y"), (I64, "y_stride")])
+                           (I64, "residual_stride"), (P, "y"), (I64, "y_stride bits block zeros")])
 Experts = struct("Experts", [(I64, "hidden intermediate gated activation"), (F32, "alpha beta limit"), (I32, "weigh_input"),
                              (I64, "groups"), (P, "group_slot group_begin pair_row pair_weight x"), (I64, "x_stride"),
-                             (P, "up down up_bias down_bias h y")])
+                             (P, "up down up_bias down_bias h y"),
+                             (I64, "up_bits up_block up_zeros down_bits down_block down_zeros")])
 Attention = struct("Attention", [(I64, "rows heads kv_heads head_dim value_dim window"), (F32, "scale softcap"),
                                  (P, "q"), (I64, "q_stride"), (P, "k"), (I64, "k_stride"), (P, "v"), (I64, "v_stride"),
-                                 (P, "sinks positions kv y"), (I64, "y_stride")])
+                                 (P, "sinks positions kv y"), (I64, "y_stride chunk")])
 Route = struct("Route", [(I64, "rows experts k score renormalize"), (F32, "epsilon scale"), (P, "logits"),
                          (I64, "logits_stride"), (P, "select_bias ids weights"), (I64, "groups kept_groups group_score"),
                          (F32, "group_fill jitter"), (P, "expert_scale")])
@@ -108,6 +109,7 @@ def experts_up(a):
             bias = view(bias, 2, a.intermediate)
             g, u = g + bias[0], u + bias[1]
         assert a.activation == 0 and a.gated == 1 and not a.weigh_input, "the models of the repository use SwiGLU"
+        assert a.up_bits == 0 and a.down_bits == 0, "their weights are f32"
         g, u = np.minimum(g, a.limit), np.clip(u, -a.limit, a.limit)
         view(a.h, end, width)[begin:, : a.intermediate] = g * sigmoid(a.alpha * g) * (u + a.beta)
 

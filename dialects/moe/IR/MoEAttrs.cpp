@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace janus::moe;
@@ -26,10 +27,18 @@ void MoEDialect::initialize() {
 
 //===-- view --------------------------------------------------------------===//
 
+/// Bits of a stored number; 0 for a type that is not stored.
+static int64_t storedBits(Type storage, bool integers) {
+  bool known = integers ? storage.isUnsignedInteger(2) || storage.isUnsignedInteger(4) || storage.isUnsignedInteger(8)
+                        : storage.isF32() || storage.isF16() || storage.isBF16();
+  return known ? storage.getIntOrFloatBitWidth() : 0;
+}
+
 LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef file, Type storage,
                                int64_t offset, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
-  if (!storage.isF32() && !storage.isF16() && !storage.isBF16())
-    return emitError() << "expects storage type f32, f16 or bf16, found " << storage;
+  int64_t bits = std::max(storedBits(storage, false), storedBits(storage, true));
+  if (!bits)
+    return emitError() << "expects storage type f32, f16, bf16, ui2, ui4 or ui8, found " << storage;
   if (offset < 0)
     return emitError() << "expects an offset of at least 0 bytes, found " << offset;
   if (shape.empty() || shape.size() != strides.size())
@@ -41,6 +50,16 @@ LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError, Str
                          << " with stride " << stride;
   if (file.empty())
     return emitError() << "expects the name of a file";
+  constexpr int64_t kMost = int64_t{1} << 62;
+  int64_t last = 1;
+  bool beyond = offset > kMost;
+  for (auto [size, stride] : llvm::zip(shape, strides)) {
+    int64_t reach;
+    beyond = beyond || llvm::MulOverflow(size - 1, stride, reach) || llvm::AddOverflow(last, reach, last);
+  }
+  int64_t extent;
+  if (beyond || llvm::MulOverflow(last, bits, extent) || extent / 8 > kMost - offset)
+    return emitError() << "expects a view that ends below byte 2^62";
   return success();
 }
 
@@ -48,15 +67,60 @@ int64_t ViewAttr::getExtentBytes() const {
   int64_t last = 0;
   for (auto [size, stride] : llvm::zip(getShape(), getStrides()))
     last += (size - 1) * stride;
-  return (last + 1) * (getStorage().getIntOrFloatBitWidth() / 8);
+  return ((last + 1) * getStorage().getIntOrFloatBitWidth() + 7) / 8;
 }
 
-ViewAttr ViewAttr::slice(int64_t begin, int64_t count) const {
-  SmallVector<int64_t> shape(getShape());
-  shape[0] = count;
-  int64_t offset = getOffset() + begin * getStrides()[0] * (getStorage().getIntOrFloatBitWidth() / 8);
-  return get(getContext(), getFile(), getStorage(), offset, shape, getStrides());
+//===-- quantised views ---------------------------------------------------===//
+
+LogicalResult BlocksAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t bits, int64_t size, ZeroPoints) {
+  if (bits != 2 && bits != 4 && bits != 8)
+    return emitError() << "expects 2, 4 or 8 bits, found " << bits;
+  if (size < 1)
+    return emitError() << "expects blocks of at least one number, found " << size;
+  return success();
 }
+
+/// Shape of a part of a quantised view; empty when it is stored in no way that a part is.
+static ArrayRef<int64_t> shapeOfPart(Attribute part, bool integers) {
+  if (auto view = dyn_cast<ViewAttr>(part))
+    return storedBits(view.getStorage(), integers) ? view.getShape() : ArrayRef<int64_t>();
+  auto values = dyn_cast<DenseElementsAttr>(part);
+  bool stored = values && (integers ? values.getElementType().isUnsignedInteger(8) : values.getElementType().isF32());
+  return stored ? values.getType().getShape() : ArrayRef<int64_t>();
+}
+
+static bool hasWholeRows(Attribute part) {
+  auto view = dyn_cast<ViewAttr>(part);
+  if (!view)
+    return true;
+  ArrayRef<int64_t> strides = view.getStrides();
+  int64_t bits = view.getStorage().getIntOrFloatBitWidth(), fields = bits < 8 ? 8 / bits : 1;
+  return strides.back() == 1 && llvm::all_of(strides.drop_back(), [&](int64_t s) { return s % fields == 0; });
+}
+
+LogicalResult QuantisedAttr::verify(function_ref<InFlightDiagnostic()> emitError, Attribute integers, Attribute scales,
+                                    Attribute zeros) {
+  ArrayRef<int64_t> shape = shapeOfPart(integers, true), scaleShape = shapeOfPart(scales, false);
+  if (shape.empty())
+    return emitError() << "expects integers in a view of ui2, ui4 or ui8 or inline ui8, found " << integers;
+  if (!hasWholeRows(integers))
+    return emitError() << "expects integers with stride 1 in the last dimension and whole bytes in all others, found "
+                       << integers;
+  if (scaleShape.empty())
+    return emitError() << "expects scales in a view of floating-point numbers or inline f32, found " << scales;
+  if (scaleShape.size() != shape.size() || scaleShape.drop_back() != shape.drop_back())
+    return emitError() << "expects scales with the dimensions of the integers but the last, found " << scales << " for "
+                       << integers;
+  if (!zeros)
+    return success();
+  bool asIntegers = shapeOfPart(zeros, true) == scaleShape && hasWholeRows(zeros);
+  if (!asIntegers && shapeOfPart(zeros, false) != scaleShape)
+    return emitError() << "expects zeros of the shape of the scales, stored as these or as integers are, found "
+                       << zeros;
+  return success();
+}
+
+ArrayRef<int64_t> QuantisedAttr::getShape() const { return shapeOfPart(getIntegers(), true); }
 
 //===-- groups ------------------------------------------------------------===//
 

@@ -7,6 +7,7 @@
 
 #include "dialects/moe/IR/Formula.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace janus::moe;
@@ -52,7 +53,51 @@ LogicalResult checkShape(Operation *op, StringRef name, Value value, ArrayRef<in
   return success();
 }
 
+/// Rule W6 for one view of rows of `columns` numbers.
+LogicalResult checkStorage(WeightOp op, Attribute view, BlocksAttr blocks, int64_t columns) {
+  auto quantised = dyn_cast<QuantisedAttr>(view);
+  if (!quantised != !blocks)
+    return op.emitOpError() << "expects quantised views if and only if its type has the encoding #moe.blocks, found "
+                            << view;
+  if (!quantised) {
+    Type storage = cast<ViewAttr>(view).getStorage();
+    return isa<FloatType>(storage) || storage == cast<RankedTensorType>(op.getType()).getElementType()
+               ? success()
+               : op.emitOpError() << "expects a view of floating-point numbers, found " << view;
+  }
+  auto integers = dyn_cast<ViewAttr>(quantised.getIntegers());
+  if (integers && integers.getStorage().getIntOrFloatBitWidth() != blocks.getBits())
+    return op.emitOpError() << "expects integers of " << blocks.getBits() << " bits, found " << integers.getStorage();
+  auto shapeOfPart = [](Attribute part) {
+    auto view = dyn_cast<ViewAttr>(part);
+    return view ? view.getShape() : cast<DenseElementsAttr>(part).getType().getShape();
+  };
+  auto isInteger = [](Attribute part) {
+    auto view = dyn_cast<ViewAttr>(part);
+    return isa<IntegerType>(view ? view.getStorage() : cast<DenseElementsAttr>(part).getElementType());
+  };
+  int64_t count = (columns - 1) / blocks.getSize() + 1;
+  if (shapeOfPart(quantised.getScales()).back() != count)
+    return op.emitOpError() << "expects " << count << " scales a row of " << columns << " in blocks of "
+                            << blocks.getSize() << ", found " << quantised.getScales();
+  Attribute zeros = quantised.getZeros();
+  ZeroPoints found = !zeros ? ZeroPoints::middle : isInteger(zeros) ? ZeroPoints::integers : ZeroPoints::numbers;
+  if (found != blocks.getZeros())
+    return op.emitOpError() << "expects zeros = " << stringifyZeroPoints(blocks.getZeros())
+                            << ", found a view with zeros = " << stringifyZeroPoints(found);
+  auto zeroView = dyn_cast_or_null<ViewAttr>(zeros);
+  if (zeroView && found == ZeroPoints::integers && zeroView.getStorage().getIntOrFloatBitWidth() != blocks.getBits())
+    return op.emitOpError() << "expects zero points of " << blocks.getBits() << " bits, found "
+                            << zeroView.getStorage();
+  return success();
+}
+
 } // namespace
+
+BlocksAttr janus::moe::blocksOf(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor ? dyn_cast_or_null<BlocksAttr>(tensor.getEncoding()) : BlocksAttr();
+}
 
 //===-- weights -----------------------------------------------------------===//
 
@@ -68,16 +113,22 @@ LogicalResult WeightOp::verify() {
     return success();
   }
   int64_t rows = 0;
-  for (auto view : getViews()->getAsRange<ViewAttr>()) {
-    if (view.getShape().drop_front() != type.getShape().drop_front())
+  for (Attribute view : getViewsAttr()) {
+    auto quantised = dyn_cast<QuantisedAttr>(view);
+    ArrayRef<int64_t> shape = quantised ? quantised.getShape() : cast<ViewAttr>(view).getShape();
+    if (shape.empty() || shape.drop_front() != type.getShape().drop_front())
       return emitOpError() << "expects views whose dimensions after the first are "
-                           << text(type.getShape().drop_front()) << ", found a view of shape " << text(view.getShape());
-    rows += view.getShape()[0];
+                           << text(type.getShape().drop_front()) << ", found a view of shape " << text(shape);
+    if (llvm::AddOverflow(rows, shape[0], rows))
+      return emitOpError() << "expects fewer than 2^63 rows";
   }
   if (getViews()->empty())
     return emitOpError() << "expects at least one view";
   if (rows != type.getDimSize(0))
     return emitOpError() << "expects views of " << type.getDimSize(0) << " rows together, found " << rows;
+  for (Attribute view : getViewsAttr())
+    if (failed(checkStorage(*this, view, blocksOf(type), type.getShape().back())))
+      return failure();
   return success();
 }
 
@@ -330,6 +381,9 @@ LogicalResult ExpertsOp::verify() {
       failed(checkShape(*this, "up_bias", getUpBias(), {experts, intermediate})) ||
       failed(checkShape(*this, "down_bias", getDownBias(), {experts, hidden})))
     return failure();
+  if (getUp() && blocksOf(getUp().getType()) != blocksOf(getGate().getType()))
+    return emitOpError() << "expects gate and up stored alike, found " << getGate().getType() << " and "
+                         << getUp().getType();
   if (getUpBias() && !getUp())
     return emitOpError() << "expects up where there is an up_bias";
   if (getActivation().getKind() == ActivationKind::swiglu && !getUp())

@@ -34,6 +34,9 @@ inline constexpr llvm::StringLiteral kStepFunction = "step";
 /// Tokens of a KV page, the model attribute's page_tokens: a multiple of abi::kKeyBlock.
 inline constexpr int64_t kPageTokens = 32;
 
+/// The encoding of a quantised weight's type; null for any other.
+BlocksAttr blocksOf(mlir::Type type);
+
 } // namespace janus::moe
 
 #endif // JANUS_DIALECTS_MOE_IR_MOEOPS_H

@@ -53,8 +53,10 @@ def MoE_ViewAttr : MoE_Attr<"View", "view"> {
   let description = [{
     Element (i0, i1, ...) of the view is the stored number at byte `offset + sum(i * stride) * sizeof(storage)` of `file`;
     `offset` counts bytes, `strides` count elements of `storage`. Reading converts the storage type to the weight's type,
-    exactly. Rules: (V1) the storage type is f32, f16 or bf16, (V2) offset >= 0, (V3) as many strides as dimensions, at least
-    one, (V4) sizes are positive and strides are not negative, (V5) the file has a name.
+    exactly. Inside `#moe.quantised` the storage type may be ui2, ui4 or ui8: numbers of that many bits, the lower bits of a
+    byte first; the view starts at a whole byte. Rules: (V1) the storage type is f32, f16, bf16, ui2, ui4 or ui8, (V2) offset
+    >= 0, (V3) as many strides as dimensions, at least one, (V4) sizes are positive and strides are not negative, (V5) the
+    file has a name, (V6) the view ends below byte 2^62.
 
     A transposed matrix: `#moe.view<"model.onnx.data", f16, offset = 64, shape = [256, 128], strides = [1, 256]>`.
     Every second row of [E = 4, 2 I = 64, H = 32], from row 1:
@@ -70,8 +72,47 @@ def MoE_ViewAttr : MoE_Attr<"View", "view"> {
   let extraClassDeclaration = [{
     /// Bytes of the file that the view can touch, from its offset: the last element's end.
     int64_t getExtentBytes() const;
-    /// Rows [begin, begin + count) of dimension 0.
-    ViewAttr slice(int64_t begin, int64_t count) const;
+  }];
+}
+
+// Numbers equal janus::abi::ZeroPoints.
+def MoE_ZeroPoints : I32EnumAttr<"ZeroPoints", "what is subtracted from the integers of a quantised weight", [
+    I32EnumAttrCase<"middle", 0>, I32EnumAttrCase<"integers", 1>, I32EnumAttrCase<"numbers", 2>]> {
+  let cppNamespace = "::janus::moe";
+  let genSpecializedAttr = 0;
+}
+def MoE_BlocksAttr : MoE_Attr<"Blocks", "blocks"> {
+  let summary = "encoding of the type of a quantised weight: how its numbers are stored";
+  let description = [{
+    A weight of type `tensor<16x64xf32, #moe.blocks<...>>` has f32 numbers (q - z) * s, computed in f32, one rounding each: q is
+    an integer of `bits` bits, s the scale and z the zero point of its block, `size` numbers that follow each other along the
+    last dimension (the last block of a row may be shorter). `zeros`: middle, z = 2^(bits - 1); integers, each block has one
+    of `bits` bits; numbers, each block has one in floating point. The artifact keeps integers, scales and zero points
+    (docs/artifact.md). Rules: (BL1) bits is 2, 4 or 8, (BL2) size >= 1.
+    Example: `#moe.blocks<bits = 4, size = 32, zeros = middle>`
+  }];
+  let parameters = (ins "int64_t":$bits, "int64_t":$size, EnumParameter<MoE_ZeroPoints>:$zeros);
+  let assemblyFormat = "`<` `bits` `=` $bits `,` `size` `=` $size `,` `zeros` `=` $zeros `>`";
+  let genVerifyDecl = 1;
+}
+def MoE_QuantisedAttr : MoE_Attr<"Quantised", "quantised"> {
+  let summary = "a view of integers with a scale, and perhaps a zero point, for each block of them";
+  let description = [{
+    Integers [.., K], scales and zeros [.., blocks] with the same leading dimensions; each is a `#moe.view`, or inline numbers
+    (ui8 for integers, f32 for scales). Rules: (Q1) integers are a view of ui2, ui4 or ui8 or inline ui8, (Q2) a view of
+    integers has stride 1 in its last dimension and whole bytes in all others, (Q3) scales are a view of floating-point
+    numbers or inline f32, (Q4) the dimensions of scales, but the last, are those of the integers, (Q5) zeros have the shape
+    of the scales and are stored as these or as integers are.
+    Example: `#moe.quantised<integers = #moe.view<"m.data", ui4, offset = 64, shape = [16, 64], strides = [64, 1]>,
+    scales = #moe.view<"m.data", f32, offset = 576, shape = [16, 2], strides = [2, 1]>>`
+  }];
+  let parameters = (ins "::mlir::Attribute":$integers, "::mlir::Attribute":$scales,
+                        OptionalParameter<"::mlir::Attribute">:$zeros);
+  let assemblyFormat = "`<` `integers` `=` $integers `,` `scales` `=` $scales (`,` `zeros` `=` $zeros^)? `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Of the weight: [.., K].
+    llvm::ArrayRef<int64_t> getShape() const;
   }];
 }
 
@@ -155,15 +196,18 @@ def MoE_WeightOp : MoE_Op<"weight", [Symbol]> {
   let description = [{
     Linear weights are [N, K] (one row an output), whatever the file's order: the views' strides say how it lies there.
     Rules: (W1) the shape is static, (W2) either views or a value, (W3) at least one view, and all dimensions but the first
-    are the weight's, (W4) the views' first dimensions add up to the weight's, (W5) a value has the weight's type.
+    are the weight's, (W4) the views' first dimensions add up to the weight's, (W5) a value has the weight's type, (W6) the
+    views are quantised if and only if the type has the encoding `#moe.blocks`, which then says how: their integers have
+    its bits, their scales a number for each block, and zeros are there unless it says middle.
     Weights of models are f32; those of a tensor program have the type of their initializer.
     ```mlir
     moe.weight @l0.qkv : tensor<256x128xf32> views [#moe.view<"m.data", f16, offset = 64, shape = [256, 128], strides = [1, 256]>]
     moe.weight @norm : tensor<4xf32> value dense<1.0> : tensor<4xf32>
+    moe.weight @up : tensor<16x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<...>]
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<MoE_Stored>:$type,
-                       OptionalAttr<TypedArrayAttrBase<MoE_ViewAttr, "views">>:$views,
+                       OptionalAttr<TypedArrayAttrBase<AnyAttrOf<[MoE_ViewAttr, MoE_QuantisedAttr]>, "views">>:$views,
                        OptionalAttr<ElementsAttr>:$value);
   let assemblyFormat = "$sym_name `:` $type (`views` $views^)? (`value` $value^)? attr-dict";
   let hasVerifier = 1;
@@ -413,7 +457,7 @@ def MoE_ExpertsOp : MoE_Op<"experts", [Pure, AttrSizedOperandSegments]> {
     x [rows, H]; ids, weights [rows, k]; gate, up [E, I, H]; down [E, H, I]; biases [E, I], [E, I], [E, H]. An expert is
     down . act(gate . x + gate_bias, up . x + up_bias) + down_bias; without `up` it is not gated. With `weigh_input` the
     weight multiplies x instead of the result. Nothing is added across experts: `moe.combine` does. Rules: (E1) x is [rows, H] and the result [rows, k, H], (E2) ids and weights are [rows, k],
-    (E3) gate is static [E, I, H], (E4) up is shaped like gate, (E5) down is [E, H, I], (E6) biases are [E, I], [E, I], [E, H],
+    (E3) gate is static [E, I, H], (E4) up is shaped and stored like gate, (E5) down is [E, H, I], (E6) biases are [E, I], [E, I], [E, H],
     (E7) `up_bias` needs `up`, (E8) swiglu needs up, (E9) layer >= 0, (E10) `weigh_input` takes no biases.
     ```mlir
     %y = moe.experts %h, %e, %p gate %g up %u down %d {activation = #moe.activation<...>, layer = 0 : i64}

@@ -30,7 +30,7 @@
 
 namespace janus::abi {
 
-inline constexpr uint32_t kKernelAbiVersion = 3;
+inline constexpr uint32_t kKernelAbiVersion = 4;
 
 /// Columns of one packed panel. Layout "panel32.f32" of a weight W[N, K]:
 /// ceil(N/32) panels, each [K][32]; element (n, k) at
@@ -42,6 +42,46 @@ inline constexpr int64_t kKeyBlock = 32;
 
 /// Alignment in bytes of every packed tensor, KV page and value buffer.
 inline constexpr int64_t kAlignment = 64;
+
+/// What is subtracted from the integers of a quantised weight before they are
+/// scaled.
+enum class ZeroPoints : int64_t {
+  kMiddle = 0,   // 2^(bits - 1)
+  kIntegers = 1, // an integer for each block
+  kNumbers = 2,  // an f32 for each block
+};
+
+/// How the numbers of a packed weight are stored. bits = 0: f32, as the layouts
+/// below say. Otherwise integers q of 2, 4 or 8 bits, with a scale s and a zero
+/// point z for each `block` numbers along k of a column (the last block of a
+/// column may be shorter). The weight is the f32 number (q - z) * s, both
+/// operations in f32; kernels give the bits that they would give for these
+/// numbers in f32.
+///
+/// Layouts "panel32.qBITSbBLOCK", "expert-up32.qBITSbBLOCK", with the suffix
+/// "zi" for kIntegers and "zf" for kNumbers: the panels of the f32 layouts, each
+/// stored as its blocks of rows one after the other, and a block as
+///   s: f32[32], one for each column; z: nothing, u8[32] or f32[32];
+///   rows k of the block, BITS * 4 bytes each: byte j holds columns j + i * B,
+///   B = BITS * 4, in its bits i * BITS and up, i = 0 .. 8 / BITS - 1.
+struct WeightFormat {
+  int64_t bits = 0;
+  int64_t block = 0; // >= 1 unless bits is 0
+  int64_t zeros = 0; // enum ZeroPoints
+};
+
+/// Bytes in front of the rows of a block, of a row, and of a panel of k rows.
+/// Always inlined: kernels are compiled for several instruction sets.
+[[gnu::always_inline]] constexpr int64_t BlockHeaderBytes(const WeightFormat &format) {
+  const auto zeros = static_cast<ZeroPoints>(format.zeros);
+  return kPanel * 4 + (zeros == ZeroPoints::kIntegers ? kPanel : zeros == ZeroPoints::kNumbers ? kPanel * 4 : 0);
+}
+[[gnu::always_inline]] constexpr int64_t PanelRowBytes(const WeightFormat &format) {
+  return format.bits ? format.bits * kPanel / 8 : kPanel * 4;
+}
+[[gnu::always_inline]] constexpr int64_t PanelBytes(const WeightFormat &format, int64_t k) {
+  return k * PanelRowBytes(format) + (format.bits ? ((k - 1) / format.block + 1) * BlockHeaderBytes(format) : 0);
+}
 
 using Task = void (*)(const void *args, int64_t begin, int64_t end, uint32_t worker);
 using Count = int64_t (*)(const void *args);
@@ -58,12 +98,13 @@ struct LinearArgs {
   int64_t n;             // N >= 1
   const float *x;        // [R, K]
   int64_t x_stride;      // >= K
-  const float *weight;   // panel32.f32 of [N, K]
+  const void *weight;    // panel32.f32 of [N, K], or the same quantised
   const float *bias;     // [N] or null
   const float *residual; // [R, N] or null; may alias y exactly
   int64_t residual_stride;
-  float *y;         // [R, N]
-  int64_t y_stride; // >= N
+  float *y;            // [R, N]
+  int64_t y_stride;    // >= N
+  WeightFormat format; // of weight
 };
 
 enum class Activation : int64_t {
@@ -98,12 +139,13 @@ struct ExpertsArgs {
   const float *pair_weight;   // [pairs] combine weight of the router
   const float *x;             // [rows, H]
   int64_t x_stride;
-  const void *const *up;        // [slots] "expert-up32.f32" of the slot
-  const void *const *down;      // [slots] "panel32.f32" of [H, I]
+  const void *const *up;        // [slots] "expert-up32.f32" of the slot, or the same quantised
+  const void *const *down;      // [slots] "panel32.f32" of [H, I], or the same quantised
   const void *const *up_bias;   // [slots] f32 [2 I] (gate..., up...) or null table
   const void *const *down_bias; // [slots] f32 [H] or null table
   float *h;                     // [pairs, round_up(I, 16)] scratch
   float *y;                     // [pairs, H]
+  WeightFormat up_format, down_format;
 };
 // Layout "expert-up32.f32" of gate[I, H], up[I, H]: ceil(I/16) panels, each
 // [H][32]: columns 0..15 hold gate rows 16p..16p+15, columns 16..31 the same up
@@ -197,8 +239,8 @@ struct KernelTable {
   Kernel route;        // RouteArgs
 };
 
-static_assert(sizeof(LinearArgs) == 88 && offsetof(LinearArgs, y) == 72);
-static_assert(sizeof(ExpertsArgs) == 152 && offsetof(ExpertsArgs, groups) == 48);
+static_assert(sizeof(WeightFormat) == 24 && sizeof(LinearArgs) == 112 && offsetof(LinearArgs, y) == 72);
+static_assert(sizeof(ExpertsArgs) == 200 && offsetof(ExpertsArgs, groups) == 48);
 static_assert(sizeof(KvView) == 40);
 static_assert(sizeof(AttentionArgs) == 152 && offsetof(AttentionArgs, chunk) == 144);
 static_assert(sizeof(RouteArgs) == 128 && offsetof(RouteArgs, groups) == 88);

@@ -26,7 +26,7 @@ Value Blocks::at(Emitter &e, Value row, Value column, Type type) const {
   if (!bits)
     return e.convert(e.load(*weights, e.add(e.mul(row, e.i64(columns)), column)), weights->element, type);
   int64_t fields = 8 / bits, perRow = blocksPerRow(),
-          stored = block == columns ? (columns + fields - 1) / fields * fields : perRow * block;
+          stored = padded ? perRow * block : (columns + fields - 1) / fields * fields;
   Type i64 = e.b.getI64Type();
   Value number = e.convert(unpack(e, *weights, e.add(e.mul(row, e.i64(stored)), column), bits), i64, type);
   Value inRow = e.divide(column, e.i64(block)), which = e.add(e.mul(row, e.i64(perRow)), inRow);
@@ -61,7 +61,7 @@ LogicalResult lowerMatMulNBits(OperatorContext &c) {
     return c.op->emitOpError("expects weight_prepacked = 0");
   int64_t n = c.integer("N", 0), k = c.integer("K", 0), bits = c.integer("bits", 4),
           block = c.integer("block_size", 32);
-  Blocks matrix{c.input(1), c.input(2), c.input(3), k, bits, block};
+  Blocks matrix{c.input(1), c.input(2), c.input(3), k, bits, block, /*padded=*/true};
   e.fillFlat(*c.output(0), [&](Value position) {
     Value line = e.divide(position, e.i64(n)), column = e.sub(position, e.mul(line, e.i64(n)));
     Value result = matrix.dotRow(e, column, a, e.mul(line, e.i64(k)));

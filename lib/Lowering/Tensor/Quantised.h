@@ -7,11 +7,13 @@
 namespace janus::lowering {
 
 /// A matrix [rows, columns] of plain numbers (bits = 0), or of integers in bytes, lower bits first, with a scale for
-/// each block of `block` columns of a row: weight (q - zero point) * scale. Each row starts at a whole block, as do the
-/// zero points, which are packed as the weights are, or are numbers of the type of the scales, one a block.
+/// each block of `block` columns of a row: weight (q - zero point) * scale. Each row starts at a whole byte, or, where
+/// rows are `padded`, at a whole block; so do the zero points, which are packed as the weights are, or are numbers of
+/// the type of the scales, one a block.
 struct Blocks {
   const Buffer *weights = nullptr, *scales = nullptr, *zeros = nullptr;
   int64_t columns = 0, bits = 0, block = 0;
+  bool padded = false;
 
   int64_t blocksPerRow() const { return (columns + block - 1) / block; }
   /// One weight as a number of `type`, f32 or f64.

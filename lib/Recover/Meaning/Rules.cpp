@@ -33,6 +33,7 @@ OperatorRules::Rule OperatorRules::ruleFor(StringRef name) {
       {"Split", &R::split},
       {"Slice", &R::slice},
       {"MatMul", &R::matmul},
+      {"MatMulNBits", &R::matmulNBits},
       {"Gemm", &R::gemm},
       {"Einsum", &R::einsum},
       {"ReduceSum", &R::reduce},
@@ -52,6 +53,7 @@ OperatorRules::Rule OperatorRules::ruleFor(StringRef name) {
       {"CumSum", &R::cumSum},
       {"ConstantOfShape", &R::constantOfShape},
       {"MoE", &R::fusedMoE},
+      {"QMoE", &R::fusedMoE},
   };
   auto it = rules.find(name);
   return it == rules.end() ? nullptr : it->second;

@@ -55,6 +55,7 @@ private:
   bool stretch(Meaning x, size_t axis);
   // RulesProducts.cpp
   bool matmul();
+  bool matmulNBits();
   bool gemm();
   bool einsum();
   bool reduce();

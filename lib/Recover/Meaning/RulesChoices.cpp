@@ -217,40 +217,46 @@ bool OperatorRules::constantOfShape() {
 
 /// com.microsoft.MoE: softmax over all experts, the k best, renormalised if so asked; the experts are the operator's.
 bool OperatorRules::fusedMoE() {
-  auto op = cast<onnx::MoEOp>(op_);
-  Meaning x = in(0), router = in(1);
+  constexpr unsigned kRouterWeights = 14; // of QMoE: what the chosen are weighted by, in place of their softmax
+  bool hasWeights = isa<onnx::QMoEOp>(op_) && has(kRouterWeights);
+  Meaning x = in(0), router = in(1), given = hasWeights ? in(kRouterWeights) : router;
+  if (router.axes.empty() || given.axes.empty() || !space_.align(router.axes.back(), given.axes.back()))
+    return fail("its router logits and weights do not run together");
   Dim over = router.axes.empty() ? Dim() : space_.resolve(router.axes.back());
   auto width = space_.sizeOf(over);
-  auto k = static_cast<int64_t>(op.getK());
+  int64_t k = attribute("k", 1);
   if (over.empty() || !width)
     return fail("its router logits are not followed");
   if (k < 1 || k > *width)
     return fail("k = " + Twine(k) + " of " + Twine(*width) + " experts (JNS-ONNX-014)");
-  bool mixer = op.getUseSparseMixer() != 0;
+  bool mixer = attribute("use_sparse_mixer", 0) != 0;
+  if (mixer && hasWeights)
+    return fail("use_sparse_mixer = 1 beside router_weights (JNS-ONNX-014)");
   if (mixer && k != 2)
     return fail("k = " + Twine(k) + " with use_sparse_mixer = 1, which is defined for 2 (JNS-ONNX-014)");
   Axes rows(router.axes.begin(), router.axes.end() - 1);
-  if (space_.flat(rows) != in_.rows_)
+  Axes givenRows(given.axes.begin(), given.axes.end() - 1);
+  if (space_.flat(rows) != in_.rows_ || space_.flat(givenRows) != in_.rows_)
     return fail("its router logits are not by row");
-  T scores = mixer ? router.term : terms_.softmax(over, router.term);
+  T scores = mixer || hasWeights ? router.term : terms_.softmax(over, router.term);
   Var rank = k == 1 ? -1 : space_.fresh(space_.extent(onnx::SymExpr(k)));
   Mixture mixture;
   mixture.form = Mixture::kFused;
   mixture.choice = terms_.addChoice({scores, space_.bundle(over), rank, k, *width});
   in_.makers_.try_emplace(mixture.choice, op_);
   rank = terms_.choice(mixture.choice).rank;
-  mixture.weight = terms_.pick(mixture.choice, scores);
-  if (op.getNormalizeRoutingWeights() && !mixer)
+  mixture.weight = terms_.pick(mixture.choice, hasWeights ? given.term : scores);
+  if (attribute("normalize_routing_weights", 0) && !mixer)
     mixture.weight =
         terms_.apply(Fn::kDiv, {mixture.weight, rank < 0 ? mixture.weight : terms_.sum({rank}, mixture.weight)});
   mixture.weighted = mixture.whole = true;
   mixture.sparseMixer = mixer;
   mixture.op = op_;
-  mixture.at = op.getOutput();
+  mixture.at = onnx::getOutput(op_, 0);
   Meaning result{x.axes, nullptr, in_.mixtures_.add(mixture)};
   // The output has columns of its own.
   result.axes.back() = space_.freshDim(outExtents().back());
-  return set(0, leaf(result, op.getOutput()));
+  return set(0, leaf(result, onnx::getOutput(op_, 0)));
 }
 
 } // namespace janus::recover

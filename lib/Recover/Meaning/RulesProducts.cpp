@@ -57,6 +57,36 @@ bool OperatorRules::matmul() {
   return set(0, close(*result, onnx::getOutput(op_, 0)));
 }
 
+bool OperatorRules::matmulNBits() {
+  auto op = cast<onnx::MatMulNBitsOp>(op_);
+  if (op.getGIdx() || op.getWeightPrepacked())
+    return fail("g_idx or packed weights");
+  Meaning a = in(0);
+  auto stored = StoredWeight::trace(quantisedOf(op), [&](onnx::InitializerValueOp read) {
+    return in_.initializers_.lookup(read.getInitializerAttr().getAttr());
+  });
+  if (!stored || a.axes.empty())
+    return fail("its weights are no constants");
+  Axes axes; // [N, K]
+  SmallVector<Index> indices;
+  for (int64_t size : stored->shape()) {
+    axes.push_back(space_.freshDim(space_.extent(onnx::SymExpr(size))));
+    indices.push_back(axes.back().empty() ? Index::number(0) : Index::var(axes.back()[0]));
+  }
+  T weight = terms_.weight(terms_.addWeight(*stored), indices);
+  bool vector = a.axes.size() == 1;
+  if (vector)
+    a.axes.insert(a.axes.begin(), Dim());
+  auto result = contract(a, Meaning{{axes[1], axes[0]}, weight, -1});
+  if (!result)
+    return false;
+  if (vector)
+    result->axes.erase(result->axes.end() - 2);
+  if (op.getBias() && !(result = combine(Fn::kAdd, {*result, in(5)}, outExtents())))
+    return false;
+  return set(0, close(*result, onnx::getOutput(op_, 0)));
+}
+
 bool OperatorRules::gemm() {
   Meaning a = in(0), b = in(1);
   if (attribute("transA", 0))

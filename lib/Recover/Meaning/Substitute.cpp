@@ -65,7 +65,7 @@ T Terms::splitIndices(T term) {
     auto dim = static_cast<unsigned>(indices.size());
     for (size_t i = 0; i + 1 < vars.size(); ++i) {
       auto minor = space_.sizeOf(ArrayRef(vars).drop_front(i + 1));
-      if (!minor)
+      if (!minor || !stored.isDivisible(dim + static_cast<unsigned>(i)))
         return nullptr;
       stored = stored.split(dim + static_cast<unsigned>(i), *minor);
       key.push_back(dim + static_cast<int64_t>(i));
@@ -114,6 +114,8 @@ T Terms::substitute(T term, const Substitution &by) {
       for (auto [dim, index] : llvm::enumerate(indices)) {
         if (!isReplaced(index))
           continue;
+        if (!stored.isDivisible(static_cast<unsigned>(dim)))
+          return nullptr;
         index = by.to ? Index::var(*by.to) : Index::number(by.begin);
         if (by.to) {
           stored = stored.slice(static_cast<unsigned>(dim), by.begin, by.step, by.count);

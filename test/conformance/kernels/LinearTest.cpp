@@ -64,7 +64,8 @@ struct Case {
                                            : nullptr,
                             ResidualStride(),
                             y.data() + first * YStride(),
-                            YStride()};
+                            YStride(),
+                            {}};
     Run(table.linear, args, split);
     return y;
   }

@@ -68,3 +68,25 @@ func.func private @step(%x: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32
   %6 = moe.add %2, %5 : tensor<?x4xf32>
   return %1, %6 : tensor<?x4xf32>, tensor<?x4xf32>
 }
+
+// -----
+
+// Quantised weights are merged with those of the same blocks, and with no others.
+// CHECK-LABEL: module {
+// CHECK: : tensor<4x32xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<{{.*}}"q"{{.*}}>, #moe.quantised<{{.*}}"k"{{.*}}>]
+// CHECK: moe.linear %{{.*}} : (tensor<?x32xf32>, tensor<4x32xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>>) -> tensor<?x4xf32>
+// CHECK: moe.linear %{{.*}} : (tensor<?x32xf32>, tensor<2x32xf32, #moe.blocks<bits = 4, size = 16, zeros = middle>>) -> tensor<?x2xf32>
+!a = tensor<2x32xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>>
+!b = tensor<2x32xf32, #moe.blocks<bits = 4, size = 16, zeros = middle>>
+moe.weight @q : tensor<2x32xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"q", ui4, offset = 0, shape = [2, 32], strides = [32, 1]>, scales = #moe.view<"q", f32, offset = 32, shape = [2, 1], strides = [1, 1]>>]
+moe.weight @k : tensor<2x32xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"k", ui4, offset = 0, shape = [2, 32], strides = [32, 1]>, scales = #moe.view<"k", f32, offset = 32, shape = [2, 1], strides = [1, 1]>>]
+moe.weight @v : tensor<2x32xf32, #moe.blocks<bits = 4, size = 16, zeros = middle>> views [#moe.quantised<integers = #moe.view<"v", ui4, offset = 0, shape = [2, 32], strides = [32, 1]>, scales = #moe.view<"v", f32, offset = 32, shape = [2, 2], strides = [2, 1]>>]
+func.func private @step(%x: tensor<?x32xf32>) -> (tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>) attributes {moe.rows = "S"} {
+  %wq = moe.get_weight @q : !a
+  %wk = moe.get_weight @k : !a
+  %wv = moe.get_weight @v : !b
+  %q = moe.linear %x, %wq : (tensor<?x32xf32>, !a) -> tensor<?x2xf32>
+  %k = moe.linear %x, %wk : (tensor<?x32xf32>, !a) -> tensor<?x2xf32>
+  %v = moe.linear %x, %wv : (tensor<?x32xf32>, !b) -> tensor<?x2xf32>
+  return %q, %k, %v : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32>
+}

@@ -53,3 +53,22 @@ func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> tenso
   %x = onnx.Gather(%table, %tokens) {axis = 1 : i64} : (tensor<16x8xf32>, !tokens) -> tensor<16x?xf32, #onnx.dims<16, "S">>
   return %x : tensor<16x?xf32, #onnx.dims<16, "S">>
 }
+
+// -----
+
+// A quantised table keeps its integers and scales.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @[[TABLE:.*]] : tensor<16x32xf32, #moe.blocks<bits = 8, size = 16, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", ui8, offset = 64, shape = [16, 32], strides = [32, 1]>, scales = #moe.view<"d", f32, offset = 1024, shape = [16, 2], strides = [2, 1]>>]
+// CHECK: %[[W:.*]] = moe.get_weight @[[TABLE]]
+// CHECK: moe.embedding %{{.*}}, %[[W]] : (tensor<?xi32>, tensor<16x32xf32, #moe.blocks<bits = 8, size = 16, zeros = middle>>) -> tensor<?x32xf32>
+!ids = tensor<?xi32>
+!tokens = tensor<?x?xi64, #onnx.dims<"B", "S">>
+!x = tensor<?x?x32xf32, #onnx.dims<"B", "S", 32>>
+onnx.initializer @q : tensor<16x32xui8> = #onnx.range<"d", ui8, offset = 64, length = 512>
+onnx.initializer @s : tensor<16x2xf32> = #onnx.range<"d", f32, offset = 1024, length = 128>
+func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> !x attributes {moe.rows = "B*S", moe.tokens = 3 : i64} {
+  %q = onnx.initializer_value @q : tensor<16x32xui8>
+  %s = onnx.initializer_value @s : tensor<16x2xf32>
+  %x = onnx.GatherBlockQuantized(%q, %tokens, %s) {bits = 8 : i64, block_size = 16 : i64, gather_axis = 0 : i64, quantize_axis = 1 : i64} : (tensor<16x32xui8>, !tokens, tensor<16x2xf32>) -> !x
+  return %x : !x
+}

@@ -176,3 +176,65 @@ func.func private @step(%x: !x) -> tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6
   %0 = onnx.MatMul(%cut, %w) : (tensor<?x?x2x2xf32, #onnx.dims<"B", "S", 2, 2>>, tensor<2x6xf32>) -> tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6>>
   return %0 : tensor<?x?x2x6xf32, #onnx.dims<"B", "S", 2, 6>>
 }
+
+// -----
+
+// MatMulNBits: the weight's type says how its numbers are stored, its view where. Rows of 48 lie in two blocks of 32
+// integers, two to a byte; the zero points of a row fill a byte.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @[[W:.*]] : tensor<6x48xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 64, shape = [6, 48], strides = [64, 1]>, scales = #moe.view<"d", f32, offset = 512, shape = [6, 2], strides = [2, 1]>, zeros = #moe.view<"d", ui4, offset = 1024, shape = [6, 2], strides = [2, 1]>>]
+// CHECK: moe.weight @[[B:.*]] : tensor<6xf32> views
+// CHECK: %[[WV:.*]] = moe.get_weight @[[W]] : tensor<6x48xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>>
+// CHECK: %[[BV:.*]] = moe.get_weight @[[B]]
+// CHECK: moe.linear %{{.*}}, %[[WV]] bias %[[BV]] : (tensor<?x48xf32>, tensor<6x48xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>>, tensor<6xf32>) -> tensor<?x6xf32>
+!x = tensor<?x?x48xf32, #onnx.dims<"B", "S", 48>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @q : tensor<6x2x16xui8> = #onnx.range<"d", ui8, offset = 64, length = 192>
+onnx.initializer @s : tensor<12xf32> = #onnx.range<"d", f32, offset = 512, length = 48>
+onnx.initializer @z : tensor<6x1xui8> = #onnx.range<"d", ui8, offset = 1024, length = 6>
+onnx.initializer @b : tensor<6xf32> = #onnx.range<"d", f32, offset = 2048, length = 24>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.initializer_value @q : tensor<6x2x16xui8>
+  %s = onnx.initializer_value @s : tensor<12xf32>
+  %z = onnx.initializer_value @z : tensor<6x1xui8>
+  %b = onnx.initializer_value @b : tensor<6xf32>
+  %y = onnx.MatMulNBits(%x, %q, %s, %z, none, %b) {K = 48 : i64, N = 6 : i64, bits = 4 : i64, block_size = 32 : i64} : (!x, tensor<6x2x16xui8>, tensor<12xf32>, tensor<6x1xui8>, tensor<6xf32>) -> !y
+  return %y : !y
+}
+
+// -----
+
+// Integers that the graph holds inline become one a byte; zero points may be numbers of the type of the scales.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @{{.*}} : tensor<2x16xf32, #moe.blocks<bits = 4, size = 16, zeros = numbers>> views [#moe.quantised<integers = dense<{{\[\[}}1, 2, 1, 2, {{.*}}], [4, 3, 4, 3, {{.*}}]]> : tensor<2x16xui8>, scales = #moe.view<"d", f16, offset = 0, shape = [2, 1], strides = [1, 0]>, zeros = dense<{{.*}}> : tensor<2x1xf32>>]
+// CHECK: moe.linear
+!x = tensor<?x?x16xf32, #onnx.dims<"B", "S", 16>>
+!y = tensor<?x?x2xf32, #onnx.dims<"B", "S", 2>>
+onnx.initializer @s : tensor<2xf16> = #onnx.range<"d", f16, offset = 0, length = 4>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.constant dense<[[[33, 33, 33, 33, 33, 33, 33, 33]], [[52, 52, 52, 52, 52, 52, 52, 52]]]> : tensor<2x1x8xui8>
+  %half = onnx.initializer_value @s : tensor<2xf16>
+  %s = onnx.Cast(%half) {to = 1 : i64} : (tensor<2xf16>) -> tensor<2xf32>
+  %z = onnx.constant dense<[7.5, 8.0]> : tensor<2xf32>
+  %y = onnx.MatMulNBits(%x, %q, %s, %z) {K = 16 : i64, N = 2 : i64, bits = 4 : i64, block_size = 16 : i64} : (!x, tensor<2x1x8xui8>, tensor<2xf32>, tensor<2xf32>) -> !y
+  return %y : !y
+}
+
+// -----
+
+// Columns in another order (g_idx) are not understood.
+// CHECK-LABEL: module {
+// CHECK: onnx.MatMulNBits
+// CHECK-NOT: moe.linear
+!x = tensor<?x?x16xf32, #onnx.dims<"B", "S", 16>>
+!y = tensor<?x?x2xf32, #onnx.dims<"B", "S", 2>>
+onnx.initializer @q : tensor<2x1x8xui8> = #onnx.range<"d", ui8, offset = 64, length = 16>
+onnx.initializer @s : tensor<2xf32> = #onnx.range<"d", f32, offset = 0, length = 8>
+onnx.initializer @g : tensor<16xi32> = #onnx.range<"d", i32, offset = 128, length = 64>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.initializer_value @q : tensor<2x1x8xui8>
+  %s = onnx.initializer_value @s : tensor<2xf32>
+  %g = onnx.initializer_value @g : tensor<16xi32>
+  %y = onnx.MatMulNBits(%x, %q, %s, none, %g) {K = 16 : i64, N = 2 : i64, bits = 4 : i64, block_size = 16 : i64} : (!x, tensor<2x1x8xui8>, tensor<2xf32>, tensor<16xi32>) -> !y
+  return %y : !y
+}

@@ -88,6 +88,25 @@ TEST(Manifest, ShapesAndLayoutsOfWeights) {
               HasSubstr("weight 'bias' is listed twice"));
 }
 
+/// weights[1] has shape [N, 2] with N in 33 to 64: two panels of two rows.
+TEST(Manifest, QuantisedLayouts) {
+  auto layout = [](const char *name) { return ErrorAfter([&](json &m) { m["weights"][1]["layout"] = name; }); };
+  EXPECT_THAT(layout("panel32.q4b32"), HasSubstr("weights[1].bytes: found 512, expected 320"));
+  EXPECT_THAT(layout("panel32.q8b1zi"), HasSubstr("weights[1].bytes: found 512, expected 768"));
+  EXPECT_THAT(layout("panel32.q2b2zf"), HasSubstr("weights[1].bytes: found 512, expected 544"));
+  EXPECT_THAT(layout("panel32.q4b9223372036854775807"),
+              HasSubstr("expected a shape that layout panel32.q4b9223372036"));
+  for (const char *wrong : {"panel32.q3b32", "panel32.q4b0", "panel32.q4b032", "panel32.q4b-1", "panel32.q4b",
+                            "panel32.q4b32z", "panel32.q4b32zx", "panel32.q4b9223372036854775808", "panel32.",
+                            "panel32", "q4b32", "rows.q4b32", "expert-up32.f16"})
+    EXPECT_THAT(layout(wrong), HasSubstr("weights[1].layout: found")) << wrong;
+  EXPECT_THAT(ErrorAfter([](json &m) {
+                m["weights"][1]["layout"] = "panel32.q8b1zf";
+                m["weights"][1]["shape"] = {int64_t{1} << 50, int64_t{1} << 50};
+              }),
+              HasSubstr("weights[1].shape"));
+}
+
 TEST(Manifest, PathsThatLeaveTheDirectory) {
   for (const char *path : {"../weights", "/etc/passwd", "weights/../../x", "", ".", "./x", "a//b", "..", "weights/"}) {
     EXPECT_THAT(ErrorAfter([&](json &m) { m["code"][0]["file"] = path; }),

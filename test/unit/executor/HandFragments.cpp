@@ -37,7 +37,7 @@ void RunKernel(const Call *call, const abi::Kernel &kernel, const void *args) {
 void Linear(const Call *call, int64_t rows, int64_t k, int64_t n, const float *x, const void *weight, const void *bias,
             const float *residual, float *y) {
   abi::LinearArgs args = {rows,     k, n, x, k, static_cast<const float *>(weight), static_cast<const float *>(bias),
-                          residual, n, y, n};
+                          residual, n, y, n, {}};
   RunKernel(call, call->host->kernels->linear, &args);
 }
 

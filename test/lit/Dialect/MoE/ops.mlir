@@ -10,6 +10,10 @@ moe.weight @parts : tensor<8x4xf32> views [#moe.view<"a.data", f32, offset = 0, 
                                            #moe.view<"b.data", bf16, offset = 0, shape = [2, 4], strides = [4, 1]>]
 // CHECK: moe.weight @ones : tensor<4xf32> value dense<1.000000e+00> : tensor<4xf32>
 moe.weight @ones : tensor<4xf32> value dense<1.0> : tensor<4xf32>
+// CHECK: moe.weight @quantised : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"q.data", ui4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"q.data", f16, offset = 256, shape = [8, 2], strides = [2, 1]>>]
+moe.weight @quantised : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"q.data", ui4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"q.data", f16, offset = 256, shape = [8, 2], strides = [2, 1]>>]
+// CHECK: moe.weight @inline : tensor<2x3xf32, #moe.blocks<bits = 8, size = 2, zeros = integers>> views [#moe.quantised<integers = dense<{{.*}}> : tensor<2x3xui8>, scales = dense<{{.*}}> : tensor<2x2xf32>, zeros = dense<128> : tensor<2x2xui8>>]
+moe.weight @inline : tensor<2x3xf32, #moe.blocks<bits = 8, size = 2, zeros = integers>> views [#moe.quantised<integers = dense<[[1, 2, 3], [4, 5, 255]]> : tensor<2x3xui8>, scales = dense<[[0.5, 1.0], [2.0, -1.0]]> : tensor<2x2xf32>, zeros = dense<128> : tensor<2x2xui8>>]
 
 // CHECK-LABEL: func.func @rows
 func.func @rows(%ids: tensor<?xi32>, %wanted: tensor<?xi32>) -> tensor<?x4xf32> {
