@@ -31,9 +31,7 @@ import safetensors
 
 SPLITS = ((2, 3), (1, 6), (3, 2))
 OPEN = {
-    "genai-gpt_oss-int4": "quantised weights",
     "genai-lfm2_moe-fp32": "state that is no key or value: short convolution",
-    "mobius-deepseek_v3-qmoe-default": "quantised weights",
 }
 SAME_WEIGHTS = (
     ("hf-qwen3_moe-batched", "hf-qwen3_moe-grouped", "hf-qwen3_moe-nomask", "hf-qwen3_moe-ortcpu-b1", "hf-qwen3_moe-ortcuda",
