@@ -110,3 +110,20 @@ func.func private @expert_0(%h: tensor<?x8xf32> {janus.rows = "step_rows"}, %w: 
   %e, %p = moe.route %l {k = 2 : i64, layer = 0 : i64, score = #moe.score<softmax>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   return %e, %p : tensor<?x2xi32>, tensor<?x2xf32>
 }
+
+// -----
+
+// A quantised weight: its format (bits, block, integers as zero points) stands behind the other arguments of the kernel, at
+// byte 88.
+// CHECK-LABEL: module {
+// CHECK: llvm.func @attention_0(
+// CHECK: %[[BITS:.*]] = llvm.getelementptr %{{.*}}[88] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK-NEXT: llvm.store %c4_i64{{.*}}, %[[BITS]]
+// CHECK: %[[BLOCK:.*]] = llvm.getelementptr %{{.*}}[96] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK-NEXT: llvm.store %c32_i64{{.*}}, %[[BLOCK]]
+// CHECK: %[[ZEROS:.*]] = llvm.getelementptr %{{.*}}[104] : (!llvm.ptr) -> !llvm.ptr, i8
+// CHECK-NEXT: llvm.store %c1_i64{{.*}}, %[[ZEROS]]
+func.func private @attention_0(%x: tensor<?x48xf32> {janus.rows = "rows"}, %w: tensor<4x48xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>>) -> tensor<?x4xf32> attributes {janus.inputs = 1 : i64, janus.role = "attention"} {
+  %y = moe.linear %x, %w : (tensor<?x48xf32>, tensor<4x48xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>>) -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32>
+}
