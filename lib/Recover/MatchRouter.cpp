@@ -38,12 +38,34 @@ double scoreOf(moe::Score score, double logit) {
   }
 }
 
+/// Round by round the largest logit of those left, with its softmax over those near it.
+std::map<int64_t, double> mixSparsely(std::vector<double> left, double jitter, int64_t k) {
+  const std::vector<double> logits = left;
+  std::map<int64_t, double> result;
+  for (int64_t r = 0; r < k; ++r) {
+    auto best = std::max_element(left.begin(), left.end());
+    double top = *best, sum = 0;
+    for (size_t e = 0; e < left.size(); ++e)
+      if ((top - logits[e]) / std::max(std::fabs(logits[e]), top) <= 2 * jitter)
+        sum += std::exp(left[e] - top);
+    result[best - left.begin()] = 1 / sum;
+    *best = -INFINITY;
+  }
+  return result;
+}
+
 /// What moe.route computes before renormalisation and scale: experts chosen and their scores.
 std::map<int64_t, double> chooseBy(const RoutingRule &rule, const Roles &roles, const Row &row, int64_t k) {
   size_t width = row.logits.size();
   std::vector<double> scores(width), select(width);
   for (size_t e = 0; e < width; ++e)
     scores[e] = scoreOf(rule.score, row.logits[e] + (roles.bias >= 0 ? row.vectors[roles.bias][e] : 0));
+  if (rule.score == moe::Score::sparse_mixer) {
+    std::vector<double> logits = row.logits;
+    for (size_t e = 0; e < width && roles.bias >= 0; ++e)
+      logits[e] += row.vectors[roles.bias][e];
+    return mixSparsely(std::move(logits), rule.jitter, k);
+  }
   if (rule.score == moe::Score::softmax) {
     double top = *std::max_element(scores.begin(), scores.end()), sum = 0;
     for (double &score : scores)
@@ -143,6 +165,8 @@ private:
       return;
     choices_.push_back(choice);
     collect(terms_.choice(choice).input);
+    for (int32_t member : terms_.choice(choice).members)
+      collectChoice(member);
   }
 
   /// Logits, vectors, numbers and choices that a term is made of.
@@ -215,8 +239,9 @@ private:
       Row row;
       double range = s % 2 ? 0.5 : 3;         // flat scores and steep ones
       double shift = s % 3 == 2 ? -1.0 : 0.0; // so that scores and biases add up to less than 0, too
+      double level = s % 8 == 7 && choices_.size() > 1 ? random.between(-3, 3) : 0; // all near each other
       for (int64_t e = 0; e < made.width; ++e)
-        row.logits.push_back(random.between(-range, range));
+        row.logits.push_back(level != 0 ? level * random.between(0.95, 1.05) : random.between(-range, range));
       Evaluator run(terms_, in_.rowVars());
       run.given(logits_, over, row.logits);
       for (int32_t vector : vectors_) {
@@ -258,6 +283,26 @@ private:
           result.push_back(rule);
         }
     }
+    return result;
+  }
+
+  /// Ways to choose that are tried.
+  SmallVector<RoutingRule> rules(bool plain) const {
+    SmallVector<RoutingRule> result;
+    for (RoutingRule rule : groupings())
+      for (moe::Score score : {moe::Score::softmax, moe::Score::sigmoid, moe::Score::sqrt_softplus}) {
+        rule.score = score;
+        result.push_back(rule);
+      }
+    if (!plain || terms_.choice(choice_).members.empty())
+      return result;
+    for (double number : numbers_) // twice the jitter, or the jitter
+      for (double jitter : {number / 2, number})
+        if (number > 0 && number < 1) {
+          RoutingRule rule;
+          rule.score = moe::Score::sparse_mixer, rule.jitter = jitter;
+          result.push_back(rule);
+        }
     return result;
   }
 
@@ -330,25 +375,25 @@ private:
               ++used[role];
           if (llvm::any_of(used, [](int n) { return n != 1; }))
             continue;
-          for (RoutingRule rule : groupings())
-            for (moe::Score score : {moe::Score::softmax, moe::Score::sigmoid, moe::Score::sqrt_softplus}) {
-              rule.score = score;
-              std::vector<std::map<int64_t, double>> scores;
-              for (const Row &row : rows_) {
-                scores.push_back(chooseBy(rule, roles, row, k));
-                if (!sameExperts(scores.back(), row.weights))
-                  break;
-              }
-              if (scores.size() != rows_.size() || !sameExperts(scores.back(), rows_.back().weights) ||
-                  !fitWeights(rule, scores))
-                continue;
-              ReadRouter result;
-              result.rule = rule;
-              auto vector = [&](int role) { return role < 0 ? std::nullopt : vectorOf(vectors_[role]); };
-              result.bias = vector(bias), result.selectBias = vector(selectBias);
-              result.expertScale = vector(expertScale);
-              return result;
+          bool plain = selectBias < 0 && expertScale < 0;
+          for (RoutingRule rule : rules(plain)) {
+            bool mixer = rule.score == moe::Score::sparse_mixer;
+            std::vector<std::map<int64_t, double>> scores;
+            for (const Row &row : rows_) {
+              scores.push_back(chooseBy(rule, roles, row, k));
+              if (!sameExperts(scores.back(), row.weights))
+                break;
             }
+            if (scores.size() != rows_.size() || !sameExperts(scores.back(), rows_.back().weights) ||
+                !fitWeights(rule, scores) || (mixer && (rule.renormalize || rule.scale != 1)))
+              continue;
+            ReadRouter result;
+            result.rule = rule;
+            auto vector = [&](int role) { return role < 0 ? std::nullopt : vectorOf(vectors_[role]); };
+            result.bias = vector(bias), result.selectBias = vector(selectBias);
+            result.expertScale = vector(expertScale);
+            return result;
+          }
         }
     return std::nullopt;
   }

@@ -127,7 +127,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   void explain(Interpreter &in, func::FuncOp step, DenseSet<int32_t> &told) {
     // What a choice that was read rests on, groups of experts, was read with it.
     for (SmallVector<int32_t> stack(told.begin(), told.end()); !stack.empty();)
-      for (int32_t inner : in.terms().choice(stack.pop_back_val()).input->routed)
+      for (int32_t inner : in.terms().restsOn(stack.pop_back_val()))
         if (told.insert(inner).second)
           stack.push_back(inner);
     for (Operation &op : step.front().without_terminator()) {

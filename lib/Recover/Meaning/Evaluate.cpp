@@ -106,6 +106,19 @@ const Evaluator::Array *Evaluator::chosen(int32_t id) {
   Array result = shaped(all);
   Env env;
   int64_t next = 0;
+  if (!made.members.empty()) {
+    SmallVector<const Array *, 2> members;
+    for (int32_t member : made.members)
+      members.push_back(chosen(member));
+    if (llvm::is_contained(members, nullptr))
+      return nullptr;
+    each(outer, env, [&](Env &env) {
+      for (const Array *member : members)
+        result.values[next++] = at(*member, env);
+      return true;
+    });
+    return &(choices_[id] = std::move(result));
+  }
   each(outer, env, [&](Env &env) {
     std::vector<double> scores;
     each(over, env, [&](Env &env) {

@@ -56,8 +56,19 @@ Interpreter::Interpreter(func::FuncOp function, BlockArgument tokens)
 }
 
 void Interpreter::run() {
-  for (Operation &op : function_.front().without_terminator())
+  auto resume = [&] {
+    awaited_.clear();
+    for (Operation *op : std::exchange(waiting_, {}))
+      interpret(op);
+  };
+  for (Operation &op : function_.front().without_terminator()) {
+    size_t sorted = sortedLists_.size();
     interpret(&op);
+    if (sortedLists_.size() > sorted)
+      resume();
+  }
+  sorted_ = true;
+  resume();
 }
 
 StringRef Interpreter::reason(Operation *op) const {
@@ -195,13 +206,24 @@ void Interpreter::record(Value value, Meaning meaning) {
   meanings_[value] = std::move(meaning);
 }
 
+/// Does it need the order that offsets of a choice are positions in, and no sort made it yet? The order of nodes may
+/// put such positions, and what is made of them alone, in front of the sort.
+bool Interpreter::waits(Operation *op) const {
+  return !sorted_ && llvm::any_of(op->getOperands(), [&](Value value) { return awaited_.contains(value); });
+}
+
 void Interpreter::interpret(Operation *op) {
   if (isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op))
     return;
   OperatorRules rules(*this, op);
-  bool known = rules.run();
+  bool known = !waits(op) && rules.run();
   if (known)
     return;
+  if (!sorted_ && (rules.needsSort() || waits(op))) {
+    waiting_.push_back(op);
+    awaited_.insert(op->result_begin(), op->result_end());
+    return;
+  }
   if (!rules.reason().empty())
     reasons_[op] = rules.reason();
   for (Value result : op->getResults())

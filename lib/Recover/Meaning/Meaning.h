@@ -64,6 +64,7 @@ private:
   std::optional<Meaning> constant(mlir::Value value);
   void record(mlir::Value value, Meaning meaning);
   void interpret(mlir::Operation *op);
+  bool waits(mlir::Operation *op) const;
 
   mlir::func::FuncOp function_;
   IndexSpace space_;
@@ -80,6 +81,9 @@ private:
   llvm::DenseMap<int32_t, mlir::Operation *> makers_;
   std::vector<Refusal> refusals_;
   llvm::SmallVector<std::pair<int32_t, Var>> sortedLists_; // choice, list
+  std::vector<mlir::Operation *> waiting_;                 // for the sort that their positions belong to, in order
+  llvm::DenseSet<mlir::Value> awaited_;                    // results of these
+  bool sorted_ = false;                                    // nothing is left that could sort
   std::map<std::pair<Var, int64_t>, Var> stretches_;       // of a sorted list, by expert
 };
 

@@ -18,6 +18,8 @@ public:
   /// Applies the operator's rule. False: no meaning for some result; `reason` says why.
   bool run();
   std::string reason() const { return reason_; }
+  /// It failed because no operator sorted yet by the choice that its offsets count.
+  bool needsSort() const { return needsSort_; }
 
 private:
   using Rule = bool (OperatorRules::*)();
@@ -80,6 +82,8 @@ private:
   bool cumSum();
   bool constantOfShape();
   bool choose(const Meaning &x, size_t axis, int64_t k, int64_t width, bool hasValues);
+  /// The choice whose ranks are choices of one expert each, from the terms of these; nothing when they are none.
+  std::optional<int32_t> joinChoices(llvm::ArrayRef<T> ids);
   bool sort(const Meaning &x, int64_t largest);
   bool fusedMoE();
   /// The expert whose pairs lie between two offsets of a choice.
@@ -110,6 +114,7 @@ private:
   Terms &terms_;
   mlir::Operation *op_;
   std::string reason_;
+  bool needsSort_ = false;
 };
 
 /// Elements of a constant tensor of integers or floats; nothing when it is none or has more than 4096.

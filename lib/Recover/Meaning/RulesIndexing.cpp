@@ -214,6 +214,22 @@ bool OperatorRules::scatterElements() {
     T value = adds ? terms_.apply(Fn::kAdd, {terms_.number(*base), updates.term}) : updates.term;
     return set(0, axes, terms_.dense(id, Index::var(made.over), *base, value));
   }
+  if (indices.term->kind == Term::kId) { // over what is there, where an expert was chosen
+    int32_t id = indices.term->id;
+    const Choice made = terms_.choice(id);
+    Dim ranks = space_.resolve(indices.axes[along]);
+    if (made.rank < 0 ? !ranks.empty() : !space_.same(ranks, {made.rank}))
+      return fail("it scatters along another dimension than the ranks'");
+    for (size_t d = 0; d < data.axes.size(); ++d)
+      if (d == along ? !space_.align(data.axes[d], {made.over})
+                     : data.axes[d].empty() != indices.axes[d].empty() || !space_.align(data.axes[d], indices.axes[d]))
+        return fail("its operands' dimensions do not run together");
+    Index expert = Index::var(made.over);
+    T value = terms_.numberOf(updates.term) && !adds ? updates.term : terms_.dense(id, expert, 0, updates.term);
+    T hit = terms_.dense(id, expert, 0, terms_.number(1));
+    return set(0, data.axes,
+               adds ? terms_.apply(Fn::kAdd, {data.term, value}) : terms_.apply(Fn::kWhere, {hit, value, data.term}));
+  }
   if (along == 0 && indices.term->kind == Term::kIndex && data.axes.size() > 1)
     return scatterRows(data, indices.term, space_.resolve(indices.axes[0]), updates, adds);
   if (along == 0 && data.axes.size() == 1)

@@ -98,6 +98,10 @@ bool OperatorRules::concat() {
 
   // One operand for each index of a new variable.
   if (llvm::all_of(parts, [&](const Meaning &part) { return part.axes[*axis].empty(); })) {
+    if (auto joint = joinChoices(terms)) {
+      axes[*axis] = {terms_.choice(*joint).rank};
+      return set(0, axes, terms_.id(*joint));
+    }
     axes[*axis] = space_.freshDim(outExtents()[*axis]);
     T term = parts.size() == 1 ? terms[0] : terms_.family(axes[*axis][0], terms);
     return set(0, axes, term);

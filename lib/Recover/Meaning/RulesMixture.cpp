@@ -114,9 +114,9 @@ std::optional<Meaning> OperatorRules::scale(Fn fn, const Meaning &a, const Meani
   if (!scaled.weighted || scaled.sparseMixer || !scaled.rest.empty())
     return std::nullopt;
   // By the choice, or by one that it rests on: chosen logs as the logits of a fused operator.
-  bool decided = other.term->kind == Term::kNumber || terms_.isRouted(other.term, scaled.choice) ||
-                 llvm::any_of(terms_.choice(scaled.choice).input->routed,
-                              [&](int32_t choice) { return terms_.isRouted(other.term, choice); });
+  bool decided =
+      other.term->kind == Term::kNumber || terms_.isRouted(other.term, scaled.choice) ||
+      llvm::any_of(terms_.restsOn(scaled.choice), [&](int32_t choice) { return terms_.isRouted(other.term, choice); });
   if (!decided || !terms_.onlyOn(other.term, terms_.rowVars(scaled.choice)))
     return std::nullopt;
   // Nothing else may see the mixture as it was.

@@ -184,10 +184,28 @@ bool OperatorRules::reduce() {
       reduced = covers;
       break;
     }
+  // A reduction is a sum or maximum of f(x), and a function of that.
   StringRef name = op_->getName().stripDialect();
-  T term = name == "ReduceMax" ? terms_.max(reduced, x.term) : terms_.sum(reduced, x.term);
+  auto apply = [&](Fn fn, T t) { return terms_.apply(fn, {t}); };
+  T term = x.term;
+  if (name == "ReduceL1")
+    term = apply(Fn::kAbs, term);
+  else if (name == "ReduceL2" || name == "ReduceSumSquare")
+    term = terms_.apply(Fn::kMul, {term, term});
+  else if (name == "ReduceLogSumExp")
+    term = apply(Fn::kExp, term);
+  else if (name == "ReduceMin")
+    term = apply(Fn::kNeg, term);
+  bool largest = name == "ReduceMax" || name == "ReduceMin";
+  term = largest ? terms_.max(reduced, term) : terms_.sum(reduced, term);
   if (name == "ReduceMean")
     term = terms_.apply(Fn::kDiv, {term, terms_.size(space_.extentOf(reduced))});
+  else if (name == "ReduceL2")
+    term = apply(Fn::kSqrt, term);
+  else if (name == "ReduceLogSum" || name == "ReduceLogSumExp")
+    term = apply(Fn::kLog, term);
+  else if (name == "ReduceMin")
+    term = apply(Fn::kNeg, term);
   Meaning result{kept, term, -1};
   Value at = onnx::getOutput(op_, 0);
   if (name == "ReduceSum")
@@ -201,6 +219,8 @@ bool OperatorRules::softmax() {
   if (!axis)
     return fail("its axis is not known");
   x.term = x.axes[*axis].empty() ? terms_.number(1) : terms_.softmax(x.axes[*axis], x.term);
+  if (op_->getName().stripDialect() == "LogSoftmax")
+    x.term = terms_.apply(Fn::kLog, {x.term});
   return set(0, x);
 }
 

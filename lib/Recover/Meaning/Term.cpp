@@ -209,8 +209,11 @@ bool Terms::isConsistent(T term, ArrayRef<T> stop) const {
     if (std::adjacent_find(vars.begin(), vars.end()) != vars.end())
       return false;
     stack.append(next->operands.begin(), next->operands.end());
-    if (next->kind >= Term::kId && next->kind <= Term::kTable)
+    if (next->kind >= Term::kId && next->kind <= Term::kTable) {
       stack.push_back(choice(next->id).input);
+      for (int32_t member : choice(next->id).members)
+        stack.push_back(choice(member).input);
+    }
   }
   return true;
 }
@@ -251,10 +254,17 @@ int32_t Terms::addWeight(StoredWeight weight) {
 }
 
 int32_t Terms::addChoice(const Choice &choice) {
-  auto [it, inserted] = choiceIndex_.try_emplace({choice.input, choice.over, choice.k}, choiceCount());
+  std::vector<int32_t> members(choice.members.begin(), choice.members.end());
+  auto [it, inserted] = choiceIndex_.try_emplace({choice.input, choice.over, choice.k, members}, choiceCount());
   if (inserted)
     choices_.push_back(choice);
   return it->second;
+}
+
+llvm::SmallVector<int32_t> Terms::restsOn(int32_t id) const {
+  llvm::SmallVector<int32_t> result(choice(id).members.begin(), choice(id).members.end());
+  llvm::append_range(result, choice(id).input->routed);
+  return result;
 }
 
 Dim Terms::indexVars(const Index &index) const {

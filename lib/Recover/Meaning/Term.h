@@ -76,6 +76,7 @@ struct Choice {
   Var over; // chosen along this variable (or the list that it is bound to)
   Var rank; // numbers the chosen; -1 when k is 1
   int64_t k, width;
+  llvm::SmallVector<int32_t, 2> members = {}; // of one expert each, if it joins such: `input` is the first one's
 };
 
 class Terms {
@@ -128,6 +129,8 @@ public:
   const StoredWeight &weightOf(int32_t id) const { return weights_[id]; }
   int32_t addChoice(const Choice &choice);
   const Choice &choice(int32_t id) const { return choices_[id]; }
+  /// Choices that this one joins or whose outcome its input depends on.
+  llvm::SmallVector<int32_t> restsOn(int32_t choice) const;
   int32_t choiceCount() const { return static_cast<int32_t>(choices_.size()); }
   llvm::ArrayRef<double> tableOf(T term) const { return tables_[term->table]; }
   /// Variables of the rows that a choice is made for, and of its pairs (rows and rank).
@@ -159,7 +162,7 @@ private:
   std::unordered_set<T, Hash, Equal> interned_;
   std::deque<StoredWeight> weights_;
   std::vector<Choice> choices_;
-  std::map<std::tuple<T, Var, int64_t>, int32_t> choiceIndex_;
+  std::map<std::tuple<T, Var, int64_t, std::vector<int32_t>>, int32_t> choiceIndex_;
   std::deque<std::vector<double>> tables_;
   std::map<std::vector<double>, int32_t> tableIndex_;
   std::map<std::pair<int32_t, std::vector<int64_t>>, int32_t> slices_; // weight and slice -> weight
