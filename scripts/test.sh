@@ -52,7 +52,7 @@ stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
 [ -z "$full" ] || stage "equal bytes, the whole cross" .venv/bin/python test/integration/equal_bytes/run.py build/tools/janus-compile/janus-compile \
   build/test/integration/equal_bytes/janus-equal-bytes models/scribe models/gpt_oss_tiny -- --full
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
-stage "mixtures" .venv/bin/python test/recovery/run.py --count 100 --open test/recovery/open.txt
+stage "mixtures" .venv/bin/python test/recovery/run.py --count 100 --whole 10 --open test/recovery/open.txt
 stage "changed models" .venv/bin/python test/recovery/mutate.py --count 25
 stage "exported mixtures" .venv/bin/python test/recovery/zoo.py ${zoo:+--zoo "$zoo"}
 stage "exported models" .venv/bin/python test/integration/zoo.py --zoo "${zoo:-models/exported}"

@@ -11,8 +11,8 @@ namespace janus::recover {
 
 namespace {
 
-// Rules of groups differ in few rows.
-constexpr int kSamples = 24, kGroupSamples = 160, kFewestSamples = 6;
+// Rules of groups and of biases differ in few rows.
+constexpr int kSamples = 24, kManySamples = 160, kFewestSamples = 6;
 constexpr int64_t kMaxWidth = 4096;
 
 /// One row's data: logits, and the values of each vector of the router.
@@ -235,7 +235,8 @@ private:
     if (experts.size() != over.size() || !llvm::all_of(over, [&](Var v) { return llvm::is_contained(experts, v); }))
       return stop("its logits are not by expert"), false;
     Samples random(7);
-    for (int s = 0, count = choices_.size() > 1 ? kGroupSamples : kSamples; s < count; ++s) {
+    bool many = choices_.size() > 1 || !vectors_.empty();
+    for (int s = 0, count = many ? kManySamples : kSamples; s < count; ++s) {
       Row row;
       double range = s % 2 ? 0.5 : 3;         // flat scores and steep ones
       double shift = s % 3 == 2 ? -1.0 : 0.0; // so that scores and biases add up to less than 0, too
@@ -294,7 +295,7 @@ private:
         rule.score = score;
         result.push_back(rule);
       }
-    if (!plain || terms_.choice(choice_).members.empty())
+    if (!plain || llvm::all_of(choices_, [&](int32_t choice) { return terms_.choice(choice).members.empty(); }))
       return result;
     for (double number : numbers_) // twice the jitter, or the jitter
       for (double jitter : {number / 2, number})

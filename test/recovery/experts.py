@@ -85,8 +85,7 @@ def cut(g, experts: Experts, z: str, rank: int):
     width, last = experts.width, rank - 1
     if experts.layout == "concatenated":
         def by_split():
-            return g.op("Split", z, *g.choice([g.constant([width, width])], []), outputs=2, axis=g.choice(last, -1)) \
-                if False else g.op("Split", z, g.constant([width, width]), outputs=2, axis=g.choice(last, -1))
+            return g.op("Split", z, g.constant([width, width]), outputs=2, axis=g.choice(last, -1))
 
         def by_slice():
             ends = [(0, width), (width, g.choice(2 * width, 2**31 - 1))]

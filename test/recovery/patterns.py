@@ -106,6 +106,48 @@ def listed(g, options, x, ids, weights, experts):
     return total
 
 
+def pairs_of(g, x, k):
+    """Each row k times, [T * k, H]."""
+    return g.op(g.choice("Expand", "Tile"), g.op("Unsqueeze", x, g.constant([1])), g.constant([1, k, 1]))
+
+
+def assigned(g, options, x, ids, weights, experts):
+    """y[ids == e] = expert e of those pairs, then the weights."""
+    k, hidden = options.k, x_width(experts)
+    rows, flat = g.reshape(pairs_of(g, x, k), -1, hidden), g.reshape(ids, -1)
+    total = g.op("ConstantOfShape", g.op("Shape", rows))
+    for e in numbers(g, experts.count):
+        places = g.op("Transpose", g.op("NonZero", g.op("Equal", flat, g.constant(e))), perm=[1, 0])
+        if g.random.random() < 0.5:
+            chosen = g.op("GatherND", rows, places)
+        else:
+            chosen = g.op("Gather", rows, g.op("Squeeze", places, g.constant([1])), axis=0)
+        total = g.op("ScatterND", total, places, ex.one(g, experts, chosen, e))
+    y = g.op("Mul", g.reshape(total, -1, k, hidden), g.op("Unsqueeze", weights, g.constant([-1])))
+    return g.op("ReduceSum", y, g.constant([1]), keepdims=0)
+
+
+def gathered_sums(g, options, x, ids, weights, experts):
+    """out[mask] = out[mask] + expert e of x[mask] times its weight."""
+    total = g.op("ConstantOfShape", g.op("Shape", x))
+    for e in numbers(g, experts.count):
+        hit = g.op("Equal", ids, g.constant(e))
+        mask = g.op("Cast", g.op("ReduceMax", g.op("Cast", hit, to=g.choice(1, 7)), g.constant([-1]), keepdims=0), to=9)
+        places = g.op("Transpose", g.op("NonZero", mask), perm=[1, 0])
+        weight = g.op("GatherND", weight_of(g, ids, weights, e), places)
+        y = g.op("Mul", ex.one(g, experts, g.op("GatherND", x, places), e), weight)
+        total = g.op("ScatterND", total, places, g.op("Add", g.op("GatherND", total, places), y))
+    return total
+
+
+def collected(g, options, x, ids, weights, experts):
+    """Every expert for every row, side by side; the chosen ones are looked up."""
+    parts = [g.op("Unsqueeze", ex.one(g, experts, x, e), g.constant([1])) for e in range(experts.count)]
+    index = g.op("Expand", g.op("Unsqueeze", ids, g.constant([-1])), g.constant([1, 1, x_width(experts)]))
+    y = g.op("GatherElements", g.op("Concat", *parts, axis=1), index, axis=1)
+    return g.op("ReduceSum", g.op("Mul", y, g.op("Unsqueeze", weights, g.constant([-1]))), g.constant([1]), keepdims=0)
+
+
 def x_width(experts):
     return experts.gate.shape[2]
 
@@ -274,10 +316,12 @@ def einsums(g, options, x, ids, weights, experts):
     return g.op("Einsum", matrix, y, equation="te,eth->th")
 
 
-def fused(g, options, x, logits, renormalize, experts):
+def fused(g, options, x, logits, renormalize, experts, mixer=False):
     """P1: the operator itself."""
     kind, layout = experts.activation, experts.layout
     attributes = {"k": options.k, "normalize_routing_weights": int(renormalize), "activation_type": FUSED_ACTIVATIONS[kind]}
+    if mixer:
+        attributes["use_sparse_mixer"] = 1
     third, third_bias = None, None
     if kind.startswith("swiglu"):
         attributes["activation_alpha"] = experts.alpha
@@ -308,10 +352,12 @@ def logs(g, options, x, ids, weights, experts):
 
 # What the fused operator calls the activations that it has.
 FUSED_ACTIVATIONS = {"silu": "silu", "gelu_tanh": "gelu", "relu": "relu", "swiglu": "swiglu", "swiglu-limit": "swiglu"}
-FUSED_ROUTERS = ("softmax", "softmax-renormalised", "topk-softmax")
+FUSED_ROUTERS = ("softmax", "softmax-renormalised", "topk-softmax", "sparse-mixer")
 
 PATTERNS = {"fused": fused, "logs": logs, "masked": masked, "where": where, "listed": listed, "gathered": gathered,
-            "sorted": sorted_rows, "batched": batched, "einsums": einsums}
+            "sorted": sorted_rows, "batched": batched, "einsums": einsums, "assigned": assigned, "gathered-sums": gathered_sums,
+            "collected": collected}
+UNWEIGHED_INPUT = ("fused", "logs", "where", "einsums", "assigned", "gathered-sums", "collected")  # the weight is on the result
 
 
 def exists(pattern: str, router: str, activation: str) -> bool:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+import attention
+
 NUMBER = r"[-+0-9.eEx A-Fa-f]+"
 
 
@@ -49,8 +51,37 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
+def mix_sparsely(logits, jitter, k):
+    ids, weights, left = [], [], logits.astype(np.float64)
+    for _ in range(k):
+        top = left.max(1, keepdims=True)
+        near = (top - logits) / np.maximum(np.abs(logits), top) <= 2 * jitter
+        shares = softmax(np.where(near, left, -np.inf))
+        ids.append(left.argmax(1)[:, None])
+        weights.append(np.take_along_axis(shares, ids[-1], 1))
+        np.put_along_axis(left, ids[-1], -np.inf, 1)
+    return np.concatenate(ids, 1), np.concatenate(weights, 1)
+
+
+def attend(q, k, v, text: str):
+    heads, kv_heads = int(attribute(text, "heads", 1)), int(attribute(text, "kv_heads", 1))
+    split = lambda x, n: x.reshape(len(x), n, -1)
+    return attention.attend(split(q, heads), split(k, kv_heads), split(v, kv_heads), attribute(text, "scale", 1.0))
+
+
+def rotate(x, positions, cos, sin, text: str):
+    if "interleaved = true" in text or attribute(text, "offset", 0):
+        raise ValueError("cannot play this moe.rotary")
+    heads = x.reshape(len(x), -1, int(attribute(text, "head_dim", 0)))
+    dim = int(attribute(text, "rotary_dim", 0))
+    turned = attention.turn(heads[:, :, :dim], cos[positions], sin[positions])
+    return np.concatenate([turned, heads[:, :, dim:]], -1).reshape(x.shape)
+
+
 def route(logits, bias, expert_scale, text: str):
     kind = re.search(r"#moe\.score<(\w+)>", text).group(1)
+    if kind == "sparse_mixer":
+        return mix_sparsely(logits, attribute(text, "jitter", 0.0), int(attribute(text, "k", 1)))
     scores = {"softmax": softmax, "sigmoid": lambda l: 1 / (1 + np.exp(-l)),
               "sqrt_softplus": lambda l: np.sqrt(np.logaddexp(l, 0))}[kind](logits)
     select = scores if bias is None else scores + bias
@@ -101,7 +132,8 @@ def play(text: str, folder: Path, tokens: np.ndarray):
     values, found = {}, []
     body = text[text.index("func.func @step") :]
     names = re.findall(r"%(\w+): tensor", body.splitlines()[0])
-    values[f"%{names[0]}"], values[f"%{names[2]}"] = tokens, np.arange(len(tokens))
+    for i, argument in enumerate((tokens, np.arange(len(tokens)), np.arange(len(tokens)))):
+        values[f"%{names[i]}"] = argument
     for line in body.splitlines()[1:]:
         line = line.strip()
         if line.startswith("return"):
@@ -150,6 +182,14 @@ def play(text: str, folder: Path, tokens: np.ndarray):
         elif kind == "moe.combine":
             y = args[""][0].sum(1)
             out = [y + sum(group[0] for name, group in args.items() if name)]
+        elif kind == "moe.gate":
+            out = [args[""][0] / (1 + np.exp(-one("by")))]
+        elif kind == "moe.rotary":
+            out = [rotate(*operands[:4], tail)]
+        elif kind == "moe.attention":
+            if any(word in tail for word in ("window", "softcap", "chunk")) or one("sinks") is not None:
+                raise ValueError("cannot play this moe.attention")
+            out = [attend(*operands[:3], tail)]
         elif kind == "moe.activate":
             out = [activation(tail, args[""][0], one("up"))]
         else:

@@ -21,9 +21,10 @@ class Router:
     epsilon: float = 0.0
     scale: float = 1.0
     score: str = "softmax"
+    jitter: float = 0.0
 
 
-# name -> (score, renormalize, has selection bias, grouped, has per-expert scales)
+# name -> score, renormalize, has selection bias, grouped, has per-expert scales, k where it is fixed, norm that renormalises
 KINDS = {
     "softmax": dict(score="softmax"),
     "softmax-renormalised": dict(score="softmax", renormalize=True),
@@ -33,6 +34,10 @@ KINDS = {
     "groups-top2": dict(score="sigmoid", renormalize=True, select_bias=True, grouped="top2", scale=1.5),
     "groups-max": dict(score="softmax", grouped="max", scale=4.0),
     "expert-scale": dict(score="softmax", renormalize=True, expert_scale=True),
+    "topk-sigmoid": dict(score="sigmoid"),
+    "softmax-l1": dict(score="softmax", renormalize=True),  # divided by the L1 norm
+    "argmax-twice": dict(score="softmax", renormalize=True, k=2),  # the best, and the best of the rest
+    "sparse-mixer": dict(score="sparse_mixer", k=2),
     "sqrt-softplus": dict(score="sqrt_softplus", renormalize=True, select_bias=True, scale=1.5),
 }
 
@@ -44,6 +49,7 @@ def softmax(x):
 
 def make(g, kind: str, experts: int, k: int, hidden: int) -> Router:
     facts = KINDS[kind]
+    k = facts.get("k", k)
     router = Router(kind, k, g.weight(experts, hidden, scale=1.0))
     router.score = facts["score"]
     router.renormalize, router.epsilon = facts.get("renormalize", False), facts.get("epsilon", 0.0)
@@ -54,6 +60,8 @@ def make(g, kind: str, experts: int, k: int, hidden: int) -> Router:
         router.select_bias = g.weight(experts, scale=0.2)
     if facts.get("expert_scale"):
         router.expert_scale = (0.5 + g.numbers.random(experts)).astype(np.float32)
+    if router.score == "sparse_mixer":
+        router.jitter = g.choice(0.01, 0.05, 0.2)
     if facts.get("grouped"):
         router.group_score = facts["grouped"]
         router.groups = g.choice(*[n for n in (2, 4) if experts % n == 0 and experts // n >= 2])
@@ -69,6 +77,8 @@ def route(router: Router, x: np.ndarray):
     logits = x @ router.weight.T.astype(np.float64)
     if router.bias is not None:
         logits = logits + router.bias
+    if router.score == "sparse_mixer":
+        return mix_sparsely(router, logits)
     scores = {"softmax": softmax, "sigmoid": lambda l: 1 / (1 + np.exp(-l)),
               "sqrt_softplus": lambda l: np.sqrt(np.log1p(np.exp(l)))}[router.score](logits)
     select = scores + (0 if router.select_bias is None else router.select_bias)
@@ -95,6 +105,21 @@ def route(router: Router, x: np.ndarray):
     if router.renormalize:
         weights = weights / (weights.sum(1, keepdims=True) + router.epsilon)
     return ids, weights * router.scale, gap
+
+
+def mix_sparsely(router: Router, logits: np.ndarray):
+    """Round by round the largest logit of those left, with its softmax over those near it."""
+    left, rows, ids, weights, gap = logits.copy(), np.arange(len(logits)), [], [], np.inf
+    for _ in range(router.k):
+        best, top = left.argmax(1), left.max(1, keepdims=True)
+        gap = min(gap, np.diff(np.sort(left)[:, -2:]).min())
+        distance = (top - logits) / np.maximum(np.abs(logits), top)
+        gap = min(gap, np.abs(distance - 2 * router.jitter)[np.isfinite(left)].min())
+        kept = np.exp(np.where(distance > 2 * router.jitter, -np.inf, left) - top)
+        ids.append(best)
+        weights.append((kept / kept.sum(1, keepdims=True))[rows, best])
+        left[rows, best] = -np.inf
+    return np.stack(ids, 1), np.stack(weights, 1), gap
 
 
 def scores_of(g, router: Router, logits: str) -> str:
@@ -132,6 +157,48 @@ def project(g, router: Router, x: str) -> str:
     return g.linear(x, router.weight, router.bias, matrix=True)
 
 
+def largest(g, x: str):
+    """The largest of each row and where it is, [T, 1] both."""
+    if g.random.random() < 0.5:
+        return g.op("TopK", x, g.constant([1]), outputs=2, axis=-1)
+    at = g.op("ArgMax", x, axis=-1, keepdims=1)
+    return g.op("ReduceMax", x, g.constant([-1]), keepdims=1), at
+
+
+def without(g, x: str, ids: str, experts: int) -> str:
+    """x [T, E] with -inf where ids [T, 1] point."""
+    low = g.scalar(-np.inf)
+    if g.random.random() < 0.5:
+        return g.op("ScatterElements", x, ids, g.op("Expand", low, g.op("Shape", ids)), axis=g.choice(1, -1))
+    hot = g.op("OneHot", g.op("Squeeze", ids, g.constant([1])), g.constant(experts), g.constant([0, 1], np.float32), axis=-1)
+    return g.op("Where", g.op("Cast", hot, to=9), low, x)
+
+
+def twice(g, router: Router, logits: str):
+    """The best, and the best of the rest: a sparse mixer, or top-2 of a softmax."""
+    experts, ids, weights = len(router.weight), [], []
+    before = router.score == "softmax" and g.random.random() < 0.5
+    logits = left = g.op("Softmax", logits, axis=-1) if before else logits
+    for turn in range(2):
+        top, best = largest(g, left)
+        ids.append(best)
+        if router.score == "sparse_mixer":
+            distance = g.op("Div", g.op("Sub", top, logits), g.op("Max", g.op("Abs", logits), top))
+            far = g.op("Greater", distance, g.scalar(2 * router.jitter))
+            gates = g.op("Softmax", g.op("Where", far, g.scalar(-np.inf), left), axis=-1)
+            weights.append(g.op("GatherElements", gates, best, axis=g.choice(1, -1)))
+        else:
+            weights.append(top)
+        if turn == 0:
+            left = without(g, left, best, experts)
+    ids, weights = (g.op("Concat", *parts, axis=g.choice(1, -1)) for parts in (ids, weights))
+    if router.score == "sparse_mixer":
+        return ids, weights
+    if not before:
+        return ids, g.op("Softmax", weights, axis=-1)
+    return ids, g.op("Div", weights, g.op("ReduceSum", weights, g.constant([-1]), keepdims=1))
+
+
 def build(g, router: Router, x: str):
     """ids, weights [T, k] of rows x [T, H]."""
     experts = len(router.weight)
@@ -140,6 +207,11 @@ def build(g, router: Router, x: str):
     if router.name == "topk-softmax":
         values, ids = g.op("TopK", logits, k, outputs=2, axis=-1)
         return ids, g.op("Softmax", values, axis=g.choice(1, -1))
+    if router.name == "topk-sigmoid":
+        values, ids = g.op("TopK", logits, k, outputs=2, axis=-1)
+        return ids, g.sigmoid(values)
+    if router.name in ("argmax-twice", "sparse-mixer"):
+        return twice(g, router, logits)
     scores = scores_of(g, router, logits)
     select = scores
     if router.select_bias is not None:
@@ -152,7 +224,7 @@ def build(g, router: Router, x: str):
     if router.expert_scale is not None:
         weights = g.op("Mul", weights, g.op("Gather", g.tensor(router.expert_scale), ids))
     if router.renormalize:
-        total = g.op("ReduceSum", weights, g.constant([-1]), keepdims=1)
+        total = g.op("ReduceL1" if router.name == "softmax-l1" else "ReduceSum", weights, g.constant([-1]), keepdims=1)
         if router.epsilon:
             total = g.op("Add", total, g.scalar(router.epsilon))
         weights = g.op("Div", weights, total)

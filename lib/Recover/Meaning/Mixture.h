@@ -53,6 +53,10 @@ public:
   std::optional<int32_t> join(int32_t a, int32_t b, mlir::Value at);
   /// A mixture plus a value.
   int32_t plus(int32_t mixture, mlir::Value rest, mlir::Value at);
+  /// Is its last expert that one?
+  bool isOf(const Mixture &mixture, int64_t expert) const {
+    return mixture.parts >= 0 && parts_[mixture.parts].expert == expert;
+  }
   /// Number of experts so far.
   int64_t countOf(const Mixture &mixture) const { return mixture.parts < 0 ? 0 : parts_[mixture.parts].count; }
   /// Experts and bodies in the order of experts; the first repeated one in `twice`.

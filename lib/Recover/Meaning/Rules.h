@@ -70,6 +70,9 @@ private:
   bool scatterElements();
   bool scatterNd();
   bool scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds);
+  bool isEveryPair(const Dim &target, const Meaning &updates, int32_t choice) const;
+  bool addsToRows(const Meaning &data, const PairList *pairs, const Meaning &updates);
+  bool putSum(const Meaning &data, const Dim &target, const Meaning &updates);
   bool invert(const Meaning &indices, const Meaning &updates);
   bool gatherAt(const Meaning &data, llvm::ArrayRef<T> coordinates, const Axes &indexAxes, unsigned axis);
   // RulesChoices.cpp
@@ -82,8 +85,6 @@ private:
   bool cumSum();
   bool constantOfShape();
   bool choose(const Meaning &x, size_t axis, int64_t k, int64_t width, bool hasValues);
-  /// The choice whose ranks are choices of one expert each, from the terms of these; nothing when they are none.
-  std::optional<int32_t> joinChoices(llvm::ArrayRef<T> ids);
   bool sort(const Meaning &x, int64_t largest);
   bool fusedMoE();
   /// The expert whose pairs lie between two offsets of a choice.

@@ -40,28 +40,6 @@ bool OperatorRules::choose(const Meaning &x, size_t axis, int64_t k, int64_t wid
   return set(hasValues ? 1 : 0, axes, terms_.id(id));
 }
 
-std::optional<int32_t> OperatorRules::joinChoices(ArrayRef<T> ids) {
-  if (ids.size() < 2 || !llvm::all_of(ids, [&](T t) { return t->kind == Term::kId && terms_.choice(t->id).rank < 0; }))
-    return std::nullopt;
-  Choice joint = terms_.choice(ids[0]->id);
-  Dim rows = terms_.rowVars(ids[0]->id);
-  llvm::sort(rows);
-  for (T t : ids) {
-    const Choice &made = terms_.choice(t->id);
-    Dim others = terms_.rowVars(t->id);
-    llvm::sort(others);
-    if (made.width != joint.width || others != rows || llvm::is_contained(joint.members, t->id) ||
-        !space_.same({made.over}, {joint.over}))
-      return std::nullopt;
-    joint.members.push_back(t->id);
-  }
-  joint.k = static_cast<int64_t>(ids.size());
-  joint.rank = space_.fresh(space_.extent(onnx::SymExpr(joint.k)));
-  int32_t id = terms_.addChoice(joint);
-  in_.makers_.try_emplace(id, op_);
-  return id;
-}
-
 bool OperatorRules::argMax() {
   Meaning x = in(0);
   auto axis = axisOf("axis", 0, static_cast<int64_t>(x.axes.size()));

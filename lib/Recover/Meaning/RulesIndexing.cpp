@@ -95,6 +95,53 @@ bool OperatorRules::gatherElements() {
   return set(0, indices.axes, terms_.pick(indices.term->id, data.term));
 }
 
+/// Are the rows of an expert's pairs all pairs of the choice, each with a value that no weight belongs to yet?
+bool OperatorRules::isEveryPair(const Dim &target, const Meaning &updates, int32_t choice) const {
+  Dim pairs = terms_.pairVars(choice);
+  if (target.size() != pairs.size() || !llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(target, var); }))
+    return false;
+  SmallVector<T, 4> factors;
+  terms_.factors(updates.term, factors);
+  return updates.mixture < 0 &&
+         (terms_.choice(choice).rank >= 0 ||
+          llvm::none_of(
+              factors, [&](T factor) { return factor->kind != Term::kNumber && terms_.onlyOn(factor, pairs); }));
+}
+
+/// Are the updates what is there already, plus an expert?
+bool OperatorRules::addsToRows(const Meaning &data, const PairList *pairs, const Meaning &updates) {
+  if (updates.mixture < 0 || pairs->expert < 0 || !pairs->uniqueRows)
+    return false;
+  const Mixture &part = in_.mixtures_.at(updates.mixture);
+  return part.form == Mixture::kEach && part.choice == pairs->choice && in_.mixtures_.countOf(part) == 1 &&
+         in_.mixtures_.isOf(part, pairs->expert) && part.rest.size() == 1 &&
+         in_.meaning(part.rest[0]).term == data.term;
+}
+
+/// data plus that expert.
+bool OperatorRules::putSum(const Meaning &data, const Dim &target, const Meaning &updates) {
+  Value at = onnx::getOutput(op_, 0);
+  Meaning result{data.axes, nullptr, -1};
+  result.axes[0] = target;
+  for (size_t d = 1; d < data.axes.size(); ++d)
+    if (!space_.align(data.axes[d], updates.axes[d]))
+      return fail("its operands' dimensions do not run together");
+  Mixture part = in_.mixtures_.at(updates.mixture);
+  part.rest.clear();
+  part.at = at;
+  int32_t mixture = in_.mixtures_.add(part);
+  if (data.mixture >= 0 && !in_.mixtures_.at(data.mixture).whole) {
+    auto joined = in_.mixtures_.join(data.mixture, mixture, at);
+    if (!joined)
+      return fail("it adds experts with other weights");
+    mixture = *joined;
+  } else {
+    mixture = in_.mixtures_.plus(mixture, operand(0), at);
+  }
+  result.mixture = mixture;
+  return set(0, leaf(result, at));
+}
+
 /// `updates`, listed along `list`, are put (added) into rows of data.
 bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds) {
   const PairList *pairs = list.size() == 1 ? space_.list(list[0]) : nullptr;
@@ -111,6 +158,18 @@ bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, co
     result.axes[0] = target;
     return set(0, result);
   }
+  if (pairs->expert >= 0 && !adds && isEveryPair(target, updates, pairs->choice)) { // in place of what is there
+    Meaning result{data.axes, nullptr, -1};
+    result.axes[0] = target;
+    for (size_t d = 1; d < data.axes.size(); ++d) {
+      if (data.term->kind != Term::kNumber && !space_.align(data.axes[d], updates.axes[d]))
+        return fail("its operands' dimensions do not run together");
+      result.axes[d] = updates.axes[d];
+    }
+    T mask = terms_.chosen(pairs->choice, Index::number(pairs->expert));
+    result.term = terms_.apply(Fn::kWhere, {mask, updates.term, data.term});
+    return set(0, result);
+  }
   if (!space_.same(target, terms_.rowVars(pairs->choice)))
     return fail("it scatters to rows that are not followed");
   bool zero = terms_.numberOf(data.term) == 0;
@@ -122,6 +181,8 @@ bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, co
     in_.refusals_.push_back({op_, pairs->choice, -1, kLost.str()});
     return fail(kLost);
   }
+  if (!adds && !zero && addsToRows(data, pairs, updates))
+    return putSum(data, target, updates);
   if (!adds && !zero)
     return fail("a scatter without addition into what is not zero");
   Meaning result{data.axes, nullptr, -1};

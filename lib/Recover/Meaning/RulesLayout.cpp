@@ -98,7 +98,12 @@ bool OperatorRules::concat() {
 
   // One operand for each index of a new variable.
   if (llvm::all_of(parts, [&](const Meaning &part) { return part.axes[*axis].empty(); })) {
-    if (auto joint = joinChoices(terms)) {
+    SmallVector<int32_t> choices;
+    for (T term : terms)
+      if (term->kind == Term::kId)
+        choices.push_back(term->id);
+    if (auto joint = choices.size() == terms.size() ? terms_.joinChoices(choices) : std::nullopt) {
+      in_.makers_.try_emplace(*joint, op_);
       axes[*axis] = {terms_.choice(*joint).rank};
       return set(0, axes, terms_.id(*joint));
     }

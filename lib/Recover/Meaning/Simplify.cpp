@@ -90,17 +90,94 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
       return x[*condition != 0 ? 1 : 2];
     if (x[1] == x[2])
       return x[1];
+    if (T result = mapMask(x))
+      return result;
     if (is(2, 0) && (isBoolean(x[0]) || x[0]->kind == Term::kDense)) // a mask
       return apply(Fn::kMul, {apply(Fn::kToBool, {x[0]}), x[1]});
+    if (T result = selectExpert(x))
+      return result;
     break;
   default:
     break;
   }
   if (T result = indexArithmetic(fn, x))
     return result;
+  if (T result = compareWithLast(fn, x))
+    return result;
   if (T result = mapDense(fn, x))
     return result;
   return mapTable(fn, x);
+}
+
+/// Scores against that of the last expert chosen by them: whether an expert was chosen.
+T Terms::compareWithLast(Fn fn, ArrayRef<T> x) {
+  if (fn != Fn::kLess && fn != Fn::kLessEqual && fn != Fn::kGreater && fn != Fn::kGreaterEqual)
+    return nullptr;
+  for (unsigned i : {0u, 1u}) {
+    T scores = x[i], last = x[1 - i];
+    bool least = isApply(last, Fn::kNeg) && last->operands[0]->kind == Term::kMax;
+    if (least && isApply(last->operands[0]->operands[0], Fn::kNeg)) // of those chosen
+      last = last->operands[0]->operands[0]->operands[0];
+    if (last->kind != Term::kPick || last->operands[0] != scores || choice(last->id).input != scores ||
+        least != (choice(last->id).rank >= 0))
+      continue;
+    bool below = i == 0 ? fn == Fn::kLess : fn == Fn::kGreater; // scores < last
+    bool notBelow = i == 0 ? fn == Fn::kGreaterEqual : fn == Fn::kLessEqual;
+    if (below || notBelow)
+      return dense(last->id, Index::var(choice(last->id).over), below ? 1 : 0, number(below ? 0 : 1));
+  }
+  return nullptr;
+}
+
+/// Does it depend on nothing but the rows of a choice and the expert chosen among?
+bool Terms::isOfExperts(T term, int32_t id) const {
+  Dim vars = rowVars(id);
+  vars.push_back(choice(id).over);
+  return onlyOn(term, vars);
+}
+
+/// Where one expert was chosen, or another: where the choice of both was it.
+T Terms::joinDense(T a, T b) {
+  if (a->number != 0 || b->number != 0 || a->id == b->id || !sameIndex(a->indices[0], b->indices[0]))
+    return nullptr;
+  if (b->id < a->id)
+    std::swap(a, b);
+  auto joint = joinChoices({a->id, b->id});
+  if (!joint)
+    return nullptr;
+  T values = family(choice(*joint).rank, {a->operands[0], b->operands[0]});
+  return dense(*joint, a->indices[0], 0, values);
+}
+
+/// One thing where an expert was chosen, a number where it was not.
+T Terms::mapMask(ArrayRef<T> x) {
+  T mask = x[0];
+  if (mask->kind != Term::kDense || mask->operands[0]->kind != Term::kNumber || mask->indices[0].kind != Index::kVar ||
+      (mask->number != 0) == (mask->operands[0]->number != 0))
+    return nullptr;
+  T there = x[mask->operands[0]->number != 0 ? 1 : 2], elsewhere = x[mask->number != 0 ? 1 : 2];
+  if (elsewhere->kind != Term::kNumber || !isOfExperts(there, mask->id))
+    return nullptr;
+  return dense(mask->id, mask->indices[0], elsewhere->number, pick(mask->id, there));
+}
+
+/// One thing for the pairs of an expert, another for those of others.
+T Terms::selectExpert(ArrayRef<T> x) {
+  T mask = x[0];
+  bool only = mask->kind == Term::kDense && choice(mask->id).rank < 0 && mask->number == 0 &&
+              numberOf(mask->operands[0]).value_or(0) != 0; // of one rank
+  if ((mask->kind != Term::kChosen && !only) || mask->indices[0].kind != Index::kNumber ||
+      choice(mask->id).width > kMaxTable)
+    return nullptr;
+  llvm::SmallVector<T, 8> experts;
+  for (int64_t e = 0; e < choice(mask->id).width; ++e) {
+    T part = x[e == mask->indices[0].value ? 1 : 2];
+    part = part->kind == Term::kSwitch && part->id == mask->id ? part->operands[e] : restrict(part, mask->id, e);
+    if (!part)
+      return nullptr;
+    experts.push_back(given(part, mask->id, Index::number(e), /*masksOnly=*/true));
+  }
+  return choose(mask->id, experts);
 }
 
 /// Positions: never negative; row-major combination and its inverse.
@@ -174,11 +251,15 @@ T Terms::mapDense(Fn fn, ArrayRef<T> operands) {
     }
     return dense(first->id, first->indices[0], evaluate(fn, bases), apply(fn, values));
   }
+  if (fn == Fn::kAdd && operands[0]->kind == Term::kDense && operands[1]->kind == Term::kDense)
+    return joinDense(operands[0], operands[1]);
   if (operands.size() != 2 || (fn != Fn::kMul && fn != Fn::kDiv) || (fn == Fn::kDiv && first != operands[0]) ||
       first->number != 0)
     return nullptr;
   T other = operands[first == operands[0] ? 1 : 0];
-  if (other->kind == Term::kDense || !onlyOn(other, rowVars(first->id)))
+  if (other->kind != Term::kDense && first->indices[0].kind == Index::kVar && isOfExperts(other, first->id))
+    other = pick(first->id, other);
+  else if (other->kind == Term::kDense || !onlyOn(other, rowVars(first->id)))
     return nullptr;
   return dense(first->id, first->indices[0], 0, apply(fn, {first->operands[0], other}));
 }
@@ -297,6 +378,12 @@ T Terms::softmax(ArrayRef<Var> vars, T term) {
     T x = term->operands[0];
     return apply(Fn::kDiv, {x, sum(over, x)});
   }
+  // Over experts of which all but the chosen are as good as left out: over those.
+  constexpr double kLeftOut = -1e4;
+  if (term->kind == Term::kDense && term->number <= kLeftOut && over == indexVars(term->indices[0])) {
+    Var rank = choice(term->id).rank;
+    return dense(term->id, term->indices[0], 0, rank < 0 ? number(1) : softmax({rank}, term->operands[0]));
+  }
   return intern({.kind = Term::kSoftmax, .operands = {term}, .vars = over}, over);
 }
 
@@ -321,6 +408,13 @@ T Terms::pick(int32_t id, T term) {
   }
   if (term->kind == Term::kIndex && space_.resolve(term->vars) == space_.resolve({made.over}))
     return this->id(id);
+  if (term->kind == Term::kFamily && space_.resolve(term->vars) == space_.resolve({made.over}))
+    return choose(id, term->operands);
+  // What experts made of a row; scores of a row are looked up where they are.
+  if ((term->kind == Term::kSum || term->kind == Term::kMax) && !isOfExperts(term, id)) {
+    T picked = pick(id, term->operands[0]);
+    return term->kind == Term::kSum ? sum(term->vars, picked) : max(term->vars, picked);
+  }
   return intern({.kind = Term::kPick, .id = id, .operands = {term}, .routed = {id}}, pairVars(id));
 }
 

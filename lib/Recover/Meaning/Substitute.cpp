@@ -157,6 +157,16 @@ T Terms::substitute(T term, const Substitution &by) {
           kept.push_back(t->operands[by.begin + i * by.step]);
         return family(*by.to, kept);
       }
+    case Term::kPick: { // the largest and the least of the scores that were chosen by
+      const Choice &made = choice(t->id);
+      if (made.rank < 0 || by.to || space_.resolve({made.rank}) != replaced)
+        return std::nullopt;
+      if (t->operands[0] != made.input || (by.begin != 0 && by.begin != made.k - 1))
+        return nullptr;
+      if (by.begin == 0)
+        return max({made.rank}, t);
+      return apply(Fn::kNeg, {max({made.rank}, apply(Fn::kNeg, {t}))});
+    }
     case Term::kSoftmax:
       return mentions(t->vars) ? std::optional<T>(nullptr) : std::nullopt;
     default:
@@ -186,6 +196,10 @@ T Terms::restrict(T term, int32_t id, int64_t expert) {
   llvm::DenseMap<T, T> memo;
   Dim pairs = pairVars(id);
   auto leaf = [&](T t) -> std::optional<T> {
+    // Of one rank it is known of each expert whether it was chosen.
+    if (t->kind == Term::kDense && t->id == id && choice(id).rank < 0 && t->indices[0].kind == Index::kNumber &&
+        t->operands[0]->kind == Term::kNumber)
+      return number(t->indices[0].value == expert ? t->operands[0]->number : t->number);
     // A pair's weight stays what it is: it may add up what other ranks chose.
     if (onlyOn(t, pairs) && !isMask(t))
       return t;

@@ -176,6 +176,34 @@ T Terms::family(Var var, ArrayRef<T> operands) {
 T Terms::choose(int32_t choice, ArrayRef<T> operands) {
   if (llvm::all_equal(operands))
     return operands.front();
+  // Of the pair is what is a factor whatever the expert.
+  Dim pairs = pairVars(choice);
+  auto ofPair = [&](T term) { return term->kind != Term::kNumber && onlyOn(term, pairs); };
+  auto split = [&](auto &self, T term, llvm::SmallVectorImpl<T> &out) -> void {
+    if (term->kind != Term::kApply || term->fn != Fn::kMul || ofPair(term))
+      return out.push_back(term);
+    for (T operand : term->operands)
+      self(self, operand, out);
+  };
+  llvm::SmallVector<llvm::SmallVector<T, 4>> parts(operands.size());
+  for (auto [part, operand] : llvm::zip(parts, operands))
+    split(split, operand, part);
+  llvm::SmallVector<T, 4> common;
+  for (T factor : llvm::SmallVector<T, 4>(parts.front())) {
+    bool everywhere =
+        ofPair(factor) && llvm::all_of(parts, [&](const auto &part) { return llvm::is_contained(part, factor); });
+    if (!everywhere)
+      continue;
+    common.push_back(factor);
+    for (auto &part : parts)
+      part.erase(llvm::find(part, factor));
+  }
+  if (!common.empty()) {
+    llvm::SmallVector<T, 8> rest;
+    for (const auto &part : parts)
+      rest.push_back(product(part));
+    return apply(Fn::kMul, {choose(choice, rest), product(common)});
+  }
   return intern(
       {.kind = Term::kSwitch, .id = choice, .operands = llvm::SmallVector<T, 2>(operands), .routed = {choice}},
       pairVars(choice));
@@ -218,7 +246,10 @@ bool Terms::isConsistent(T term, ArrayRef<T> stop) const {
   return true;
 }
 
-bool Terms::isRouted(T term, int32_t choice) const { return llvm::is_contained(term->routed, choice); }
+bool Terms::isRouted(T term, int32_t id) const {
+  auto depends = [&](int32_t choice) { return llvm::is_contained(term->routed, choice); };
+  return depends(id) || llvm::any_of(choice(id).members, depends);
+}
 
 void Terms::factors(T term, llvm::SmallVectorImpl<T> &out) const {
   // What no choice takes part in is a factor as a whole: a normalised row, a hidden value.
@@ -259,6 +290,27 @@ int32_t Terms::addChoice(const Choice &choice) {
   if (inserted)
     choices_.push_back(choice);
   return it->second;
+}
+
+std::optional<int32_t> Terms::joinChoices(ArrayRef<int32_t> choices) {
+  if (choices.size() < 2)
+    return std::nullopt;
+  Choice joint = choice(choices[0]);
+  auto rowsOf = [&](int32_t id) {
+    Dim rows = rowVars(id);
+    llvm::sort(rows);
+    return rows;
+  };
+  for (int32_t id : choices) {
+    const Choice &made = choice(id);
+    if (made.rank >= 0 || made.width != joint.width || rowsOf(id) != rowsOf(choices[0]) ||
+        llvm::is_contained(joint.members, id) || !space_.same({made.over}, {joint.over}))
+      return std::nullopt;
+    joint.members.push_back(id);
+  }
+  joint.k = static_cast<int64_t>(choices.size());
+  joint.rank = space_.fresh(space_.extent(onnx::SymExpr(joint.k)));
+  return addChoice(joint);
 }
 
 llvm::SmallVector<int32_t> Terms::restsOn(int32_t id) const {

@@ -128,6 +128,9 @@ public:
   int32_t addWeight(StoredWeight weight);
   const StoredWeight &weightOf(int32_t id) const { return weights_[id]; }
   int32_t addChoice(const Choice &choice);
+  /// The choice whose ranks are these choices, of one expert each among the same for the same rows; nothing when they
+  /// are others.
+  std::optional<int32_t> joinChoices(llvm::ArrayRef<int32_t> choices);
   const Choice &choice(int32_t id) const { return choices_[id]; }
   /// Choices that this one joins or whose outcome its input depends on.
   llvm::SmallVector<int32_t> restsOn(int32_t choice) const;
@@ -150,6 +153,11 @@ private:
   T intern(Term term, llvm::ArrayRef<Var> extra = {});
   T simplifyApply(Fn fn, llvm::ArrayRef<T> operands);
   T mapDense(Fn fn, llvm::ArrayRef<T> operands);
+  T joinDense(T a, T b);
+  T compareWithLast(Fn fn, llvm::ArrayRef<T> operands);
+  T mapMask(llvm::ArrayRef<T> operands);
+  T selectExpert(llvm::ArrayRef<T> operands);
+  bool isOfExperts(T term, int32_t choice) const;
   T mapTable(Fn fn, llvm::ArrayRef<T> operands);
   T indexArithmetic(Fn fn, llvm::ArrayRef<T> operands);
   T splitIndices(T term);
