@@ -115,14 +115,20 @@ def assigned(g, options, x, ids, weights, experts):
     """y[ids == e] = expert e of those pairs, then the weights."""
     k, hidden = options.k, x_width(experts)
     rows, flat = g.reshape(pairs_of(g, x, k), -1, hidden), g.reshape(ids, -1)
-    total = g.op("ConstantOfShape", g.op("Shape", rows))
+    total, by_elements = g.op("ConstantOfShape", g.op("Shape", rows)), g.random.random() < 0.5
     for e in numbers(g, experts.count):
-        places = g.op("Transpose", g.op("NonZero", g.op("Equal", flat, g.constant(e))), perm=[1, 0])
+        hot = g.op("Equal", flat, g.constant(e))
+        places = g.op("Transpose", g.op("NonZero", hot), perm=[1, 0])
         if g.random.random() < 0.5:
             chosen = g.op("GatherND", rows, places)
         else:
             chosen = g.op("Gather", rows, g.op("Squeeze", places, g.constant([1])), axis=0)
-        total = g.op("ScatterND", total, places, ex.one(g, experts, chosen, e))
+        y = ex.one(g, experts, chosen, e)
+        if by_elements:  # as exporters write y[mask] = ...
+            mask = g.op("Expand", g.op("Unsqueeze", hot, g.constant([1])), g.op("Shape", rows))
+            total = g.op("ScatterND", total, g.op("Transpose", g.op("NonZero", mask), perm=[1, 0]), g.reshape(y, -1))
+        else:
+            total = g.op("ScatterND", total, places, y)
     y = g.op("Mul", g.reshape(total, -1, k, hidden), g.op("Unsqueeze", weights, g.constant([-1])))
     return g.op("ReduceSum", y, g.constant([1]), keepdims=0)
 

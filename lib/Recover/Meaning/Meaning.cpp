@@ -62,12 +62,12 @@ void Interpreter::run() {
       interpret(op);
   };
   for (Operation &op : function_.front().without_terminator()) {
-    size_t sorted = sortedLists_.size();
+    size_t before = lists_;
     interpret(&op);
-    if (sortedLists_.size() > sorted)
+    if (lists_ > before)
       resume();
   }
-  sorted_ = true;
+  listedAll_ = true;
   resume();
 }
 
@@ -206,10 +206,10 @@ void Interpreter::record(Value value, Meaning meaning) {
   meanings_[value] = std::move(meaning);
 }
 
-/// Does it need the order that offsets of a choice are positions in, and no sort made it yet? The order of nodes may
+/// Does it need the list of pairs that its operands are positions in, and nothing made it yet? The order of nodes may
 /// put such positions, and what is made of them alone, in front of the sort.
 bool Interpreter::waits(Operation *op) const {
-  return !sorted_ && llvm::any_of(op->getOperands(), [&](Value value) { return awaited_.contains(value); });
+  return !listedAll_ && llvm::any_of(op->getOperands(), [&](Value value) { return awaited_.contains(value); });
 }
 
 void Interpreter::interpret(Operation *op) {
@@ -219,7 +219,7 @@ void Interpreter::interpret(Operation *op) {
   bool known = !waits(op) && rules.run();
   if (known)
     return;
-  if (!sorted_ && (rules.needsSort() || waits(op))) {
+  if (!listedAll_ && (rules.needsList() || waits(op))) {
     waiting_.push_back(op);
     awaited_.insert(op->result_begin(), op->result_end());
     return;

@@ -81,10 +81,12 @@ private:
   llvm::DenseMap<int32_t, mlir::Operation *> makers_;
   std::vector<Refusal> refusals_;
   llvm::SmallVector<std::pair<int32_t, Var>> sortedLists_; // choice, list
-  std::vector<mlir::Operation *> waiting_;                 // for the sort that their positions belong to, in order
+  size_t lists_ = 0;                                       // of pairs, made so far
+  std::vector<mlir::Operation *> waiting_;                 // for the list that their positions belong to, in order
   llvm::DenseSet<mlir::Value> awaited_;                    // results of these
-  bool sorted_ = false;                                    // nothing is left that could sort
+  bool listedAll_ = false;                                 // nothing is left that could list
   std::map<std::pair<Var, int64_t>, Var> stretches_;       // of a sorted list, by expert
+  std::map<std::pair<int32_t, int64_t>, Var> listed_;      // the last list of an expert's pairs, by choice and expert
 };
 
 } // namespace janus::recover

@@ -18,8 +18,8 @@ public:
   /// Applies the operator's rule. False: no meaning for some result; `reason` says why.
   bool run();
   std::string reason() const { return reason_; }
-  /// It failed because no operator sorted yet by the choice that its offsets count.
-  bool needsSort() const { return needsSort_; }
+  /// It failed because no operator listed yet the pairs that it counts or repeats.
+  bool needsList() const { return needsList_; }
 
 private:
   using Rule = bool (OperatorRules::*)();
@@ -70,6 +70,7 @@ private:
   bool scatterElements();
   bool scatterNd();
   bool scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds);
+  bool joinElements(llvm::ArrayRef<T> coordinates, Meaning &indices, Meaning &updates);
   bool isEveryPair(const Dim &target, const Meaning &updates, int32_t choice) const;
   bool addsToRows(const Meaning &data, const PairList *pairs, const Meaning &updates);
   bool putSum(const Meaning &data, const Dim &target, const Meaning &updates);
@@ -115,7 +116,7 @@ private:
   Terms &terms_;
   mlir::Operation *op_;
   std::string reason_;
-  bool needsSort_ = false;
+  bool needsList_ = false;
 };
 
 /// Elements of a constant tensor of integers or floats; nothing when it is none or has more than 4096.

@@ -66,6 +66,7 @@ bool OperatorRules::sort(const Meaning &x, int64_t largest) {
     list.uniqueRows = terms_.choice(x.term->id).k == 1;
     Var sorted = space_.freshList(space_.extentOf(dim), list);
     in_.sortedLists_.push_back({list.choice, sorted});
+    ++in_.lists_;
     return set(0, Axes{Dim{sorted}}, x.term) && set(1, Axes{Dim{sorted}}, terms_.index(dim));
   }
   const PairList *list = dim.size() == 1 ? space_.list(dim[0]) : nullptr;
@@ -132,7 +133,10 @@ bool OperatorRules::nonZero() {
   bool rows = term->kind == Term::kDense && term->number == 0 && terms_.numberOf(term->operands[0]).value_or(0) != 0;
   if ((!pairs && !rows) || term->indices[0].kind != Index::kNumber)
     return fail("it lists what is not followed");
-  Dim covers = space_.flat(x.axes), all = pairs ? terms_.pairVars(term->id) : terms_.rowVars(term->id);
+  Dim covers = space_.flat(x.axes), all = pairs ? terms_.pairVars(term->id) : terms_.rowVars(term->id), repeated;
+  // A mask repeated along the last dimensions lists each pair as often.
+  while (!covers.empty() && !llvm::is_contained(all, covers.back()))
+    repeated.insert(repeated.begin(), covers.pop_back_val());
   if (covers.size() != all.size() || !llvm::all_of(all, [&](Var var) { return llvm::is_contained(covers, var); }))
     return fail("it lists what is not followed");
   ArrayRef<Extent> out = outExtents();
@@ -141,13 +145,22 @@ bool OperatorRules::nonZero() {
   list.choice = term->id;
   list.expert = term->indices[0].value;
   list.uniqueRows = true; // ranks of a row choose different experts
-  Var axis = space_.freshList(out[1], list);
-  Dim coordinate = space_.freshDim(out[0]);
+  Var &listed = in_.listed_.try_emplace({list.choice, list.expert}, -1).first->second;
+  if (!repeated.empty() && (listed < 0 || !space_.same(space_.list(listed)->covers, covers))) {
+    needsList_ = true;
+    return fail("it lists elements of rows that nothing lists");
+  }
+  if (repeated.empty()) {
+    listed = space_.freshList(out[1], list);
+    ++in_.lists_;
+  }
+  Dim coordinate = space_.freshDim(out[0]), axis{listed};
+  axis.append(repeated);
   SmallVector<T> coordinates;
   for (const Dim &dim : x.axes)
     coordinates.push_back(terms_.index(dim));
   T index = coordinate.empty() ? coordinates[0] : terms_.family(coordinate[0], coordinates);
-  return set(0, Axes{coordinate, Dim{axis}}, index);
+  return set(0, Axes{coordinate, axis}, index);
 }
 
 std::optional<int64_t> OperatorRules::expertOf(T begin, T end, int32_t choice) {
@@ -187,8 +200,8 @@ bool OperatorRules::range() {
         Var axis = stretchOf(sorted, *expert, outExtents()[0]);
         return set(0, Axes{Dim{axis}}, terms_.place(sorted));
       }
-    if (!in_.sorted_) {
-      needsSort_ = true;
+    if (!in_.listedAll_) {
+      needsList_ = true;
       return fail("nothing is sorted by the choice whose pairs it counts");
     }
   }

@@ -311,6 +311,28 @@ bool OperatorRules::invert(const Meaning &indices, const Meaning &updates) {
   return set(0, Axes{space_.resolve(pairs->covers)}, terms_.inverse(list[0]));
 }
 
+/// Elements of whole rows, one by one, as rows.
+bool OperatorRules::joinElements(ArrayRef<T> coordinates, Meaning &indices, Meaning &updates) {
+  if (coordinates.size() < 2 || indices.axes.size() != 1 || updates.axes.size() != 1)
+    return false;
+  Dim at = space_.resolve(indices.axes[0]), from = space_.resolve(updates.axes[0]), columns;
+  if (at.empty() || from.empty())
+    return false;
+  Axes rows{Dim{at[0]}};
+  for (T coordinate : coordinates.drop_front()) {
+    if (coordinate->kind != Term::kIndex)
+      return false;
+    rows.push_back(space_.resolve(coordinate->vars));
+    columns.append(rows.back());
+  }
+  if (columns != Dim(at.begin() + 1, at.end()) || from[0] != at[0] ||
+      !space_.align(Dim(from.begin() + 1, from.end()), columns))
+    return false;
+  updates.axes = space_.resolveAll(rows);
+  indices.axes[0] = {at[0]};
+  return true;
+}
+
 bool OperatorRules::scatterNd() {
   Meaning data = in(0), indices = in(1), updates = in(2);
   auto reduction = op_->getAttrOfType<StringAttr>("reduction");
@@ -318,6 +340,8 @@ bool OperatorRules::scatterNd() {
   if (reduction && reduction.getValue() != "add" && reduction.getValue() != "none")
     return fail("its reduction is neither none nor add");
   SmallVector<T> coordinates = indices.axes.empty() ? SmallVector<T>() : coordinatesOf(terms_, space_, indices);
+  if (joinElements(coordinates, indices, updates))
+    coordinates.resize(1);
   if (coordinates.size() != 1 || indices.axes.size() != 1)
     return fail("its indices are not followed");
   indices.term = coordinates[0];

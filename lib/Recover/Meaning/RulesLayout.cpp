@@ -7,6 +7,10 @@ namespace janus::recover {
 
 bool OperatorRules::reshape() {
   Meaning x = in(0);
+  if (outExtents().size() == 1) { // all in a row, whatever their number
+    x.axes = Axes{space_.flat(x.axes)};
+    return set(0, x);
+  }
   auto axes = space_.regroup(x.axes, outExtents());
   if (!axes)
     return fail("it cuts dimensions in a way that is not followed");
