@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Support/FileUtilities.h"
 #include "mlir/Support/ToolUtilities.h"
@@ -92,7 +93,8 @@ absl::Status runStages(ModuleOp module, const CompileOptions &options, Progress 
       progress.show(info.name);
       PassManager manager(module.getContext());
       buildStage(manager, info.stage, stages);
-      if (failed(manager.run(module)))
+      manager.enableVerifier(false); // after each of twenty passes it would take longer than they do
+      if (failed(manager.run(module)) || failed(verify(module)))
         return absl::InvalidArgumentError(absl::StrCat(options.input, ": stage ", info.name, " failed"));
       if (!options.dumpStagesTo.empty())
         if (absl::Status status = writeText(module, absl::StrCat(options.dumpStagesTo, "/", info.name, ".mlir"));
