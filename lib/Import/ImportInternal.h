@@ -1,6 +1,7 @@
 // Shared by the files of the importer; not for others.
 #pragma once
 #include "dialects/onnx/IR/OnnxOps.h"
+#include "janus/Import/ImportOnnx.h"
 #include "lib/Import/Reader/Diagnostics.h"
 #include "lib/Import/Reader/MappedFile.h"
 #include "lib/Import/Reader/Model.h"
@@ -34,6 +35,9 @@ private:
   std::map<std::string, std::unique_ptr<onnx::MappedFile>> files_;
   std::optional<std::set<std::string>> structural_; // names
 };
+
+/// Facts of a model as it was read.
+FileFacts fileFacts(const onnx::Model &model);
 
 /// Reports features of a node that the importer knows and does not support (codes 012, 013, 014, 030).
 void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics);

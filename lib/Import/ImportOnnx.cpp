@@ -42,6 +42,9 @@ public:
   Importer(const onnx::Model &model, MLIRContext *context, onnx::Diagnostics &diagnostics)
       : model_(model), context_(context), diagnostics_(diagnostics), tensors_(model, context), builder_(context) {}
 
+  /// Null when there are errors. A node that is at fault is replaced by values of which nothing is known, so that the
+  /// nodes behind it are looked at, too.
+
   OwningOpRef<ModuleOp> run() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder_.getUnknownLoc());
     setModuleAttributes(*module);
@@ -76,7 +79,9 @@ private:
   }
 
   void setModuleAttributes(ModuleOp module) {
-    module->setAttr(onnx::kOpsetAttr, builder_.getI64IntegerAttr(model_.opsets.at("")));
+    auto standard = model_.opsets.find("");
+    module->setAttr(onnx::kOpsetAttr,
+                    builder_.getI64IntegerAttr(standard == model_.opsets.end() ? 0 : standard->second));
     module->setAttr(onnx::kIrVersionAttr, builder_.getI64IntegerAttr(model_.irVersion));
     module->setAttr(onnx::kProducerAttr, builder_.getStringAttr(model_.producer));
     module->setAttr(onnx::kFileAttr, builder_.getStringAttr(model_.file));
@@ -89,7 +94,9 @@ private:
   RankedTensorType valueType(const onnx::ValueInfo &value) {
     onnx::Dims dims;
     for (auto [i, dim] : llvm::enumerate(value.dims)) {
-      if (dim.extent)
+      if (dim.extent && *dim.extent < 0)
+        dims.push_back(onnx::SymExpr(1)); // reported by the reader
+      else if (dim.extent)
         dims.push_back(onnx::SymExpr(*dim.extent));
       else if (!dim.symbol.empty())
         dims.push_back(onnx::SymExpr::fromDimParam(dim.symbol));
@@ -102,10 +109,10 @@ private:
   SmallVector<Type> argumentTypes() {
     SmallVector<Type> types;
     for (const onnx::ValueInfo &input : model_.inputs) {
-      if (!input.ranked)
+      if (!input.ranked && onnx::bitsOf(input.type))
         diagnostics_.error(Code::Tensor, absl::StrCat("graph input '", absl::CHexEscape(input.name),
                                                       "' has no shape; hint: export with the rank of every input"));
-      types.push_back(valueType(input));
+      types.push_back(onnx::bitsOf(input.type) ? Type(valueType(input)) : onnx::UnknownType::get(context_));
     }
     return types;
   }
@@ -139,13 +146,21 @@ private:
     entry = value;
   }
 
+  /// A value of which nothing is known, in a module that will not be returned.
+  Value placeholder(Location loc) {
+    return UnrealizedConversionCastOp::create(builder_, loc, onnx::UnknownType::get(context_), ValueRange())
+        .getResult(0);
+  }
+
   Value initializer(const onnx::Tensor &tensor, StringRef symbol, Location loc) {
+    if (!tensor.usable)
+      return placeholder(loc);
     RankedTensorType type = tensors_.type(tensor);
     Attribute data = tensors_.data(tensor, symbol);
     if (!type || !data) {
       diagnostics_.error(Code::Tensor, absl::StrCat("initializer '", absl::CHexEscape(symbol.str()), "' of type ",
                                                     onnx::nameOf(tensor.type), " cannot be read"));
-      return {};
+      return placeholder(loc);
     }
     std::string unique = symbol.str(); // graphs inside nodes may use a name again
     while (!symbols_.insert(unique).second)
@@ -155,24 +170,37 @@ private:
   }
 
   void importNode(const onnx::Node &node) {
+    if (importOperator(node))
+      return;
+    for (const std::string &output : node.outputs)
+      if (!output.empty())
+        define(output, placeholder(location(node)));
+  }
+
+  /// False after an error.
+  bool importOperator(const onnx::Node &node) {
     auto [name, shape] = findOperator(node.domain, node.type, context_);
     if (!shape) {
       std::string hint = hintFor(node).str();
       std::string spelled = node.domain.empty() ? node.type : node.domain + "." + node.type;
       bool graphs = llvm::any_of(node.attributes, [](const onnx::Attribute &a) { return a.graph != nullptr; });
-      return diagnostics_.error(
+      diagnostics_.error(
           graphs ? Code::ControlFlow : Code::UnknownOperator, node, opset(node),
           absl::StrCat("operator '", absl::CHexEscape(spelled), "' is not supported by the importer; hint: ", hint));
+      return false;
     }
     if (node.type == "Constant" && importLargeConstant(node))
-      return;
+      return true;
     OperationState state(location(node), *name);
     SmallVector<int32_t> results;
     if (!addInputs(node, shape->getInputKinds(), state) || !addOutputs(node, shape->getOutputKinds(), state, results) ||
         !addAttributes(node, *name, state) || !addGraphs(node, state))
-      return;
+      return false;
     Operation *op = builder_.create(state);
-    checkAttributes(node, state, op);
+    if (!checkAttributes(node, state, op)) {
+      op->erase();
+      return false;
+    }
     unsigned next = 0;
     for (auto [position, present] : llvm::enumerate(results))
       if (present) {
@@ -181,6 +209,7 @@ private:
           define(node.outputs[position], result);
       }
     checkFeatures(op, node, opset(node), diagnostics_);
+    return true;
   }
 
   static constexpr StringLiteral kIfGraphs[] = {"then_branch", "else_branch"}, kLoopGraphs[] = {"body"};
@@ -222,7 +251,7 @@ private:
     for (const onnx::ValueInfo &output : graph.outputs)
       if (Value result = value(output.name))
         outputs.push_back(result);
-      else
+      else if (!diagnostics_.hasErrors())
         diagnostics_.error(
             Code::Graph, node, opset(node),
             absl::StrCat("output '", absl::CHexEscape(output.name), "' of its graph is defined nowhere"));
@@ -232,7 +261,7 @@ private:
       auto [name, value] = hidden_.pop_back_val();
       values_[name] = value;
     }
-    return !diagnostics_.hasErrors();
+    return true;
   }
 
   bool addInputs(const onnx::Node &node, StringRef kinds, OperationState &state) {
@@ -260,7 +289,7 @@ private:
         if (!diagnostics_.hasErrors())
           diagnostics_.error(Code::Graph, node, opset(node),
                              absl::StrCat("input '", absl::CHexEscape(node.inputs[i]), "' is defined nowhere"));
-        return false;
+        define(node.inputs[i], operand = placeholder(location(node)));
       }
       state.operands.push_back(operand);
       ++segments.back();
@@ -314,6 +343,10 @@ private:
     for (const onnx::Attribute &a : node.attributes) {
       if (a.graph && llvm::is_contained(graphsOf(node.type), a.name))
         continue;
+      if (!a.usable) {
+        good = false;
+        continue;
+      }
       Attribute value = attribute(a);
       bool known = llvm::any_of(name.getAttributeNames(), [&](StringAttr known) { return known.getValue() == a.name; });
       if (!known || !value || StringRef(a.name).ends_with("SegmentSizes")) {
@@ -329,17 +362,19 @@ private:
   }
 
   /// An attribute of the wrong kind is dropped by the op's storage; an absent required one is null in it.
-  void checkAttributes(const onnx::Node &node, const OperationState &state, Operation *op) {
+  bool checkAttributes(const onnx::Node &node, const OperationState &state, Operation *op) {
+    bool good = true;
     for (NamedAttribute given : state.attributes)
-      if (op->getAttr(given.getName()) != given.getValue())
+      if (op->getAttr(given.getName()) != given.getValue()) {
         diagnostics_.error(Code::Tensor, node, opset(node),
                            absl::StrCat("attribute '", given.getName().str(), "' has the wrong kind of value"));
+        good = false;
+      }
     ScopedDiagnosticHandler collect(context_, [&](Diagnostic &diagnostic) {
       diagnostics_.error(Code::Tensor, node, opset(node), diagnostic.str());
       return success();
     });
-    if (!diagnostics_.hasErrors())
-      (void)op->getName().verifyInvariants(op);
+    return good && succeeded(op->getName().verifyInvariants(op));
   }
 
   /// A constant node that is no small tensor is an initializer named after its output.
@@ -382,14 +417,17 @@ private:
 };
 } // namespace
 
-OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Diagnostics &diagnostics) {
+OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Diagnostics &diagnostics,
+                                 FileFacts *facts) {
   context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   auto native = [&](const std::string &domain, const std::string &type) {
     return findOperator(domain, type, context).second != nullptr;
   };
-  auto model = onnx::readModel(path.str(), diagnostics, native);
+  auto model = onnx::readModelWithErrors(path.str(), diagnostics, native);
   if (!model)
     return nullptr;
+  if (facts)
+    *facts = fileFacts(*model);
   OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics).run();
   if (module && model->unknownFields)
     emitRemark(FileLineColLoc::get(context, model->file, 0, 0))

@@ -2,7 +2,9 @@
 // Import reports every distinct cause at once, each with the nodes it concerns.
 #pragma once
 #include <cstdint>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace janus::onnx {
@@ -55,15 +57,19 @@ public:
     atNode(code, true, node, opset, std::move(text));
   }
   bool hasErrors() const { return errors_ > 0; }
+  /// Whether an error of that code was reported.
+  bool has(Code code) const;
   const std::vector<Diagnostic> &all() const { return all_; }
-  /// All of them, a line each.
+  /// All of them, a line each, and how many further causes there are.
   std::string str() const;
 
 private:
   void atNode(Code code, bool warning, const Node &node, int64_t opset, std::string text);
   void add(Diagnostic diagnostic);
   std::vector<Diagnostic> all_;
-  size_t errors_ = 0;
+  std::unordered_map<std::string, size_t> known_; // what makes a cause -> its index in all_
+  std::set<Code> codes_;                          // of errors
+  size_t errors_ = 0, left_ = 0;                  // errors; causes beyond kMaxCauses
 };
 
 /// The node's name, or "#INDEX" when it has none.

@@ -37,6 +37,7 @@ struct Tensor {
   std::string file;
   uint64_t offset = 0, length = 0;
   std::string bytes;
+  bool usable = true; // false: it could not be read, which has been reported
 
   /// Number of elements; the reader has checked that it fits.
   int64_t elements() const;
@@ -67,6 +68,7 @@ struct Attribute {
   std::vector<std::string> strings;
   Tensor tensor;
   std::shared_ptr<Graph> graph;
+  bool usable = true;    // false: its tensor could not be read, which has been reported
   std::string reference; // inside a function: the attribute of the call whose value this one takes
 };
 

@@ -141,7 +141,10 @@ private:
     out.initializers.reserve(graph.initializer_size());
     for (const auto &proto : graph.initializer()) {
       auto &tensor = out.initializers.emplace_back();
-      if (auto status = readTensor(proto, source(), tensor); !status.ok())
+      tensor.name = proto.name();
+      auto status = readTensor(proto, source(), tensor);
+      tensor.usable = status.ok();
+      if (!status.ok())
         diagnostics_.error(codeOf(status),
                            absl::StrCat("initializer '", absl::CHexEscape(proto.name()), "': ", status.message()));
     }
@@ -243,7 +246,7 @@ private:
       break;
     case P::TENSOR:
       attribute.kind = Attribute::Kind::Tensor;
-      if (auto status = readTensor(proto.t(), source(), attribute.tensor); !status.ok())
+      if (auto status = readTensor(proto.t(), source(), attribute.tensor); !(attribute.usable = status.ok()))
         diagnostics_.error(codeOf(status), node, version,
                            absl::StrCat("attribute '", absl::CHexEscape(attribute.name), "': ", status.message()));
       break;
@@ -270,7 +273,9 @@ private:
 };
 } // namespace
 
-std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
+namespace {
+/// What of the bytes could be read; nothing where the file as such is at fault.
+std::optional<Model> readBytes(std::string_view bytes, const std::string &folder, const std::string &file,
                                Diagnostics &diagnostics, const Limits &limits, const NativeOperator &native) {
   auto fail = [&](std::string text) -> std::optional<Model> {
     diagnostics.error(Code::File, absl::StrCat("'", absl::CHexEscape(file), "': ", text));
@@ -299,17 +304,30 @@ std::optional<Model> readModel(std::string_view bytes, const std::string &folder
   model.file = file;
   model.unknownFields = countUnknown(proto);
   GraphReader(proto, bytes.size(), model, diagnostics, limits).read(native);
-  return diagnostics.hasErrors() ? std::nullopt : std::optional(std::move(model));
+  return diagnostics.has(Code::File) ? std::nullopt : std::optional(std::move(model));
+}
+} // namespace
+
+std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
+                               Diagnostics &diagnostics, const Limits &limits, const NativeOperator &native) {
+  std::optional<Model> model = readBytes(bytes, folder, file, diagnostics, limits, native);
+  return diagnostics.hasErrors() ? std::nullopt : std::move(model);
 }
 
 std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics, const NativeOperator &native,
                                const Limits &limits) {
+  std::optional<Model> model = readModelWithErrors(path, diagnostics, native, limits);
+  return diagnostics.hasErrors() ? std::nullopt : std::move(model);
+}
+
+std::optional<Model> readModelWithErrors(const std::string &path, Diagnostics &diagnostics,
+                                         const NativeOperator &native, const Limits &limits) {
   auto file = MappedFile::open(path);
   if (!file.ok()) {
     diagnostics.error(Code::File, std::string(file.status().message()));
     return std::nullopt;
   }
   std::filesystem::path where(path);
-  return readModel(file->bytes(), where.parent_path().string(), where.filename().string(), diagnostics, limits, native);
+  return readBytes(file->bytes(), where.parent_path().string(), where.filename().string(), diagnostics, limits, native);
 }
 } // namespace janus::onnx
