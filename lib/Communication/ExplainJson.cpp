@@ -1,4 +1,5 @@
 #include "janus/Communication/Explain.h"
+#include "janus/Communication/Facts.h"
 #include "janus/Partition/MeshAnalysis.h"
 #include "lib/Communication/PlanMemory.h"
 #include "lib/Communication/Predict.h"
@@ -114,7 +115,8 @@ json stepJson(func::FuncOp step, RouterSide side) {
   }
   return {{"name", step.getName().str()}, {"gate_side", side == RouterSide::kExpert ? "expert" : "attention"},
           {"fragments", fragments},       {"transfers", transfers},
-          {"schedules", schedules},       {"memory", memoryPlan(step)}};
+          {"schedules", schedules},       {"memory", memoryPlan(step)},
+          {"layers", layerFacts(step)},   {"stored", weightFacts(step)}};
 }
 
 /// What recovery found: operations of the model by name, weights read inside fragments aside.

@@ -1,4 +1,5 @@
 #include "janus/Communication/Explain.h"
+#include "janus/Communication/Facts.h"
 #include "runtime/base/Json.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -9,28 +10,6 @@ using nlohmann::json;
 
 namespace janus {
 namespace {
-
-/// "3", "0 to 3" or "0, 2" for ascending layer numbers.
-std::string layersText(const std::vector<int64_t> &layers) {
-  if (layers.size() > 2 && layers.back() - layers.front() + 1 == static_cast<int64_t>(layers.size()))
-    return std::to_string(layers.front()) + " to " + std::to_string(layers.back());
-  std::string text;
-  for (int64_t layer : layers)
-    text += (text.empty() ? "" : ", ") + std::to_string(layer);
-  return text;
-}
-
-std::string bytesText(int64_t bytes) {
-  std::string text;
-  llvm::raw_string_ostream out(text);
-  if (bytes < 10 << 10)
-    out << bytes << " B";
-  else if (bytes < int64_t(10) << 20)
-    out << llvm::format("%.1f KiB", bytes / 1024.0);
-  else
-    out << llvm::format("%.1f MiB", bytes / 1048576.0);
-  return text;
-}
 
 /// Groups equal consecutive-or-not entries that differ in "layer" and "transfer" only; first order is kept.
 std::vector<std::pair<json, std::vector<int64_t>>> byLayer(const json &entries) {
@@ -77,9 +56,15 @@ private:
 
   void writeStep(const json &step) {
     out_ << "@" << text(step["name"]) << ": the router runs on the " << text(step["gate_side"]) << " side\n";
+    if (!step["layers"].empty())
+      out_ << "  layers\n" << layersText(step["layers"], "    ");
+    out_ << "  stored weights by role\n";
+    for (const auto &[role, facts] : step["stored"].items())
+      out_ << "    " << llvm::left_justify(role, 16) << llvm::left_justify(bytesText(facts["bytes"]), 12) << "@"
+           << text(facts["side"]) << "\n";
     out_ << "  where each operation runs, and why\n";
     for (const auto &[fragment, layers] : byLayer(step["fragments"])) {
-      out_ << "    @" << text(fragment["mesh"]) << ", layer " << layersText(layers) << "\n";
+      out_ << "    @" << text(fragment["mesh"]) << ", layer " << rangesText(layers) << "\n";
       for (const json &op : fragment["operations"])
         out_ << "      " << llvm::left_justify(text(op["op"]), 16)
              << llvm::left_justify("x" + std::to_string(op["count"].get<int64_t>()), 5) << text(op["origin"]) << "\n";
@@ -87,7 +72,7 @@ private:
     out_ << "  transfers, by step and layer (expressions: docs/transfers.md)\n";
     for (const auto &[transfer, layers] : byLayer(step["transfers"])) {
       out_ << "    " << text(transfer["kind"]) << (transfer.value("routed", false) ? ", routed" : "") << ", layer "
-           << layersText(layers) << "\n";
+           << rangesText(layers) << "\n";
       for (const json &scheme : transfer["schemes"])
         for (const json &phase : scheme["phases"])
           out_ << "      " << llvm::left_justify(text(scheme["name"]), 9) << llvm::left_justify(text(phase["name"]), 10)
@@ -114,7 +99,7 @@ private:
     for (const json &step : prediction["steps"]) {
       out_ << "  @" << text(step["name"]) << "\n";
       for (const json &group : step["groups"]) {
-        out_ << "    layer " << layersText(group["layers"]) << "\n";
+        out_ << "    layer " << rangesText(group["layers"]) << "\n";
         for (const json &bucket : group["buckets"])
           writeBucket(bucket);
       }

@@ -1,15 +1,23 @@
 #include "lib/Import/ImportInternal.h"
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace janus {
 namespace {
 
+constexpr size_t kMaxOperators = 1000, kMaxName = 200;
+
+/// For a terminal: bounded, without control characters.
+std::string shown(const std::string &text) { return absl::Utf8SafeCHexEscape(text.substr(0, kMaxName)); }
+
 void count(const onnx::Graph &graph, FileFacts &facts) {
   for (const onnx::Node &node : graph.nodes) {
     ++facts.nodes;
-    ++facts.operators[node.domain.empty() ? node.type : absl::StrCat(node.domain, ".", node.type)];
+    std::string name = shown(node.domain.empty() ? node.type : absl::StrCat(node.domain, ".", node.type));
+    if (facts.operators.size() < kMaxOperators || facts.operators.contains(name))
+      ++facts.operators[name];
     for (const onnx::Attribute &attribute : node.attributes)
       if (attribute.graph)
         count(*attribute.graph, facts);
@@ -34,9 +42,8 @@ std::string exporterOf(const onnx::Model &model) {
       return "torch.onnx, TorchScript tracing (optimum exports so, too)";
     if (!areNamed(model, "node_"))
       return "torch.onnx";
-    bool hub = std::any_of(model.inputs.begin(), model.inputs.end(), [](const onnx::ValueInfo &input) {
-      return absl::StartsWith(input.name, "input.");
-    });
+    bool hub = std::any_of(model.inputs.begin(), model.inputs.end(),
+                           [](const onnx::ValueInfo &input) { return absl::StartsWith(input.name, "input."); });
     return hub ? "Hugging Face transformers, on torch.onnx with dynamo" : "torch.onnx with dynamo";
   }
   return "";
@@ -47,9 +54,11 @@ std::string exporterOf(const onnx::Model &model) {
 FileFacts fileFacts(const onnx::Model &model) {
   FileFacts facts;
   facts.irVersion = model.irVersion;
-  facts.producer = model.producer;
+  facts.producer = shown(model.producer);
   facts.exporter = exporterOf(model);
-  facts.opsets = model.opsets;
+  for (const auto &[domain, version] : model.opsets)
+    if (facts.opsets.size() < kMaxOperators)
+      facts.opsets[shown(domain)] = version;
   count(model, facts);
   return facts;
 }

@@ -72,7 +72,8 @@ private:
     return NameLoc::get(builder_.getStringAttr(name),
                         FileLineColLoc::get(context_, model_.file, static_cast<unsigned>(line), 0));
   }
-  Location location(const onnx::Node &node) { return location(onnx::displayName(node), node.index); }
+  /// The line is the node's place in the file, from 1: line 0 is the graph as a whole.
+  Location location(const onnx::Node &node) { return location(onnx::displayName(node), node.index + 1); }
   int64_t opset(const onnx::Node &node) const {
     auto it = model_.opsets.find(node.domain);
     return it == model_.opsets.end() ? 0 : it->second;

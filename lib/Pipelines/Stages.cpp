@@ -43,7 +43,7 @@ void buildStage(mlir::OpPassManager &manager, Stage stage, const StageOptions &o
   case Stage::kImport:
     return buildImportPipeline(manager);
   case Stage::kRecover:
-    return tensor ? void() : buildRecoverPipeline(manager, options.modelDirectory);
+    return tensor ? void() : buildRecoverPipeline(manager, options.modelDirectory, options.requireMoE);
   case Stage::kPartition:
     return tensor ? void() : buildPartitionPipeline(manager, options.gateSide);
   case Stage::kCommunicate:

@@ -1,6 +1,8 @@
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/RowForm.h"
 
+#include "llvm/ADT/MapVector.h"
+
 #include <algorithm>
 
 using namespace mlir;
@@ -13,6 +15,13 @@ namespace {
 
 constexpr unsigned kMaxReported = 10;
 
+/// Why operators are left, the same for all of them.
+struct Reason {
+  std::string text;
+  Operation *first;
+  size_t count;
+};
+
 struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
   using Base::Base;
 
@@ -21,7 +30,7 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     Attribute refused = module->removeAttr(recover::kReasonAttr);
     func::FuncOp step = recover::findCandidate(module);
     if (!step)
-      return report(module.getLoc(), refused ? cast<StringAttr>(refused).getValue() : "rows were not proved", {});
+      return report(module.getLoc(), refused ? cast<StringAttr>(refused).getValue() : "rows were not proved");
 
     SmallVector<Operation *> left;
     bool hasExperts = false;
@@ -30,18 +39,15 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
         left.push_back(&op);
       hasExperts |= isa<moe::ExpertsOp>(op);
     }
-    // What a pass gave a reason for comes first.
-    llvm::stable_sort(left, [](Operation *a, Operation *b) {
-      return a->hasAttr(recover::kReasonAttr) && !b->hasAttr(recover::kReasonAttr);
-    });
     if (!left.empty()) {
-      report(left.front()->getLoc(), Twine(reasonOf(left.front())).str(), left);
+      SmallVector<Reason> reasons = reasonsOf(left);
+      report(reasons.front().first->getLoc(), reasons.front().text, ArrayRef(reasons).drop_front());
       return drop(step);
     }
     auto select = step.front().getOps<moe::SelectOp>();
     if (!hasExperts || std::distance(select.begin(), select.end()) != 1 ||
         step.getNumArguments() != recover::kStepArguments) {
-      report(step.getLoc(), hasExperts ? "its inputs are used in other ways than a step's" : "it has no MoE layer", {});
+      report(step.getLoc(), hasExperts ? "its inputs are used in other ways than a step's" : "it has no MoE layer");
       return drop(step);
     }
     auto model = describe(module, step);
@@ -50,20 +56,43 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     accept(module, step, *model);
   }
 
+  /// Every reason once, what a pass said of an operator before what none knows.
+  SmallVector<Reason> reasonsOf(ArrayRef<Operation *> left) {
+    llvm::MapVector<StringAttr, Reason> reasons;
+    for (bool told : {true, false})
+      for (Operation *op : left)
+        if (op->hasAttr(recover::kReasonAttr) == told &&
+            (told || !isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op))) { // these only feed others
+          std::string text = reasonOf(op);
+          Reason &reason = reasons.insert({StringAttr::get(&getContext(), text), {text, op, 0}}).first->second;
+          ++reason.count;
+        }
+    SmallVector<Reason> list;
+    for (auto &[key, reason] : reasons)
+      list.push_back(std::move(reason));
+    if (list.empty())
+      list.push_back({reasonOf(left.front()), left.front(), left.size()});
+    return list;
+  }
+
   std::string reasonOf(Operation *op) {
     if (auto reason = op->getAttrOfType<StringAttr>(recover::kReasonAttr))
       return (op->getName().getStringRef() + ": " + reason.getValue()).str();
     return (op->getName().getStringRef() + ": no pass recovers this use of the operator").str();
   }
 
-  void report(Location loc, StringRef reason, ArrayRef<Operation *> left) {
+  void report(Location loc, StringRef reason, ArrayRef<Reason> others = {}) {
     InFlightDiagnostic diagnostic = require ? emitError(loc) : emitWarning(loc);
     diagnostic << "[JNS-ONNX-021] the model was not recovered: " << reason
                << "; it stays a tensor program and cannot be partitioned";
-    for (Operation *op : left.take_front(kMaxReported).drop_front(left.empty() ? 0 : 1))
-      diagnostic.attachNote(op->getLoc()) << "also left: " << reasonOf(op);
-    if (left.size() > kMaxReported)
-      diagnostic.attachNote(loc) << "and " << left.size() - kMaxReported << " more";
+    for (const Reason &other : others.take_front(kMaxReported)) {
+      Diagnostic &note = diagnostic.attachNote(other.first->getLoc());
+      note << "also left: " << other.text;
+      if (other.count > 1)
+        note << " (the first of " << other.count << ")";
+    }
+    if (others.size() > kMaxReported)
+      diagnostic.attachNote(loc) << "and " << others.size() - kMaxReported << " more reasons";
     diagnostic.report();
     if (require)
       signalPassFailure();
@@ -108,7 +137,7 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     }
     int64_t vocab = cast<RankedTensorType>(step.getResultTypes()[0]).getShape()[1];
     if (rows < vocab) {
-      report(step.getLoc(), "the embedding has fewer rows than the logits have columns", {});
+      report(step.getLoc(), "the embedding has fewer rows than the logits have columns");
       return failure();
     }
     if (context == std::numeric_limits<int64_t>::max()) {

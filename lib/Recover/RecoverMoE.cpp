@@ -1,3 +1,4 @@
+#include "janus/Recover/Missed.h"
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/FusedExperts.h"
 #include "lib/Recover/MatchRouter.h"
@@ -145,8 +146,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
         if (!told.insert(choice).second)
           continue;
         InFlightDiagnostic warning = emitWarning(op.getLoc())
-                                     << "[JNS-ONNX-021] what looks like a choice among "
-                                     << in.terms().choice(choice).width
+                                     << "[JNS-ONNX-021] " << recover::kMissedChoice << in.terms().choice(choice).width
                                      << " experts was not recovered: " << op.getName() << ": " << reason
                                      << "; it stays as ordinary operators and cannot be partitioned";
         if (Operation *maker = in.makerOf(choice))

@@ -1,5 +1,7 @@
 #include "lib/Recover/RowForm.h"
 
+#include "janus/Recover/Missed.h"
+
 #include "mlir/IR/SymbolTable.h"
 
 using namespace mlir;
@@ -19,7 +21,7 @@ void limitPositions(func::FuncOp step, int64_t limit) {
 
 LogicalResult notRecovered(Operation *op, const Twine &reason) {
   op->setAttr(kReasonAttr, StringAttr::get(op->getContext(), reason));
-  emitRemark(op->getLoc()) << "not recovered: " << op->getName() << ": " << reason;
+  emitRemark(op->getLoc()) << kNotRecovered << op->getName() << ": " << reason;
   return failure();
 }
 

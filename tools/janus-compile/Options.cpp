@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "janus/Target/Artifact.h"
+#include "llvm/Support/Path.h"
 
 #include <optional>
 
@@ -56,9 +57,36 @@ absl::Status apply(CompileOptions &options, const std::string &name, const std::
   return absl::OkStatus();
 }
 
+/// The member of an option without a value; null for others.
+bool CompileOptions::*flagOf(const std::string &name) {
+  if (name == "--explain")
+    return &CompileOptions::explain;
+  if (name == "--check")
+    return &CompileOptions::check;
+  if (name == "--json")
+    return &CompileOptions::json;
+  if (name == "--require-moe")
+    return &CompileOptions::requireMoE;
+  return nullptr;
+}
+
 absl::Status check(CompileOptions &options) {
   if (options.input.empty())
     return absl::InvalidArgumentError("no model; expected: janus-compile model.onnx -o model.janus");
+  if (options.json && !options.check)
+    return absl::InvalidArgumentError("--json only serves --check; add --check");
+  if (options.requireMoE && options.stages.contract == Contract::kTensor)
+    return absl::InvalidArgumentError(
+        "--require-moe asks for a language model, --contract=tensor for a tensor program");
+  if (options.check) {
+    if (!options.output.empty() || options.explain || options.from != Stage::kImport || options.to != Stage::kTarget ||
+        !options.dumpStagesTo.empty())
+      return absl::InvalidArgumentError("--check only looks at the model; leave -o, --explain, --from, --to and "
+                                        "--dump-stages-to out");
+    if (options.stages.contract == Contract::kTensor)
+      return absl::InvalidArgumentError("--check says what recovery finds; leave --contract=tensor out");
+    return absl::OkStatus();
+  }
   if (options.to < options.from)
     return absl::InvalidArgumentError(absl::StrCat("--to=", stageInfo(options.to).name, " comes before --from=",
                                                    stageInfo(options.from).name, "; the order is ", stageNames()));
@@ -80,8 +108,9 @@ absl::StatusOr<CompileOptions> parseOptions(int argc, char **argv) {
       options.help = true;
       return options;
     }
-    if (argument == "--explain") {
-      options.explain = true;
+    bool CompileOptions::*const flag = flagOf(argument);
+    if (flag) {
+      options.*flag = true;
       continue;
     }
     if (!absl::StartsWith(argument, "-")) {
@@ -109,7 +138,12 @@ absl::StatusOr<CompileOptions> parseOptions(int argc, char **argv) {
   }
   if (absl::Status status = check(options); !status.ok())
     return status;
+  options.stages.requireMoE = options.requireMoE;
   return options;
+}
+
+std::string modelDirectory(const CompileOptions &options) {
+  return options.modelDirectory.empty() ? llvm::sys::path::parent_path(options.input).str() : options.modelDirectory;
 }
 
 std::string helpText() {
@@ -126,6 +160,10 @@ decoder_with_past_model.onnx), two graphs over one set of weights, or of one .on
   --contract=auto|tensor     auto: a language model where recovery succeeds, else a tensor program;
                              tensor: named tensors in, named tensors out, as the file declares
   --tokenizer=bytes          a token is a byte; recorded in the artifact, so that janus-run takes and prints text
+  --check                    looks at the model in seconds, reads no weights and writes nothing: exporter, layers, kinds of
+                             attention and of experts, sides, bytes, what is not recovered and why (docs/check.md)
+  --json                     with --check: as JSON
+  --require-moe              a model with a layer that is not recovered is an error, not a tensor program
   --explain                  prints the plan: what was recovered, where each operation runs and why, transfers, memory;
                              and on stderr a remark for each decision
   --topology=FILE            with --explain: predicted messages, bytes, times and memory for this topology
@@ -143,7 +181,9 @@ Stages, and what holds after each:
 )";
   for (const StageInfo &info : allStages())
     absl::StrAppend(&text, "  ", info.name, std::string(14 - std::string(info.name).size(), ' '), info.sentence, "\n");
-  return text + "\nExit code: 0 done, 1 the model or the file system is at fault, 2 usage.\n";
+  return text +
+         "\nExit code: 0 done, 1 the model or the file system is at fault, 2 usage. With --check: 0 a language model, "
+         "all of it\nrecovered, 3 partly recovered, 4 a tensor program, 1 refused, 2 usage.\n";
 }
 
 } // namespace janus

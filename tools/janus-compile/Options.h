@@ -15,12 +15,14 @@ struct CompileOptions {
   std::vector<std::string> targets;
   StageOptions stages;
   Stage from = Stage::kImport, to = Stage::kTarget;
-  bool explain = false, help = false;
+  bool explain = false, check = false, json = false, requireMoE = false, help = false;
 };
 
 /// InvalidArgument for usage errors: what, found, expected.
 absl::StatusOr<CompileOptions> parseOptions(int argc, char **argv);
 std::string helpText();
+/// Where the files with weights are.
+std::string modelDirectory(const CompileOptions &options);
 
 } // namespace janus
 

@@ -20,10 +20,9 @@ private:
   bool terminal;
 };
 
-/// Prints a diagnostic and its notes to stderr, as `model.onnx: node '/model/moe': warning: ...` where it comes from an
-/// ONNX node and `file:line:column: error: ...` elsewhere. Remarks are printed where `remarks` is set. Returns whether
-/// the diagnostic was taken: always.
-mlir::LogicalResult print(mlir::Diagnostic &diagnostic, bool remarks);
+/// Prints a remark and its notes to stderr, as `model.onnx: node '/model/moe': remark: ...` where it comes from an ONNX
+/// node and `file:line:column: remark: ...` elsewhere.
+void print(mlir::Diagnostic &diagnostic);
 
 } // namespace janus
 

@@ -7,6 +7,8 @@
 #include "lib/Import/Reader/ModelFolder.h"
 #include "lib/Import/Reader/Reader.h"
 #include "runtime/base/Json.h"
+#include "tools/janus-compile/Causes.h"
+#include "tools/janus-compile/Check.h"
 #include "tools/janus-compile/Options.h"
 #include "tools/janus-compile/Report.h"
 
@@ -51,11 +53,11 @@ absl::StatusOr<std::string> hashFile(const std::string &path) {
 }
 
 /// The module to start from; errors have been printed when it is null.
-OwningOpRef<ModuleOp> load(const CompileOptions &options, MLIRContext &context) {
+OwningOpRef<ModuleOp> load(const CompileOptions &options, MLIRContext &context, Causes &causes) {
   if (options.from == Stage::kImport && !StringRef(options.input).ends_with(".mlir")) {
     onnx::Diagnostics diagnostics;
     OwningOpRef<ModuleOp> module = importOnnx(options.input, &context, diagnostics);
-    llvm::errs() << diagnostics.str();
+    causes.add(diagnostics);
     return module;
   }
   return parseSourceFile<ModuleOp>(options.input, ParserConfig(&context));
@@ -77,12 +79,8 @@ absl::StatusOr<Contract> chooseContract(ModuleOp module, const CompileOptions &o
   return options.stages.contract;
 }
 
-std::string modelDirectory(const CompileOptions &options) {
-  return options.modelDirectory.empty() ? llvm::sys::path::parent_path(options.input).str() : options.modelDirectory;
-}
-
 /// Runs the stages from..to up to lower; dumps each where that is asked for.
-absl::Status runStages(ModuleOp module, const CompileOptions &options, Progress &progress) {
+absl::Status runStages(ModuleOp module, const CompileOptions &options, Causes &causes, Progress &progress) {
   StageOptions stages = options.stages;
   stages.modelDirectory = modelDirectory(options);
   for (const StageInfo &info : allStages()) {
@@ -94,7 +92,10 @@ absl::Status runStages(ModuleOp module, const CompileOptions &options, Progress 
       PassManager manager(module.getContext());
       buildStage(manager, info.stage, stages);
       manager.enableVerifier(false); // after each of twenty passes it would take longer than they do
-      if (failed(manager.run(module)) || failed(verify(module)))
+      bool done = succeeded(manager.run(module)) && succeeded(verify(module));
+      progress.clear();
+      causes.printNew();
+      if (!done)
         return absl::InvalidArgumentError(absl::StrCat(options.input, ": stage ", info.name, " failed"));
       if (!options.dumpStagesTo.empty())
         if (absl::Status status = writeText(module, absl::StrCat(options.dumpStagesTo, "/", info.name, ".mlir"));
@@ -145,9 +146,13 @@ absl::Status run(CompileOptions options) {
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false); // a module is no help to someone who has an ONNX file
+  Causes causes;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    progress.clear();
-    return print(diagnostic, options.explain);
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Remark)
+      causes.add(diagnostic);
+    else if (options.explain)
+      print(diagnostic);
+    return success();
   });
   std::optional<nlohmann::json> topology;
   if (!options.topology.empty())
@@ -160,13 +165,15 @@ absl::Status run(CompileOptions options) {
   absl::StatusOr<std::string> hash = hashFile(options.input);
   if (!hash.ok())
     return hash.status();
-  OwningOpRef<ModuleOp> module = load(options, context);
+  OwningOpRef<ModuleOp> module = load(options, context, causes);
+  progress.clear();
+  causes.printNew();
   if (!module)
     return absl::InvalidArgumentError(absl::StrCat(options.input, " cannot be compiled"));
   if (!options.dumpStagesTo.empty())
     if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStagesTo))
       return absl::PermissionDeniedError(absl::StrCat("cannot create ", options.dumpStagesTo, ": ", error.message()));
-  if (absl::Status status = runStages(*module, options, progress); !status.ok())
+  if (absl::Status status = runStages(*module, options, causes, progress); !status.ok())
     return status;
   if (options.explain && options.to >= Stage::kSchedule) {
     progress.clear();
@@ -182,7 +189,10 @@ absl::Status run(CompileOptions options) {
   artifact.tokenizer = options.tokenizer;
   artifact.plan = JsonText(explainJson(*module, {}), 1) + "\n";
   artifact.progress = [&](const std::string &what) { progress.show(absl::StrCat("writing ", what)); };
-  return writeArtifact(*module, options.output, artifact);
+  absl::Status status = writeArtifact(*module, options.output, artifact);
+  progress.clear();
+  causes.printNew();
+  return status;
 }
 
 } // namespace
@@ -197,6 +207,12 @@ int main(int argc, char **argv) {
   if (options->help) {
     llvm::outs() << janus::helpText();
     return 0;
+  }
+  if (options->check) {
+    janus::Verdict verdict;
+    nlohmann::json report = janus::checkModel(*options, verdict);
+    llvm::outs() << (options->json ? janus::JsonText(report, 1) + "\n" : janus::checkText(report));
+    return static_cast<int>(verdict);
   }
   std::signal(SIGXFSZ, SIG_IGN); // a file that is too large is an error of its write
   absl::Status status = janus::run(*options);

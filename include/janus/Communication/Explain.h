@@ -27,9 +27,10 @@ struct ExplainOptions {
 };
 
 /// The report as JSON: "contract" and, for a language model, "model", "recovered", "steps" (fragments with origins,
-/// transfers with schemes, memory) and, with a topology, "prediction"; for a tensor program "operators". Sizes are
-/// bytes. Keys are sorted, so that equal modules give equal bytes. A topology that docs/topology.md does not allow
-/// gives "prediction": {"error": "..."}; readTopology checks it first.
+/// transfers with schemes, memory, and the facts of Facts.h as "layers" and "stored") and, with a topology,
+/// "prediction"; for a tensor program "operators". Sizes are bytes. Keys are sorted, so that equal modules give equal
+/// bytes. A topology that docs/topology.md does not allow gives "prediction": {"error": "..."}; readTopology checks it
+/// first.
 nlohmann::json explainJson(mlir::ModuleOp module, const ExplainOptions &options);
 
 /// The report as text for a reader, or as indented JSON.

@@ -12,16 +12,17 @@ namespace janus {
 /// What a file says of itself, before anything is made of it.
 struct FileFacts {
   int64_t irVersion = 0;
-  std::string producer;                 // name and version, as the file has them
-  std::string exporter;                 // what wrote it, guessed from the producer and its way of naming; or empty
-  std::map<std::string, int64_t> opsets; // by domain, "" for ai.onnx
-  int64_t nodes = 0;                    // of all graphs, functions inlined
+  std::string producer;                     // name and version, as the file has them
+  std::string exporter;                     // what wrote it, guessed from the producer and its way of naming; or empty
+  std::map<std::string, int64_t> opsets;    // by domain, "" for ai.onnx
+  int64_t nodes = 0;                        // of all graphs, functions inlined
   std::map<std::string, int64_t> operators; // nodes by operator, "MatMul", "com.microsoft.MoE"
 };
 
 /// Reads the model at `path` into a module with one function @main: an op a node, results of type !onnx.unknown,
 /// initializers as references into the files beside the model. Null when there are errors; `diagnostics` holds all of
-/// them (and warnings, also on success). `facts` is filled wherever the file is a model at all. Loads the dialects it needs into the context. Run the import pipeline next.
+/// them (and warnings, also on success). `facts` is filled wherever the file is a model at all. Loads the dialects it
+/// needs into the context. Run the import pipeline next.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path, mlir::MLIRContext *context,
                                              onnx::Diagnostics &diagnostics, FileFacts *facts = nullptr);
 

@@ -31,13 +31,13 @@ inline bool noNativeOperators(const std::string &, const std::string &) { return
 std::optional<Model> readModel(const std::string &path, Diagnostics &diagnostics,
                                const NativeOperator &native = noNativeOperators, const Limits &limits = {});
 
-/// The same, but what could be read is returned beside errors: its names may be undefined, its order that of the file, its
-/// tensors unusable. For whoever goes on only to find further errors. Nothing where the file as such is at fault.
+/// The same, but what could be read is returned beside errors: its names may be undefined, its order that of the file,
+/// its tensors unusable. For whoever goes on only to find further errors. Nothing where the file as such is at fault.
 std::optional<Model> readModelWithErrors(const std::string &path, Diagnostics &diagnostics,
                                          const NativeOperator &native = noNativeOperators, const Limits &limits = {});
 
-/// As readModel for bytes in memory; `folder` is where external files are looked for, `file` the name given to references
-/// into the bytes.
+/// As readModel for bytes in memory; `folder` is where external files are looked for, `file` the name given to
+/// references into the bytes.
 std::optional<Model> readModel(std::string_view bytes, const std::string &folder, const std::string &file,
                                Diagnostics &diagnostics, const Limits &limits = {},
                                const NativeOperator &native = noNativeOperators);

@@ -4,7 +4,7 @@
 // CHECK-COUNT-5: func.func @main
 // REQUIRE-COUNT-5: error: [JNS-ONNX-021] the model was not recovered:
 
-// Operators of the graph are left: one that a pass gave a reason for comes first, then the others.
+// Operators of the graph are left: first what a pass said of one, then the others, each reason once.
 module attributes {onnx.genai = {context_length = 12 : i64}} {
 moe.weight @embed : tensor<16x8xf32> value dense<0.5> : tensor<16x8xf32>
 moe.weight @router : tensor<4x8xf32> value dense<0.5> : tensor<4x8xf32>
