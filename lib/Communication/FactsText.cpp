@@ -138,21 +138,16 @@ std::string attentionText(const json &facts) {
   return list.str();
 }
 
-std::string feedForwardText(const json &layer) {
+std::string mixtureText(const json &moe) {
   List list;
-  if (auto moe = layer.find("moe"); moe != layer.end()) {
-    list.add("MoE " + text(moe->value("k", json("?"))) + " of " + text((*moe)["experts"]) + " experts");
-    list.add("inner " + text((*moe)["inner"]) + " " + activation(*moe));
-    list.addIf(moe->value("expert_bias", false), "biases");
-    list.addIf(moe->value("weigh_input", false), "weights on the input");
-    if (moe->contains("router"))
-      list.add(router((*moe)["router"]));
-    if (moe->contains("shared"))
-      list.add(std::string(moe->value("shared_gate", false) ? "gated shared expert " : "shared expert ") +
-               mlp((*moe)["shared"]));
+  list.add("MoE " + text(moe.value("k", json("?"))) + " of " + text(moe["experts"]) + " experts");
+  list.add("inner " + text(moe["inner"]) + " " + activation(moe));
+  list.addIf(moe.value("expert_bias", false), "biases");
+  list.addIf(moe.value("weigh_input", false), "weights on the input");
+  if (auto gate = moe.find("router"); gate != moe.end()) {
+    list.add(router(*gate));
+    list.addIf(gate->contains("side") && (*gate)["side"] != moe.value("side", json()), "which runs on @attention");
   }
-  if (auto dense = layer.find("mlp"); dense != layer.end())
-    list.add((layer.contains("moe") ? "beside a dense MLP " : "dense MLP ") + mlp(*dense));
   return list.str();
 }
 
@@ -178,8 +173,15 @@ std::string layersText(const json &layers, const std::string &indent) {
     };
     if (layer.contains("attention"))
       line(attentionText(layer["attention"]), layer["attention"]);
-    if (layer.contains("moe") || layer.contains("mlp"))
-      line(feedForwardText(layer), layer.contains("moe") ? layer["moe"] : layer["mlp"][0]);
+    if (layer.contains("moe")) {
+      const json &moe = layer["moe"];
+      line(mixtureText(moe), moe);
+      if (moe.contains("shared"))
+        line((moe.value("shared_gate", false) ? "gated shared expert, " : "shared expert, ") + mlp(moe["shared"]),
+             moe["shared"][0]);
+    }
+    if (layer.contains("mlp"))
+      line((layer.contains("moe") ? "beside it a dense MLP, " : "dense MLP, ") + mlp(layer["mlp"]), layer["mlp"][0]);
   }
   return out;
 }

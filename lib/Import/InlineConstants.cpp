@@ -1,5 +1,6 @@
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "janus/Import/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -52,6 +53,10 @@ struct InlineConstantsPass : impl::InlineConstantsBase<InlineConstantsPass> {
     });
     if (failed)
       return signalPassFailure();
+    for (auto function : getOperation().getOps<func::FuncOp>()) // a constant may be a result
+      if (!function.isExternal() && function.getBody().front().mightHaveTerminator())
+        function.setFunctionType(FunctionType::get(&getContext(), function.getArgumentTypes(),
+                                                   function.getBody().front().getTerminator()->getOperandTypes()));
     // Uses are counted once for the whole module: asking each symbol would be quadratic.
     llvm::DenseSet<StringAttr> used;
     getOperation().walk([&](onnx::InitializerValueOp op) { used.insert(op.getInitializerAttr().getAttr()); });

@@ -199,8 +199,7 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
 
   LogicalResult refuse(Location loc, const Twine &reason) {
     emitRemark(loc) << "rows cannot be told apart: " << reason;
-    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), reason));
-    return failure();
+    return recover::giveUp(getOperation(), loc, reason);
   }
 
   SymExpr batch_, sequence_;

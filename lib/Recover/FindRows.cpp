@@ -21,7 +21,7 @@ struct FindRows : impl::FindRowsPassBase<FindRows> {
     if (!dims) {
       StringRef reason = "expects one integer argument that indexes an embedding table";
       emitRemark(step.getLoc()) << "rows cannot be told apart: " << reason;
-      getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), reason));
+      (void)recover::giveUp(getOperation(), step.getLoc(), reason);
       return step.erase();
     }
     onnx::SymExpr rows(1);

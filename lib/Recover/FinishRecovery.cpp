@@ -28,9 +28,11 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     Attribute refused = module->removeAttr(recover::kReasonAttr);
+    auto place = dyn_cast_or_null<LocationAttr>(module->removeAttr(recover::kPlaceAttr));
     func::FuncOp step = recover::findCandidate(module);
     if (!step)
-      return report(module.getLoc(), refused ? cast<StringAttr>(refused).getValue() : "rows were not proved");
+      return report(place ? Location(place) : module.getLoc(),
+                    refused ? cast<StringAttr>(refused).getValue() : "rows were not proved");
 
     SmallVector<Operation *> left;
     bool hasExperts = false;

@@ -266,8 +266,7 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
   LogicalResult refuse(Operation *op, const Twine &reason) {
     std::string text = (op->getName().getStringRef() + ": " + reason).str();
     emitRemark(op->getLoc()) << "its past cannot be told from its tokens: " << text;
-    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), text));
-    return failure();
+    return recover::giveUp(getOperation(), op->getLoc(), text);
   }
 };
 } // namespace

@@ -63,11 +63,10 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
     recover::findCandidate(getOperation()).walk([&](Operation *op) {
       auto why = op->getAttrOfType<StringAttr>(recover::kReasonAttr);
       if (why)
-        text = (op->getName().getStringRef() + ": " + why.getValue()).str();
+        text = (op->getName().getStringRef() + ": " + why.getValue()).str(), loc = op->getLoc();
       return why ? WalkResult::interrupt() : WalkResult::advance();
     });
-    getOperation()->setAttr(recover::kReasonAttr, StringAttr::get(&getContext(), text));
-    return failure();
+    return recover::giveUp(getOperation(), loc, text);
   }
 };
 } // namespace

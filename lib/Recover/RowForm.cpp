@@ -25,6 +25,12 @@ LogicalResult notRecovered(Operation *op, const Twine &reason) {
   return failure();
 }
 
+LogicalResult giveUp(ModuleOp module, Location at, const Twine &reason) {
+  module->setAttr(kReasonAttr, StringAttr::get(module.getContext(), reason));
+  module->setAttr(kPlaceAttr, LocationAttr(at));
+  return failure();
+}
+
 void eraseDead(func::FuncOp function) {
   for (Block &block : function.getBody())
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

@@ -23,6 +23,7 @@ inline constexpr int64_t kDefaultContext = 4096;
 inline constexpr llvm::StringLiteral kRowsAttr = "moe.rows";     // on @step: number of rows, an expression
 inline constexpr llvm::StringLiteral kTokensAttr = "moe.tokens"; // on @step: index of the argument with token ids
 inline constexpr llvm::StringLiteral kReasonAttr = "moe.reason"; // on an op that could not be recovered: why
+inline constexpr llvm::StringLiteral kPlaceAttr = "moe.place";   // on a module beside it: where, a location
 
 inline constexpr llvm::StringLiteral kLimitAttr = "moe.limit"; // on @step: positions that its masks were told for
 
@@ -36,6 +37,9 @@ void limitPositions(mlir::func::FuncOp step, int64_t limit);
 
 /// Notes on `op` why it is not recovered, with a remark. Always fails.
 mlir::LogicalResult notRecovered(mlir::Operation *op, const llvm::Twine &reason);
+
+/// Notes on the module why its candidate is given up and where that showed, for janus-finish-recovery. Always fails.
+mlir::LogicalResult giveUp(mlir::ModuleOp module, mlir::Location at, const llvm::Twine &reason);
 
 /// Erases what is not used and has no effect, until nothing changes.
 void eraseDead(mlir::func::FuncOp function);

@@ -23,9 +23,9 @@ nlohmann::json layerFacts(mlir::func::FuncOp step);
 /// partitioned.
 nlohmann::json weightFacts(mlir::func::FuncOp step);
 
-/// A layer's facts in a line each for attention and for its feed-forward part, without layer numbers.
+/// "attention" and "moe" of a layer, in words.
 std::string attentionText(const nlohmann::json &attention);
-std::string feedForwardText(const nlohmann::json &layer);
+std::string mixtureText(const nlohmann::json &moe);
 
 /// Layers as text, a group of equal ones a paragraph: "layers 0, 2  attention ...". Lines start with `indent`.
 std::string layersText(const nlohmann::json &layers, const std::string &indent);

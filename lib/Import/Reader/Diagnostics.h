@@ -26,7 +26,6 @@ enum class Code : int {
   NotRecovered = 21,
   UnequalExperts = 22,
   Attention = 30,
-  KvCache = 31,
   ControlFlow = 40,
 };
 
