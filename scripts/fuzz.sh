@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the fuzz targets (preset `fuzz`: clang, AddressSanitizer, UBSan) and runs each for SECONDS (default 60), as many at once
 # as there are cores. Each starts from test/fuzz/corpus/TARGET, the repository's models for the importer, and what earlier runs
-# found in build-fuzz/corpus.
+# found in build-fuzz/corpus. Then janus-compile --check, where build/ has it, looks at mutated models for as long.
 # Usage: scripts/fuzz.sh [SECONDS]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +9,7 @@ seconds=${1:-60}
 [[ $seconds =~ ^[1-9][0-9]*$ ]] || { echo "usage: scripts/fuzz.sh [SECONDS]; found '$seconds', expected a number" >&2; exit 2; }
 [ -f build-fuzz/build.ninja ] || cmake --preset fuzz >/dev/null
 ninja -C build-fuzz fuzzers
+.venv/bin/python test/fuzz/make_seeds.py build-fuzz/models
 
 fuzz() { # fuzz TARGET
   local name=$1 corpus=build-fuzz/corpus/$1 seeds=build-fuzz/seeds/$1
@@ -17,6 +18,7 @@ fuzz() { # fuzz TARGET
   [ -d "test/fuzz/corpus/$name" ] && cp "test/fuzz/corpus/$name"/* "$seeds"
   if [ "$name" = import_fuzz ]; then
     for model in models/*/model.onnx; do cp "$model" "$seeds/$(basename "$(dirname "$model")").onnx"; done
+    cp build-fuzz/models/*.onnx "$seeds"
   fi
   local found
   found="$(ls "$seeds" | wc -l) seeds and $(ls "$corpus" | wc -l) found earlier"
@@ -40,4 +42,8 @@ for source in test/fuzz/*_fuzz.cpp; do
   running=$((running + 1))
 done
 while ((running--)); do wait -n || failed=1; done
+compiler=build/tools/janus-compile/janus-compile
+if [ -x "$compiler" ]; then
+  .venv/bin/python test/fuzz/check_mutants.py "$compiler" build-fuzz/models --seconds "$seconds" --keep build-fuzz/mutants || failed=1
+fi
 exit $failed

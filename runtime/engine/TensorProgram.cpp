@@ -14,6 +14,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <set>
+#include <unistd.h>
+#include <utility>
 
 namespace janus {
 namespace {
@@ -24,6 +26,13 @@ struct Free {
   void operator()(char *p) const { std::free(p); }
 };
 using Memory = std::unique_ptr<char, Free>;
+
+/// What values whose extents come at run time may take together: the system would promise more than it has, and end
+/// whoever touches it.
+int64_t MachineBytes() {
+  const int64_t pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+  return pages > 0 && size > 0 ? pages / 4 * 3 * size : kMaxBytes;
+}
 
 absl::StatusOr<Memory> Allocate(int64_t bytes) {
   const int64_t rounded = (std::max<int64_t>(bytes, 1) + abi::kAlignment - 1) / abi::kAlignment * abi::kAlignment;
@@ -37,7 +46,8 @@ absl::StatusOr<Memory> Allocate(int64_t bytes) {
 struct Context {
   WorkerPool *pool;
   absl::Status status;
-  std::map<void *, Memory> taken; // by the program, for values whose extents it computes
+  std::map<void *, std::pair<Memory, int64_t>> taken; // by the program, for values whose extents it computes
+  int64_t takenBytes = 0, mostBytes = MachineBytes();
 };
 
 void Parallel(void *context, abi::Task task, const void *args, int64_t count, int64_t grain) {
@@ -60,17 +70,31 @@ void *AllocateValue(void *context, const int64_t *extents, int64_t rank, int64_t
                .c_str());
       return nullptr;
     }
+  if (bytes > c->mostBytes - c->takenBytes) {
+    c->status.Update(absl::ResourceExhaustedError(
+        absl::StrCat("tensor program: a value of shape [", absl::StrJoin(extents, extents + rank, ", "), "] takes ",
+                     bytes, " bytes beside ", c->takenBytes, "; this machine has ", c->mostBytes, " for them")));
+    return nullptr;
+  }
   absl::StatusOr<Memory> memory = Allocate(bytes);
   if (!memory.ok()) {
     c->status.Update(memory.status());
     return nullptr;
   }
   void *address = memory->get();
-  c->taken.emplace(address, *std::move(memory));
+  c->taken.emplace(address, std::pair(*std::move(memory), bytes));
+  c->takenBytes += bytes;
   return address;
 }
 
-void ReleaseValue(void *context, void *memory) { static_cast<Context *>(context)->taken.erase(memory); }
+void ReleaseValue(void *context, void *memory) {
+  Context *c = static_cast<Context *>(context);
+  auto found = c->taken.find(memory);
+  if (found == c->taken.end())
+    return;
+  c->takenBytes -= found->second.second;
+  c->taken.erase(found);
+}
 
 absl::StatusOr<int64_t> Bytes(const NamedTensor &tensor) {
   int64_t bytes = ElementBytes(tensor.type);

@@ -112,7 +112,7 @@ void Causes::add(const onnx::Diagnostics &diagnostics) {
     for (const std::string &node : diagnostic.nodes)
       cause.nodes.push_back(shorten(node, kMaxName));
     cause.count = static_cast<int64_t>(diagnostic.count);
-    cause.operation = diagnostic.where;
+    cause.operation = shorten(diagnostic.where, kMaxName);
     cause.imported = true;
     merge(std::move(cause));
   }

@@ -125,7 +125,7 @@ const char *nameOf(Verdict verdict) {
 
 } // namespace
 
-json checkModel(const CompileOptions &options, Verdict &verdict) {
+json checkModel(const CompileOptions &options, const absl::Status &entered, Verdict &verdict) {
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
@@ -142,8 +142,11 @@ json checkModel(const CompileOptions &options, Verdict &verdict) {
   verdict = Verdict::kRefused;
   FileFacts facts;
   onnx::Diagnostics diagnostics;
-  OwningOpRef<ModuleOp> module = importOnnx(options.input, &context, diagnostics, &facts);
+  OwningOpRef<ModuleOp> module =
+      entered.ok() ? importOnnx(options.input, &context, diagnostics, &facts) : OwningOpRef<ModuleOp>();
   causes.add(diagnostics);
+  if (!entered.ok())
+    emitError(UnknownLoc::get(&context)) << std::string(entered.message());
   report["source"] = fileJson(facts);
   if (module)
     verdict = look(*module, options, causes, report);

@@ -210,7 +210,8 @@ int main(int argc, char **argv) {
   }
   if (options->check) {
     janus::Verdict verdict;
-    nlohmann::json report = janus::checkModel(*options, verdict);
+    absl::Status entered = janus::enterFolder(*options);
+    nlohmann::json report = janus::checkModel(*options, entered, verdict);
     llvm::outs() << (options->json ? janus::JsonText(report, 1) + "\n" : janus::checkText(report));
     return static_cast<int>(verdict);
   }
