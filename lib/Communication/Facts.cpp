@@ -169,6 +169,8 @@ template <typename Experts> json expertFacts(Experts op) {
   facts["hidden"] = gate.getDimSize(2);
   facts["expert_bias"] = op.getGateBias() || op.getUpBias() || op.getDownBias();
   facts["weigh_input"] = static_cast<bool>(op.getWeighInputAttr());
+  if (auto blocks = dyn_cast_or_null<moe::BlocksAttr>(gate.getEncoding()))
+    facts["bits"] = blocks.getBits();
   setSide(facts, op);
   return facts;
 }
@@ -296,19 +298,26 @@ const char *roleOf(Operation *op) {
   return "other";
 }
 
-int64_t storedBytes(moe::WeightOp weight) {
-  int64_t bits = 0;
-  if (auto views = weight.getViews()) {
-    for (auto view : views->getAsRange<moe::ViewAttr>()) {
-      int64_t elements = 1;
-      for (int64_t extent : view.getShape())
-        elements *= extent;
-      bits += elements * static_cast<int64_t>(view.getStorage().getIntOrFloatBitWidth());
-    }
-  } else if (auto value = weight.getValueAttr()) {
-    bits = value.getNumElements() * static_cast<int64_t>(value.getElementType().getIntOrFloatBitWidth());
+/// Bits of the numbers that an attribute of a weight's views refers to or holds: views, elements, or, of quantised
+/// ones, integers, scales and zero points.
+int64_t storedBits(Attribute attribute) {
+  if (auto view = dyn_cast<moe::ViewAttr>(attribute)) {
+    int64_t elements = 1;
+    for (int64_t extent : view.getShape())
+      elements *= extent;
+    return elements * static_cast<int64_t>(view.getStorage().getIntOrFloatBitWidth());
   }
-  return (bits + 7) / 8;
+  if (auto elements = dyn_cast<ElementsAttr>(attribute))
+    return elements.getNumElements() * static_cast<int64_t>(elements.getElementType().getIntOrFloatBitWidth());
+  int64_t bits = 0;
+  if (isa<moe::QuantisedAttr, ArrayAttr>(attribute))
+    attribute.walkImmediateSubElements([&](Attribute part) { bits += storedBits(part); }, [](Type) {});
+  return bits;
+}
+
+int64_t storedBytes(moe::WeightOp weight) {
+  Attribute stored = weight.getViewsAttr() ? Attribute(weight.getViewsAttr()) : Attribute(weight.getValueAttr());
+  return stored ? (storedBits(stored) + 7) / 8 : 0;
 }
 
 } // namespace

@@ -142,6 +142,7 @@ std::string mixtureText(const json &moe) {
   List list;
   list.add("MoE " + text(moe.value("k", json("?"))) + " of " + text(moe["experts"]) + " experts");
   list.add("inner " + text(moe["inner"]) + " " + activation(moe));
+  list.addIf(moe.contains("bits"), (moe.contains("bits") ? text(moe["bits"]) : "") + "-bit weights");
   list.addIf(moe.value("expert_bias", false), "biases");
   list.addIf(moe.value("weigh_input", false), "weights on the input");
   if (auto gate = moe.find("router"); gate != moe.end()) {

@@ -8,6 +8,7 @@
 #include "janus/Pipelines/Register.h"
 #include "janus/Recover/Missed.h"
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "tools/janus-compile/Causes.h"
 
@@ -81,7 +82,8 @@ bool run(ModuleOp module, Stage stage, const CompileOptions &options, json *cand
   buildStage(manager, stage, stages);
   if (candidate)
     manager.addInstrumentation(std::make_unique<CandidateWatch>(*candidate));
-  return succeeded(manager.run(module));
+  manager.enableVerifier(false); // as janus-compile does: once, at the end
+  return succeeded(manager.run(module)) && succeeded(verify(module));
 }
 
 /// Fills the report of a module; returns the verdict.
