@@ -35,6 +35,12 @@ struct InlineConstantsPass : impl::InlineConstantsBase<InlineConstantsPass> {
     op->erase();
   }
 
+  bool refuse(Operation *op) {
+    emitError(op->getLoc()) << "[JNS-ONNX-006] '" << op->getName()
+                            << "' op expects one of value, value_int, value_float, value_ints, value_floats";
+    return true;
+  }
+
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     bool failed = false;
@@ -43,8 +49,7 @@ struct InlineConstantsPass : impl::InlineConstantsBase<InlineConstantsPass> {
         if (DenseElementsAttr elements = elementsOf(constant))
           replace(op, elements);
         else
-          failed =
-              (op->emitOpError() << "expects one of value, value_int, value_float, value_ints, value_floats", true);
+          failed = refuse(op);
       } else if (auto value = dyn_cast<onnx::InitializerValueOp>(op)) {
         auto initializer = symbols.lookup<onnx::InitializerOp>(value.getInitializer());
         if (auto elements = initializer ? dyn_cast<DenseElementsAttr>(initializer.getData()) : nullptr)

@@ -37,7 +37,7 @@ struct StageOptions {
   std::string gateSide = "expert"; // "expert", "attention", "auto"
   Contract contract = Contract::kAuto;
   std::string modelDirectory; // where the files with weights are; recovery reads small tables of them
-  bool requireMoE = false; // a model that is not recovered is an error
+  bool requireMoE = false;    // a model that is not recovered is an error
 };
 
 /// Adds the passes of a stage, its verification last. Import assumes a module that importOnnx returned; target adds
