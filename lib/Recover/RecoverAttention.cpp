@@ -163,10 +163,10 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     if (!value)
       return notRecovered(root, maker.reason);
     if (scaleV != 1)
-      value = moe::MapOp::create(builder, loc, value.getType(), value,
-                                 builder.getArrayAttr({builder.getI64IntegerAttr(0),
-                                                       builder.getF32FloatAttr(static_cast<float>(scaleV)),
-                                                       builder.getStringAttr("mul")}));
+      value = moe::MapOp::create(
+          builder, loc, value.getType(), value,
+          builder.getArrayAttr({builder.getI64IntegerAttr(0), builder.getF32FloatAttr(static_cast<float>(scaleV)),
+                                builder.getStringAttr("mul")}));
     Value y = moe::AttentionOp::create(
         builder, loc, form.rowsType(core.heads * core.valueDim), query, key, value, form.argument(recover::kPositions),
         sinks, builder.getI64IntegerAttr(cache), builder.getI64IntegerAttr(core.heads),

@@ -16,8 +16,8 @@ namespace {
 constexpr uint64_t kMinCompared = 1024; // bytes of a tensor
 constexpr uint64_t kSamples = 16, kSampleBytes = 64;
 
-constexpr std::pair<const char *, const char *> kPairs[] = {
-    {"prefill.onnx", "decode.onnx"}, {"decoder_model.onnx", "decoder_with_past_model.onnx"}};
+constexpr std::pair<const char *, const char *> kPairs[] = {{"prefill.onnx", "decode.onnx"},
+                                                            {"decoder_model.onnx", "decoder_with_past_model.onnx"}};
 
 /// Reads samples of tensors' bytes; each file is mapped once.
 class Sampler {
@@ -56,9 +56,8 @@ private:
 bool isMatrix(const Tensor &tensor) {
   bool real = tensor.type == kFloat || tensor.type == kFloat16 || nameOf(tensor.type) == "bfloat16";
   uint64_t length = tensor.file.empty() ? tensor.bytes.size() : tensor.length;
-  return real && length >= kMinCompared && std::count_if(tensor.dims.begin(), tensor.dims.end(), [](int64_t dim) {
-                                             return dim > 1;
-                                           }) > 1;
+  return real && length >= kMinCompared &&
+         std::count_if(tensor.dims.begin(), tensor.dims.end(), [](int64_t dim) { return dim > 1; }) > 1;
 }
 
 } // namespace
@@ -84,11 +83,12 @@ absl::StatusOr<ModelFiles> findModel(const std::string &path) {
   if (has("model.onnx"))
     return ModelFiles{at("model.onnx"), ""};
   size_t shown = std::min<size_t>(names.size(), 10);
-  return absl::InvalidArgumentError(absl::StrCat(
-      path, ": found ", names.empty() ? "no .onnx file" : absl::StrCat(names.size(), " .onnx files"),
-      names.empty() ? "" : absl::StrCat(" (", absl::StrJoin(names.begin(), names.begin() + shown, ", "),
-                                        shown < names.size() ? ", ..." : "", ")"),
-      "; expected one, a model.onnx, or prefill.onnx with decode.onnx; name the file to compile"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": found ", names.empty() ? "no .onnx file" : absl::StrCat(names.size(), " .onnx files"),
+                   names.empty() ? ""
+                                 : absl::StrCat(" (", absl::StrJoin(names.begin(), names.begin() + shown, ", "),
+                                                shown < names.size() ? ", ..." : "", ")"),
+                   "; expected one, a model.onnx, or prefill.onnx with decode.onnx; name the file to compile"));
 }
 
 absl::Status checkSameWeights(const Model &model, const Model &decode) {

@@ -1,5 +1,6 @@
 //===- ModelFolder.h - a model that comes as a folder ----------------*- C++ -*-===//
-// Exporters also write a model as two graphs over one set of weights: one for prompts, one for single tokens with a cache.
+// Exporters also write a model as two graphs over one set of weights: one for prompts, one for single tokens with a
+// cache.
 #pragma once
 #include "absl/status/statusor.h"
 #include "lib/Import/Reader/Model.h"

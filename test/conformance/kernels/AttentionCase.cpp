@@ -38,8 +38,9 @@ AttentionCase::AttentionCase(const AttentionShape &shape) : shape_(shape), page_
 
 std::string AttentionCase::Name(const abi::KernelTable &table) const {
   return absl::StrCat(table.name, ": ", shape_.heads, " heads, ", shape_.kv_heads, " kv heads, head_dim ",
-                      shape_.head_dim, ", value_dim ", shape_.value_dim, ", window ", shape_.window, ", chunk ", shape_.chunk, ", softcap ",
-                      shape_.softcap, ", sinks ", shape_.sinks, ", pages of ", shape_.page_tokens);
+                      shape_.head_dim, ", value_dim ", shape_.value_dim, ", window ", shape_.window, ", chunk ",
+                      shape_.chunk, ", softcap ", shape_.softcap, ", sinks ", shape_.sinks, ", pages of ",
+                      shape_.page_tokens);
 }
 
 void AttentionCase::WriteTo(Floats &pool, int64_t sequence, int64_t position, const Floats &k, const Floats &v) const {
