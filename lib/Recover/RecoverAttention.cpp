@@ -276,6 +276,7 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     int64_t rank = cast<RankedTensorType>(x.getType()).getRank(),
             axis = op->getAttrOfType<IntegerAttr>("axis").getInt();
     if ((axis != -1 && axis != rank - 1) || recover::rowMajorParts(x.getType(), interface) ||
+        !recover::isEpsilon(op->getAttrOfType<FloatAttr>("epsilon")) ||
         llvm::any_of(op->getResults().drop_front(), [](Value v) { return !v.use_empty(); }))
       return;
     views.clear();

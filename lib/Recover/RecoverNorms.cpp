@@ -55,6 +55,8 @@ struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
         return notRecovered(op, "its statistics are used");
     if (!type || (axis != -1 && axis != type.getRank() - 1))
       return notRecovered(op, "axis " + Twine(axis) + " is not the last dimension");
+    if (!recover::isEpsilon(op->getAttrOfType<FloatAttr>("epsilon")))
+      return notRecovered(op, "its epsilon is negative or no number");
     OpBuilder builder(op);
     Value rows = form.toRows(builder, op->getOperand(0));
     if (!rows)
@@ -76,6 +78,8 @@ struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
         return notRecovered(op, "its statistics are used");
     if (op.getBias())
       return notRecovered(op, "a bias in the sum");
+    if (!recover::isEpsilon(op.getEpsilonAttr()))
+      return notRecovered(op, "its epsilon is negative or no number");
     Type type = op.getX().getType();
     OpBuilder builder(op);
     Value x = form.toRows(builder, op.getX()), skip = form.toRows(builder, op.getSkip());

@@ -66,6 +66,11 @@ private:
   onnx::SymExpr rows_;
 };
 
+/// An epsilon that a norm can have: neither negative nor NaN.
+inline bool isEpsilon(mlir::FloatAttr epsilon) {
+  return !epsilon.getValue().isNaN() && !epsilon.getValue().isNegative();
+}
+
 } // namespace janus::recover
 
 #endif // JANUS_RECOVER_ROWFORM_H

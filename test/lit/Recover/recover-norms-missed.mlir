@@ -121,3 +121,17 @@ func.func private @step(%x: !x, %z: !x, %gamma: tensor<8xf32>) -> !x attributes 
   %y = onnx.SkipSimplifiedLayerNormalization(%x, %z, %gamma) : (!x, !x, tensor<8xf32>) -> (!x)
   return %y : !x
 }
+
+// -----
+
+// An epsilon that no norm has.
+!x = tensor<?x?x8xf32, #onnx.dims<"B", "S", 8>>
+onnx.initializer @g : tensor<8xf32> = #onnx.range<"d", f32, offset = 0, length = 32>
+func.func private @step(%x: !x, %z: !x) -> (!x, !x) attributes {moe.rows = "B*S"} {
+  %g = onnx.initializer_value @g : tensor<8xf32>
+  // expected-remark @below {{not recovered: onnx.SimplifiedLayerNormalization: its epsilon is negative or no number}}
+  %y = onnx.SimplifiedLayerNormalization(%x, %g) {epsilon = -1.0 : f32} : (!x, tensor<8xf32>) -> (!x)
+  // expected-remark @below {{not recovered: onnx.SkipSimplifiedLayerNormalization: its epsilon is negative or no number}}
+  %s = onnx.SkipSimplifiedLayerNormalization(%x, %z, %g) {epsilon = 0x7FC00000 : f32} : (!x, !x, tensor<8xf32>) -> (!x)
+  return %y, %s : !x, !x
+}
