@@ -32,20 +32,18 @@ struct Projection {
   bool there = false, readable = true; // whether it occurs, and whether what occurs could be read
 };
 
-std::optional<StoredWeight> traceIf(Value value) { return value ? StoredWeight::trace(value) : std::nullopt; }
-
-Projection projectionOf(onnx::MoEOp op, int number) {
+Projection projectionOf(const RowForm &form, onnx::MoEOp op, int number) {
   const std::pair<Value, Value> values[] = {{op.getFc1ExpertsWeights(), op.getFc1ExpertsBias()},
                                             {op.getFc2ExpertsWeights(), op.getFc2ExpertsBias()},
                                             {op.getFc3ExpertsWeights(), op.getFc3ExpertsBias()}};
   auto [weight, bias] = values[number];
-  Projection result{traceIf(weight), traceIf(bias), weight || bias, true};
+  Projection result{form.trace(weight), form.trace(bias), weight || bias, true};
   result.readable = !result.weight == !weight && !result.bias == !bias;
   return result;
 }
 
 /// Weights [E, rows, bytes]: a row holds as many numbers as fit its bytes, in blocks or in one block.
-Projection projectionOf(onnx::QMoEOp op, int number) {
+Projection projectionOf(const RowForm &form, onnx::QMoEOp op, int number) {
   struct Values {
     Value weight, scales, bias, zeros;
   };
@@ -56,19 +54,20 @@ Projection projectionOf(onnx::QMoEOp op, int number) {
   const auto &[weight, scales, bias, zeros] = values[number];
   Projection result;
   result.there = weight || bias;
-  result.bias = traceIf(bias);
+  result.bias = form.trace(bias);
   auto type = weight ? dyn_cast<RankedTensorType>(weight.getType()) : RankedTensorType();
   if (type && type.hasStaticShape() && type.getRank() == 3) {
     SmallVector<int64_t> shape(type.getShape());
     int64_t bits = op.getExpertWeightBits(), block = op.getBlockSize();
     shape.back() *= 8 / bits;
-    result.weight = StoredWeight::trace({weight, scales, zeros, shape, bits, block ? block : shape.back()});
+    result.weight = form.trace({weight, scales, zeros, shape, bits, block ? block : shape.back()});
   }
   result.readable = !result.weight == !weight && !result.bias == !bias;
   return result;
 }
 
-template <typename Op> std::optional<ReadExpert> read(Op op, int64_t experts, std::string &reason) {
+template <typename Op>
+std::optional<ReadExpert> read(Op op, const RowForm &form, int64_t experts, std::string &reason) {
   auto stop = [&](const Twine &text) -> std::optional<ReadExpert> {
     reason = text.str();
     return std::nullopt;
@@ -76,7 +75,7 @@ template <typename Op> std::optional<ReadExpert> read(Op op, int64_t experts, st
   auto kind = activationKind(op.getActivationType());
   if (!kind)
     return stop("activation_type = '" + op.getActivationType() + "' (JNS-ONNX-013)");
-  Projection first = projectionOf(op, 0), second = projectionOf(op, 1), third = projectionOf(op, 2);
+  Projection first = projectionOf(form, op, 0), second = projectionOf(form, op, 1), third = projectionOf(form, op, 2);
   auto &fc1 = first.weight, &fc1Bias = first.bias, &up = third.weight, &upBias = third.bias;
   ReadExpert result;
   ExpertWeights &weights = result.weights;
@@ -121,15 +120,15 @@ template <typename Op> std::optional<ReadExpert> read(Op op, int64_t experts, st
 
 } // namespace
 
-std::optional<ReadExpert> readFused(Operation *op, int64_t experts, std::string &reason) {
+std::optional<ReadExpert> readFused(Operation *op, const RowForm &form, int64_t experts, std::string &reason) {
   if (auto quantised = dyn_cast<onnx::QMoEOp>(op)) {
     if (!quantised.getRouterWeights() && !quantised.getNormalizeRoutingWeights() && !quantised.getUseSparseMixer())
       emitWarning(op->getLoc())
           << "[JNS-ONNX-013] QMoE with normalize_routing_weights = 0: weights are the softmax over "
              "all experts, as the operator is defined, not over the chosen ones";
-    return read(quantised, experts, reason);
+    return read(quantised, form, experts, reason);
   }
-  return read(cast<onnx::MoEOp>(op), experts, reason);
+  return read(cast<onnx::MoEOp>(op), form, experts, reason);
 }
 
 } // namespace janus::recover

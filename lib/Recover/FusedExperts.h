@@ -4,11 +4,12 @@
 
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "lib/Recover/MatchExperts.h"
+#include "lib/Recover/RowForm.h"
 
 namespace janus::recover {
 
 /// The experts of com.microsoft.MoE or QMoE, all of them stacked; nothing, and `reason`, when its weights do not fit.
-std::optional<ReadExpert> readFused(mlir::Operation *op, int64_t experts, std::string &reason);
+std::optional<ReadExpert> readFused(mlir::Operation *op, const RowForm &form, int64_t experts, std::string &reason);
 
 } // namespace janus::recover
 

@@ -16,9 +16,8 @@ struct PrintMeanings : impl::PrintMeaningsPassBase<PrintMeanings> {
     func::FuncOp step = recover::findCandidate(getOperation());
     if (!step)
       return;
-    auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    recover::Interpreter in(step, step.getArgument(static_cast<unsigned>(tokens.getInt())));
-    in.run();
+    recover::RowForm form(step);
+    recover::Interpreter in(form);
     for (Operation &op : step.front().without_terminator())
       if (isa<onnx::ShapeInterface>(op) && !isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op)) {
         InFlightDiagnostic remark = emitRemark(op.getLoc()) << op.getName() << ":";

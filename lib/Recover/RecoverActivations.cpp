@@ -27,10 +27,8 @@ struct RecoverActivations : impl::RecoverActivationsPassBase<RecoverActivations>
     func::FuncOp step = recover::findCandidate(getOperation());
     if (!step)
       return;
-    auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    Interpreter in(step, step.getArgument(static_cast<unsigned>(tokens.getInt())));
-    in.run();
     RowForm form(step);
+    Interpreter in(form);
     for (Operation &op : llvm::make_early_inc_range(step.front()))
       if (isa<onnx::OnnxDialect>(op.getDialect()) && op.getNumResults() == 1 && isRoot(in, op.getResult(0)))
         rewrite(in, form, op.getResult(0));

@@ -89,9 +89,9 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     recover::StoredNumbers numbers(modelDir);
     recover::KnownValues known(step, *interface);
     recover::ColumnViews views(known, *interface);
-    recover::PositionTables tables(step, contextOf(getOperation()), numbers);
-    recover::AttentionMatcher matcher(known, views, numbers, *interface);
     RowForm form(step);
+    recover::PositionTables tables(form, contextOf(getOperation()), numbers);
+    recover::AttentionMatcher matcher(known, views, numbers, *interface);
     // No operator is erased before the end: what is known of values is kept by their addresses.
     int64_t cache = 0;
     SmallVector<Operation *> operators;
@@ -219,7 +219,7 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     auto weight =
         moe::WeightOp::create(top, core.root->getLoc(), builder.getStringAttr("moe:sinks"), TypeAttr::get(type),
                               ArrayAttr(), DenseElementsAttr::get(type, ArrayRef(numbers)));
-    StringAttr symbol = SymbolTable(getOperation()).insert(weight);
+    StringAttr symbol = form.symbols().insert(weight);
     return moe::GetWeightOp::create(builder, core.root->getLoc(), type, FlatSymbolRefAttr::get(symbol));
   }
 
@@ -234,10 +234,10 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
       if (at != static_cast<int64_t>(h))
         return nullptr;
     }
-    auto weight = recover::StoredWeight::trace(core.sinks[0]->tensor);
+    auto weight = form.trace(core.sinks[0]->tensor);
     auto vector =
         weight && llvm::product_of(weight->shape()) == core.heads ? weight->reshape({core.heads}) : std::nullopt;
-    return vector ? vector->materialise(builder, form.step()) : Value();
+    return vector ? vector->materialise(builder, form.symbols()) : Value();
   }
 
   /// From the attention's result on, to values that hold one row a token.
@@ -282,9 +282,9 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     views.clear();
     const recover::ColumnView *view = views.view(x);
     int64_t group = view ? recover::strideOf(view->dims, rank - 1).count : 0;
-    auto scale = recover::StoredWeight::trace(onnx::getInput(op, 1));
+    auto scale = form.trace(onnx::getInput(op, 1));
     Value shift = isa<onnx::LayerNormalizationOp>(op) ? onnx::getInput(op, 2) : Value();
-    auto bias = shift ? recover::StoredWeight::trace(shift) : std::nullopt;
+    auto bias = shift ? form.trace(shift) : std::nullopt;
     auto isVector = [&](const recover::StoredWeight &w) { return llvm::product_of(w.shape()) == group; };
     if (!view || !recover::countsColumns(view->dims.back()) || !scale || !isVector(*scale) ||
         (shift && (!bias || !isVector(*bias))))
@@ -296,7 +296,9 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     Value made = maker.make(op->getLoc(), view->columns);
     if (!made)
       return;
-    auto vector = [&](const recover::StoredWeight &w) { return w.reshape({group})->materialise(builder, form.step()); };
+    auto vector = [&](const recover::StoredWeight &w) {
+      return w.reshape({group})->materialise(builder, form.symbols());
+    };
     rows[y] = moe::NormOp::create(
         builder, op->getLoc(), form.rowsType(columns),
         moe::NormKindAttr::get(&getContext(),

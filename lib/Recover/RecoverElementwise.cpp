@@ -143,10 +143,10 @@ struct RecoverElementwise : impl::RecoverElementwisePassBase<RecoverElementwise>
       }
     int64_t width = result.getShape().back();
     if (type.hasStaticShape() && form.isWhole(result)) {
-      auto stored = recover::StoredWeight::trace(value);
+      auto stored = form.trace(value);
       if (!stored || type.getNumElements() != width || type.getShape().back() != width)
         return failure();
-      return putOperand(builder, formula, stored->reshape({width})->materialise(builder, form.step()));
+      return putOperand(builder, formula, stored->reshape({width})->materialise(builder, form.symbols()));
     }
     auto columns = form.columns(type);
     bool alike = type == result;

@@ -26,7 +26,7 @@ struct RecoverEmbedding : impl::RecoverEmbeddingPassBase<RecoverEmbedding> {
           columns != table->shape()[1] || !table->isStorable())
         return;
       OpBuilder builder(gather);
-      Value weight = table->materialise(builder, step);
+      Value weight = table->materialise(builder, form.symbols());
       Value rows = moe::EmbeddingOp::create(builder, gather->getLoc(), form.rowsType(*columns),
                                             form.argument(recover::kIds), weight);
       result.replaceAllUsesWith(form.fromRows(builder, rows, result.getType()));
@@ -34,10 +34,10 @@ struct RecoverEmbedding : impl::RecoverEmbeddingPassBase<RecoverEmbedding> {
     };
     for (Operation &op : llvm::make_early_inc_range(step.front())) {
       if (auto gather = dyn_cast<onnx::GatherOp>(op); gather && gather.getAxis() == 0)
-        rewrite(gather, gather.getIndices(), gather.getY(), recover::StoredWeight::trace(gather.getData()));
+        rewrite(gather, gather.getIndices(), gather.getY(), form.trace(gather.getData()));
       if (auto gather = dyn_cast<onnx::GatherBlockQuantizedOp>(op))
         if (auto tensor = recover::quantisedOf(gather))
-          rewrite(gather, gather.getIndices(), gather.getY(), recover::StoredWeight::trace(*tensor));
+          rewrite(gather, gather.getIndices(), gather.getY(), form.trace(*tensor));
     }
   }
 };

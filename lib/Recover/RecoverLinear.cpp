@@ -14,8 +14,8 @@ using recover::RowForm;
 using recover::StoredWeight;
 
 /// A vector [N] that is added to every row, from [N], [1, N], ...; nothing else.
-std::optional<StoredWeight> traceVector(Value value, int64_t columns) {
-  auto vector = StoredWeight::trace(value);
+std::optional<StoredWeight> traceVector(const RowForm &form, Value value, int64_t columns) {
+  auto vector = form.trace(value);
   return vector && llvm::product_of(vector->shape()) == columns ? vector->reshape({columns}) : std::nullopt;
 }
 
@@ -29,7 +29,7 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
     RowForm form(step);
     for (Operation &op : llvm::make_early_inc_range(step.front())) {
       if (auto product = dyn_cast<onnx::MatMulOp>(op))
-        rewrite(form, &op, product.getA(), StoredWeight::trace(product.getB()), Value());
+        rewrite(form, &op, product.getA(), form.trace(product.getB()), Value());
       else if (auto gemm = dyn_cast<onnx::GemmOp>(op))
         rewriteGemm(form, gemm);
       else if (auto quantised = dyn_cast<onnx::MatMulNBitsOp>(op))
@@ -41,7 +41,7 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
   }
 
   void rewriteGemm(const RowForm &form, onnx::GemmOp gemm) {
-    auto weight = StoredWeight::trace(gemm.getB());
+    auto weight = form.trace(gemm.getB());
     if (!weight || gemm.getTransA() || !gemm.getAlpha().isExactlyValue(1) ||
         (gemm.getC() && !gemm.getBeta().isExactlyValue(1)))
       return;
@@ -49,7 +49,7 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
   }
 
   void rewriteQuantised(const RowForm &form, onnx::MatMulNBitsOp product) {
-    auto weight = StoredWeight::trace(recover::quantisedOf(product));
+    auto weight = form.trace(recover::quantisedOf(product));
     if (weight && !product.getGIdx() && !product.getWeightPrepacked())
       rewrite(form, product, product.getA(), weight->transpose({1, 0}), product.getBias());
   }
@@ -63,14 +63,14 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
     if (!weight->isStorable())
       return;
     std::optional<StoredWeight> vector;
-    if (bias && !(vector = traceVector(bias, weight->shape()[0])))
+    if (bias && !(vector = traceVector(form, bias, weight->shape()[0])))
       return;
     OpBuilder builder(op);
     Value rows = form.toRows(builder, x);
     if (!rows)
       return;
-    Value matrix = weight->materialise(builder, form.step());
-    Value added = vector ? vector->materialise(builder, form.step()) : Value();
+    Value matrix = weight->materialise(builder, form.symbols());
+    Value added = vector ? vector->materialise(builder, form.symbols()) : Value();
     Value result = moe::LinearOp::create(builder, op->getLoc(), form.rowsType(weight->shape()[0]), rows, matrix, added,
                                          Value(), UnitAttr(), IntegerAttr());
     y.replaceAllUsesWith(form.fromRows(builder, result, y.getType()));
@@ -85,11 +85,11 @@ struct RecoverLinear : impl::RecoverLinearPassBase<RecoverLinear> {
         sum.getType() != add.getC().getType())
       return false;
     auto type = cast<RankedTensorType>(linear.getResult().getType());
-    auto vector = traceVector(constant, type.getShape().back());
+    auto vector = traceVector(form, constant, type.getShape().back());
     if (!vector)
       return false;
     OpBuilder builder(linear);
-    linear.getBiasMutable().assign(vector->materialise(builder, form.step()));
+    linear.getBiasMutable().assign(vector->materialise(builder, form.symbols()));
     add.getC().replaceAllUsesWith(sum);
     add.erase();
     return true;

@@ -35,10 +35,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     func::FuncOp step = recover::findCandidate(getOperation());
     if (!step)
       return;
-    auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    Interpreter in(step, step.getArgument(static_cast<unsigned>(tokens.getInt())));
-    in.run();
     RowForm form(step);
+    Interpreter in(form);
     DenseSet<int32_t> absorbed, done;
     refused_ = false;
     for (const Mixture &mixture : in.mixtures())
@@ -177,14 +175,14 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     return success();
   }
 
-  FailureOr<Experts> readExperts(Interpreter &in, const Mixture &mixture, Operation *op) {
+  FailureOr<Experts> readExperts(Interpreter &in, const RowForm &form, const Mixture &mixture, Operation *op) {
     recover::Terms &terms = in.terms();
     int64_t width = terms.choice(mixture.choice).width;
     std::string reason;
     recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
     Experts result;
     if (mixture.form == Mixture::kFused) {
-      auto fused = recover::readFused(mixture.op, width, reason);
+      auto fused = recover::readFused(mixture.op, form, width, reason);
       if (!fused)
         return notRecovered(op, reason);
       fused->input = in.meaning(mixture.op->getOperand(0)).term;
@@ -249,7 +247,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     size_t rows = in.rowVars().size();
     if (flat.size() <= rows || !std::equal(in.rowVars().begin(), in.rowVars().end(), flat.begin()))
       return notRecovered(op, "its result is not by row");
-    auto experts = readExperts(in, mixture, op);
+    auto experts = readExperts(in, form, mixture, op);
     if (failed(experts))
       return failure();
     const ReadExpert &first = experts->front();
@@ -297,7 +295,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     const recover::ExpertWeights &parts = first.weights;
     if (parts.up && parts.up->blocks(op->getContext()) != parts.gate->blocks(op->getContext()))
       return notRecovered(op, "its gate and up projections are not quantised alike");
-    auto stored = stack(builder, form.step(), *experts);
+    auto stored = stack(builder, form.symbols(), *experts);
     if (failed(stored))
       return notRecovered(op, "its experts' weights are partly constants of the graph, or not quantised alike");
 
@@ -314,7 +312,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   /// gate, up, down and their biases.
   using Stacked = std::array<Value, 6>;
 
-  FailureOr<Stacked> stack(OpBuilder &builder, func::FuncOp step, const Experts &experts) {
+  FailureOr<Stacked> stack(OpBuilder &builder, SymbolTable &symbols, const Experts &experts) {
     Stacked result;
     std::optional<StoredWeight> recover::ExpertWeights::*const parts[] = {
         &recover::ExpertWeights::gate,     &recover::ExpertWeights::up,     &recover::ExpertWeights::down,
@@ -323,13 +321,13 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       if (!(experts.front().weights.*part))
         continue;
       if (experts.size() == 1 && (experts.front().weights.gate->shape().size() == 3)) {
-        value = (experts.front().weights.*part)->materialise(builder, step);
+        value = (experts.front().weights.*part)->materialise(builder, symbols);
         continue;
       }
       SmallVector<StoredWeight> list;
       for (const ReadExpert &expert : experts)
         list.push_back(*(expert.weights.*part));
-      if (!(value = StoredWeight::stack(builder, step, list)))
+      if (!(value = StoredWeight::stack(builder, symbols, list)))
         return failure();
     }
     return result;
@@ -340,7 +338,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     MLIRContext *context = builder.getContext();
     IntegerAttr number = builder.getI64IntegerAttr(layer);
     auto put = [&](const std::optional<StoredWeight> &weight) {
-      return weight ? weight->materialise(builder, form.step()) : Value();
+      return weight ? weight->materialise(builder, form.symbols()) : Value();
     };
     int64_t experts = router.weight->shape()[0], k = router.k;
     int64_t hidden = cast<RankedTensorType>(x.getType()).getShape()[1];

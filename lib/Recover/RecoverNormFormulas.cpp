@@ -38,10 +38,8 @@ struct RecoverNormFormulas : impl::RecoverNormFormulasPassBase<RecoverNormFormul
     func::FuncOp step = recover::findCandidate(getOperation());
     if (!step)
       return;
-    auto tokens = step->getAttrOfType<IntegerAttr>(recover::kTokensAttr);
-    Interpreter in(step, step.getArgument(static_cast<unsigned>(tokens.getInt())));
-    in.run();
     RowForm form(step);
+    Interpreter in(form);
     for (Operation &op : llvm::make_early_inc_range(step.front()))
       if (isa<onnx::OnnxDialect>(op.getDialect()) && op.getNumResults() == 1)
         rewrite(in, form, op.getResult(0));
@@ -180,10 +178,11 @@ struct RecoverNormFormulas : impl::RecoverNormFormulasPassBase<RecoverNormFormul
       if (i >= parts.vectors.size())
         return nullptr;
       auto stored = in.terms().weightOf(parts.vectors[i]->id).reshape({size});
-      return stored ? stored->materialise(builder, form.step()) : Value();
+      return stored ? stored->materialise(builder, form.symbols()) : Value();
     };
-    Value gain = scale < parts.vectors.size() ? vector(scale)
-                                              : StoredWeight::splat(builder, form.step(), value.getLoc(), size, 1.0f);
+    Value gain = scale < parts.vectors.size()
+                     ? vector(scale)
+                     : StoredWeight::splat(builder, form.symbols(), value.getLoc(), size, 1.0f);
     Value offset = shift >= 0 ? vector(static_cast<size_t>(shift)) : Value();
     if (!gain || (shift >= 0 && !offset))
       return;

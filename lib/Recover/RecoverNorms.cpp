@@ -12,7 +12,6 @@ namespace {
 
 using recover::notRecovered;
 using recover::RowForm;
-using recover::StoredWeight;
 
 struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
   using Base::Base;
@@ -34,7 +33,7 @@ struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
   Value makeNorm(OpBuilder &builder, const RowForm &form, Operation *op, moe::NormKind kind, Value rows, Type type,
                  Value scale, Value bias, FloatAttr epsilon) {
     int64_t last = cast<RankedTensorType>(type).getShape().back();
-    auto scales = StoredWeight::trace(scale), biases = bias ? StoredWeight::trace(bias) : std::nullopt;
+    auto scales = form.trace(scale), biases = form.trace(bias);
     auto vector = scales ? scales->reshape({last}) : std::nullopt;
     auto shift = biases ? biases->reshape({last}) : std::nullopt;
     if (!vector || llvm::product_of(scales->shape()) != last ||
@@ -43,8 +42,8 @@ struct RecoverNorms : impl::RecoverNormsPassBase<RecoverNorms> {
     int64_t columns = *form.columns(type);
     return moe::NormOp::create(
         builder, op->getLoc(), form.rowsType(columns), moe::NormKindAttr::get(&getContext(), kind), rows,
-        vector->materialise(builder, form.step()), shift ? shift->materialise(builder, form.step()) : Value(), epsilon,
-        builder.getI64IntegerAttr(last == columns ? 0 : last));
+        vector->materialise(builder, form.symbols()), shift ? shift->materialise(builder, form.symbols()) : Value(),
+        epsilon, builder.getI64IntegerAttr(last == columns ? 0 : last));
   }
 
   LogicalResult rewriteNorm(const RowForm &form, Operation *op) {

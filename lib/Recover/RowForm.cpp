@@ -38,10 +38,16 @@ void eraseDead(func::FuncOp function) {
         op.erase();
 }
 
-RowForm::RowForm(func::FuncOp step) : step_(step), rows_(1) {
+RowForm::RowForm(func::FuncOp step)
+    : step_(step), rows_(1), symbols_(std::make_unique<SymbolTable>(step->getParentOfType<ModuleOp>())) {
   auto text = step->getAttrOfType<StringAttr>(kRowsAttr);
   if (auto rows = onnx::SymExpr::parse(text.getValue().str()))
     rows_ = *rows;
+}
+
+BlockArgument RowForm::tokens() const {
+  auto step = step_;
+  return step.getArgument(static_cast<unsigned>(step->getAttrOfType<IntegerAttr>(kTokensAttr).getInt()));
 }
 
 std::optional<int64_t> RowForm::columns(Type type) const {

@@ -9,10 +9,13 @@
 
 #include "dialects/moe/IR/MoEOps.h"
 #include "dialects/onnx/IR/OnnxOps.h"
+#include "lib/Recover/StoredWeight.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/SymbolTable.h"
 
+#include <memory>
 #include <optional>
 
 namespace janus::recover {
@@ -49,6 +52,16 @@ public:
   explicit RowForm(mlir::func::FuncOp step);
   mlir::func::FuncOp step() const { return step_; }
   mlir::Value argument(StepArgument which) const { return step().getArgument(which); }
+  /// The argument with the token ids.
+  mlir::BlockArgument tokens() const;
+
+  /// What StoredWeight::trace finds behind a value, null included, or a quantised tensor.
+  std::optional<StoredWeight> trace(mlir::Value value) const { return StoredWeight::trace(value, *symbols_); }
+  std::optional<StoredWeight> trace(const QuantisedTensor &tensor) const {
+    return StoredWeight::trace(tensor, *symbols_);
+  }
+  /// The module's symbols, to insert weights: known once for the pass that makes this.
+  mlir::SymbolTable &symbols() const { return *symbols_; }
 
   /// Elements a row of a value of this type holds; nothing when that is no constant.
   std::optional<int64_t> columns(mlir::Type type) const;
@@ -64,6 +77,7 @@ public:
 private:
   mlir::func::FuncOp step_;
   onnx::SymExpr rows_;
+  std::unique_ptr<mlir::SymbolTable> symbols_;
 };
 
 /// An epsilon that a norm can have: neither negative nor NaN.

@@ -33,16 +33,19 @@ struct StoredWeight::Blocks {
   unsigned dim; // along which blocks lie
 };
 
-std::optional<StoredWeight> StoredWeight::trace(Value value, Find find) { return traceAs(value, find, isFloat); }
+std::optional<StoredWeight> StoredWeight::trace(Value value, const SymbolTable &symbols) {
+  return traceAs(value, symbols, isFloat);
+}
 
-std::optional<StoredWeight> StoredWeight::traceAs(Value value, Find find, function_ref<bool(Type)> isStorage) {
+std::optional<StoredWeight> StoredWeight::traceAs(Value value, const SymbolTable &symbols,
+                                                  function_ref<bool(Type)> isStorage) {
   auto type = dyn_cast_or_null<RankedTensorType>(value ? value.getType() : Type());
   Operation *op = value ? value.getDefiningOp() : nullptr;
   if (!op || !type || !type.hasStaticShape() || !isStorage(type.getElementType()))
     return std::nullopt;
 
   if (auto transpose = dyn_cast<onnx::TransposeOp>(op)) {
-    auto base = traceAs(transpose.getX(), find, isStorage);
+    auto base = traceAs(transpose.getX(), symbols, isStorage);
     if (!base)
       return std::nullopt;
     SmallVector<int64_t> permutation;
@@ -51,11 +54,11 @@ std::optional<StoredWeight> StoredWeight::traceAs(Value value, Find find, functi
     return base->transpose(permutation);
   }
   if (isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp>(op)) {
-    auto base = traceAs(op->getOperand(0), find, isStorage);
+    auto base = traceAs(op->getOperand(0), symbols, isStorage);
     return base ? base->reshape(type.getShape()) : std::nullopt;
   }
   if (auto cast = dyn_cast<onnx::CastOp>(op)) // from f16 or bf16 to f32, or to itself: exact
-    return type.getElementType().isF32() || cast.getX().getType() == type ? traceAs(cast.getX(), find, isFloat)
+    return type.getElementType().isF32() || cast.getX().getType() == type ? traceAs(cast.getX(), symbols, isFloat)
                                                                           : std::nullopt;
 
   StoredWeight weight(op->getLoc());
@@ -66,8 +69,7 @@ std::optional<StoredWeight> StoredWeight::traceAs(Value value, Find find, functi
     weight.name_ = "constant";
     data = constant.getValue();
   } else if (auto read = dyn_cast<onnx::InitializerValueOp>(op)) {
-    auto initializer =
-        find ? find(read) : SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(op, read.getInitializerAttr());
+    auto initializer = symbols.lookup<onnx::InitializerOp>(read.getInitializerAttr().getAttr());
     if (!initializer)
       return std::nullopt;
     weight.name_ = initializer.getSymName().str();
@@ -110,23 +112,23 @@ std::optional<StoredWeight> StoredWeight::asIntegers(int64_t bits, ArrayRef<int6
   return result;
 }
 
-std::optional<StoredWeight> StoredWeight::trace(const QuantisedTensor &tensor, Find find) {
+std::optional<StoredWeight> StoredWeight::trace(const QuantisedTensor &tensor, const SymbolTable &symbols) {
   int64_t columns = tensor.shape.back();
   if (columns < 2 || tensor.block < 1 || (tensor.bits != 2 && tensor.bits != 4 && tensor.bits != 8))
     return std::nullopt;
   SmallVector<int64_t> blockShape(tensor.shape);
   blockShape.back() = (columns - 1) / tensor.block + 1;
-  auto bytes = traceAs(tensor.integers, find, isByte);
+  auto bytes = traceAs(tensor.integers, symbols, isByte);
   auto integers = bytes ? bytes->asIntegers(tensor.bits, tensor.shape) : std::nullopt;
-  auto numbers = traceAs(tensor.scales, find, isFloat);
+  auto numbers = traceAs(tensor.scales, symbols, isFloat);
   auto scales = numbers ? numbers->reshape(blockShape) : std::nullopt;
   if (!integers || !scales || llvm::product_of(numbers->shape()) != llvm::product_of(blockShape))
     return std::nullopt;
   Blocks blocks{*scales, std::nullopt, tensor.block, static_cast<unsigned>(tensor.shape.size()) - 1};
   if (tensor.zeros) {
-    if (auto packed = traceAs(tensor.zeros, find, isByte))
+    if (auto packed = traceAs(tensor.zeros, symbols, isByte))
       blocks.zeros = packed->asIntegers(tensor.bits, blockShape);
-    else if (auto real = traceAs(tensor.zeros, find, isFloat);
+    else if (auto real = traceAs(tensor.zeros, symbols, isFloat);
              real && llvm::product_of(real->shape()) == llvm::product_of(blockShape))
       blocks.zeros = real->reshape(blockShape);
     if (!blocks.zeros)
@@ -346,35 +348,34 @@ Attribute StoredWeight::view(MLIRContext *context) const {
 
 namespace {
 
-/// A moe.weight in front of `function`, read at the builder's place.
-Value makeWeight(OpBuilder &builder, func::FuncOp function, Location loc, StringRef name, RankedTensorType type,
+/// A moe.weight in front of @step, read at the builder's place.
+Value makeWeight(OpBuilder &builder, SymbolTable &symbols, Location loc, StringRef name, RankedTensorType type,
                  ArrayRef<Attribute> views, ArrayRef<float> numbers) {
-  auto module = function->getParentOfType<ModuleOp>();
   ArrayAttr list = views.empty() ? ArrayAttr() : builder.getArrayAttr(views);
   ElementsAttr value = views.empty() ? ElementsAttr(DenseElementsAttr::get(type, numbers)) : ElementsAttr();
-  OpBuilder top(function);
+  OpBuilder top(symbols.lookup(moe::kStepFunction));
   auto weight = moe::WeightOp::create(top, loc, builder.getStringAttr("moe:" + name), TypeAttr::get(type), list, value);
-  return moe::GetWeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(SymbolTable(module).insert(weight)));
+  return moe::GetWeightOp::create(builder, loc, type, FlatSymbolRefAttr::get(symbols.insert(weight)));
 }
 
 } // namespace
 
-Value StoredWeight::materialise(OpBuilder &builder, func::FuncOp function) const {
+Value StoredWeight::materialise(OpBuilder &builder, SymbolTable &symbols) const {
   assert(isStorable() && "blocks lie along the last dimension");
   auto type = RankedTensorType::get(shape_, builder.getF32Type(), blocks(builder.getContext()));
   if (!isInline() || blocks_)
-    return makeWeight(builder, function, loc_, name_, type, view(builder.getContext()), {});
+    return makeWeight(builder, symbols, loc_, name_, type, view(builder.getContext()), {});
   SmallVector<float> numbers;
   appendTo(numbers);
-  return makeWeight(builder, function, loc_, name_, type, {}, numbers);
+  return makeWeight(builder, symbols, loc_, name_, type, {}, numbers);
 }
 
-Value StoredWeight::splat(OpBuilder &builder, func::FuncOp function, Location loc, int64_t size, float number) {
+Value StoredWeight::splat(OpBuilder &builder, SymbolTable &symbols, Location loc, int64_t size, float number) {
   auto type = RankedTensorType::get({size}, builder.getF32Type());
-  return makeWeight(builder, function, loc, "splat", type, {}, SmallVector<float>(size, number));
+  return makeWeight(builder, symbols, loc, "splat", type, {}, SmallVector<float>(size, number));
 }
 
-Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<StoredWeight> parts) {
+Value StoredWeight::stack(OpBuilder &builder, SymbolTable &symbols, ArrayRef<StoredWeight> parts) {
   const StoredWeight &first = parts.front();
   SmallVector<int64_t> shape{static_cast<int64_t>(parts.size())};
   shape.append(first.shape_);
@@ -391,7 +392,7 @@ Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<St
       views.push_back(part.insert(0).view(context));
       locations.push_back(part.loc_);
     }
-    return makeWeight(builder, function, builder.getFusedLoc(locations), first.name_, type, views, {});
+    return makeWeight(builder, symbols, builder.getFusedLoc(locations), first.name_, type, views, {});
   }
   if (llvm::any_of(parts, [&](const StoredWeight &part) { return part.isInline() != first.isInline(); }))
     return nullptr;
@@ -399,7 +400,7 @@ Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<St
     SmallVector<float> numbers;
     for (const StoredWeight &part : parts)
       part.appendTo(numbers);
-    return makeWeight(builder, function, first.loc_, first.name_, type, {}, numbers);
+    return makeWeight(builder, symbols, first.loc_, first.name_, type, {}, numbers);
   }
   // One view for each run of parts at equal distances.
   SmallVector<Attribute> views;
@@ -427,7 +428,7 @@ Value StoredWeight::stack(OpBuilder &builder, func::FuncOp function, ArrayRef<St
       if (locations.empty() || locations.back() != parts[i].loc_)
         locations.push_back(parts[i].loc_);
   }
-  return makeWeight(builder, function, builder.getFusedLoc(locations), first.name_, type, views, {});
+  return makeWeight(builder, symbols, builder.getFusedLoc(locations), first.name_, type, views, {});
 }
 
 } // namespace janus::recover

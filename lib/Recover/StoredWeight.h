@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Location.h"
+#include "mlir/IR/SymbolTable.h"
 
 #include <memory>
 #include <optional>
@@ -35,15 +36,12 @@ std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op);
 
 class StoredWeight {
 public:
-  /// The tensor behind transposes, reshapes and exact casts of an initializer or constant of the function's module;
-  /// nothing when there is something else or the numbers are no floating-point ones.
-  static std::optional<StoredWeight> trace(mlir::Value value) { return trace(value, nullptr); }
-  /// The same where `find` knows the initializers: looking one up in a module takes as long as it has symbols.
-  using Find = llvm::function_ref<onnx::InitializerOp(onnx::InitializerValueOp)>;
-  static std::optional<StoredWeight> trace(mlir::Value value, Find find);
+  /// The tensor behind transposes, reshapes and exact casts of an initializer or constant of a module with those
+  /// symbols; nothing when there is something else or the numbers are no floating-point ones.
+  static std::optional<StoredWeight> trace(mlir::Value value, const mlir::SymbolTable &symbols);
 
   /// The tensor behind constant integers and scales; nothing when they are none or do not fit.
-  static std::optional<StoredWeight> trace(const QuantisedTensor &tensor, Find find = nullptr);
+  static std::optional<StoredWeight> trace(const QuantisedTensor &tensor, const mlir::SymbolTable &symbols);
 
   llvm::ArrayRef<int64_t> shape() const { return shape_; }
   /// How its numbers are stored: the encoding of the type of its moe.weight; null for plain ones.
@@ -62,20 +60,21 @@ public:
   /// The same numbers under another shape; nothing when strides cannot express it.
   std::optional<StoredWeight> reshape(llvm::ArrayRef<int64_t> shape) const;
 
-  /// A moe.weight in the module of `function`, and its value at the builder's place; it must be storable.
-  mlir::Value materialise(mlir::OpBuilder &builder, mlir::func::FuncOp function) const;
+  /// A moe.weight in front of @step in the module of `symbols`, and its value at the builder's place; it must be
+  /// storable.
+  mlir::Value materialise(mlir::OpBuilder &builder, mlir::SymbolTable &symbols) const;
   /// The same of parts of one shape under a new first dimension; null when some lie in files and others do not, or they
   /// are not quantised alike. Parts that lie in one file at equal distances are one view.
-  static mlir::Value stack(mlir::OpBuilder &builder, mlir::func::FuncOp function, llvm::ArrayRef<StoredWeight> parts);
+  static mlir::Value stack(mlir::OpBuilder &builder, mlir::SymbolTable &symbols, llvm::ArrayRef<StoredWeight> parts);
   /// A weight of `size` equal numbers.
-  static mlir::Value splat(mlir::OpBuilder &builder, mlir::func::FuncOp function, mlir::Location loc, int64_t size,
+  static mlir::Value splat(mlir::OpBuilder &builder, mlir::SymbolTable &symbols, mlir::Location loc, int64_t size,
                            float number);
   bool isInline() const { return file_.empty(); }
 
 private:
   struct Blocks;
   StoredWeight(mlir::Location loc) : loc_(loc) {}
-  static std::optional<StoredWeight> traceAs(mlir::Value value, Find find,
+  static std::optional<StoredWeight> traceAs(mlir::Value value, const mlir::SymbolTable &symbols,
                                              llvm::function_ref<bool(mlir::Type)> isStorage);
   /// Integers of `bits` bits in the bytes of this tensor, which is whole, as [.., columns] of `shape`; nothing when
   /// there are too few of them.

@@ -57,6 +57,7 @@ KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface) {
   pool_.declarePositive(interface.sequence);
   for (BlockArgument argument : step.getArguments())
     addArgument(argument, interface);
+  const SymbolTable symbols(step->getParentOfType<ModuleOp>());
   llvm::DenseMap<StringAttr, Value> stored; // one value for an initializer that is read more than once
   for (Operation &op : step.front()) {
     auto type = op.getNumResults() == 1 ? dyn_cast<RankedTensorType>(op.getResult(0).getType()) : RankedTensorType();
@@ -66,7 +67,7 @@ KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface) {
       elements = dyn_cast<DenseElementsAttr>(constant.getValue());
     } else if (auto read = dyn_cast<onnx::InitializerValueOp>(op)) {
       tensor = stored.try_emplace(read.getInitializerAttr().getAttr(), tensor).first->second;
-      if (auto initializer = SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(step, read.getInitializerAttr()))
+      if (auto initializer = symbols.lookup<onnx::InitializerOp>(read.getInitializerAttr().getAttr()))
         elements = dyn_cast<DenseElementsAttr>(initializer.getData());
     } else if (isa<onnx::ShapeInterface>(op)) {
       KnownTransfer(*this, &op).run();

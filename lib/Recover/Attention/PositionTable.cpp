@@ -136,7 +136,7 @@ bool PositionTables::equal(ElementRef a, ElementRef b) {
 namespace {
 
 /// Are the formulas columns first, first + step, ... of one stored table's row .q? Then these.
-std::optional<StoredWeight> viewOfTable(ArrayRef<ElementRef> factors) {
+std::optional<StoredWeight> viewOfTable(const RowForm &form, ArrayRef<ElementRef> factors) {
   int64_t first = 0, step = 1, skipped = 0;
   for (auto [i, factor] : llvm::enumerate(factors)) {
     if (factor->kind != Element::Kind::kStored || factor->tensor != factors[0]->tensor || factor->index.size() < 2)
@@ -157,7 +157,7 @@ std::optional<StoredWeight> viewOfTable(ArrayRef<ElementRef> factors) {
     if (*column != first + static_cast<int64_t>(i) * step || step < 1)
       return std::nullopt;
   }
-  auto table = StoredWeight::trace(factors[0]->tensor);
+  auto table = form.trace(factors[0]->tensor);
   if (!table)
     return std::nullopt;
   ArrayRef<int64_t> shape = table->shape();
@@ -174,15 +174,14 @@ std::optional<StoredWeight> viewOfTable(ArrayRef<ElementRef> factors) {
 
 Value PositionTables::make(OpBuilder &builder, Location loc, ArrayRef<ElementRef> factors, double sign) {
   StringAttr &symbol = made_[{factors.vec(), sign}];
-  auto module = step_->getParentOfType<ModuleOp>();
   if (!symbol && sign == 1)
-    if (auto view = viewOfTable(factors)) {
-      Value weight = view->materialise(builder, step_);
+    if (auto view = viewOfTable(form_, factors)) {
+      Value weight = view->materialise(builder, form_.symbols());
       symbol = weight.getDefiningOp<moe::GetWeightOp>().getWeightAttr().getAttr();
       return weight;
     }
   if (symbol) {
-    auto weight = module.lookupSymbol<moe::WeightOp>(symbol);
+    auto weight = form_.symbols().lookup<moe::WeightOp>(symbol);
     return moe::GetWeightOp::create(builder, loc, weight.getType(), FlatSymbolRefAttr::get(symbol));
   }
   int64_t rows = context_, columns = factors.size();
@@ -205,10 +204,10 @@ Value PositionTables::make(OpBuilder &builder, Location loc, ArrayRef<ElementRef
 }
 
 Value PositionTables::makeInline(OpBuilder &builder, Location loc, DenseElementsAttr values, StringAttr &symbol) {
-  OpBuilder top(step_);
+  OpBuilder top(form_.step());
   auto weight = moe::WeightOp::create(top, loc, builder.getStringAttr("moe:table"), TypeAttr::get(values.getType()),
                                       ArrayAttr(), values);
-  symbol = SymbolTable(step_->getParentOfType<ModuleOp>()).insert(weight);
+  symbol = form_.symbols().insert(weight);
   return moe::GetWeightOp::create(builder, loc, values.getType(), FlatSymbolRefAttr::get(symbol));
 }
 

@@ -4,7 +4,7 @@
 
 #include "lib/Recover/Attention/ElementExpr.h"
 #include "lib/Recover/Attention/StoredNumbers.h"
-#include "lib/Recover/StoredWeight.h"
+#include "lib/Recover/RowForm.h"
 
 #include <map>
 #include <vector>
@@ -45,8 +45,8 @@ private:
 /// Weights whose row p holds formulas at position p; equal ones are made once.
 class PositionTables {
 public:
-  PositionTables(mlir::func::FuncOp step, int64_t context, StoredNumbers &numbers)
-      : step_(step), context_(context), numbers_(numbers) {}
+  PositionTables(const RowForm &form, int64_t context, StoredNumbers &numbers)
+      : form_(form), context_(context), numbers_(numbers) {}
 
   /// [positions, factors.size()]: a view of the stored table that the formulas are rows of; else `sign` times their
   /// numbers for positions below the context, computed in the graph's arithmetic. Null when that cannot be done.
@@ -60,7 +60,7 @@ public:
 private:
   mlir::Value makeInline(mlir::OpBuilder &builder, mlir::Location loc, mlir::DenseElementsAttr values,
                          mlir::StringAttr &symbol);
-  mlir::func::FuncOp step_;
+  const RowForm &form_;
   int64_t context_;
   StoredNumbers &numbers_;
   std::map<std::pair<std::vector<ElementRef>, double>, mlir::StringAttr> made_;

@@ -43,25 +43,19 @@ std::optional<SmallVector<double>> constantNumbers(Value value) {
   return result;
 }
 
-Interpreter::Interpreter(func::FuncOp function, BlockArgument tokens)
-    : function_(function), terms_(space_), mixtures_(terms_) {
-  for (auto initializer : function->getParentOfType<ModuleOp>().getOps<onnx::InitializerOp>())
-    initializers_[initializer.getSymNameAttr()] = initializer;
-  if (auto extents = space_.extents(tokens.getType()))
+Interpreter::Interpreter(const RowForm &form) : form_(form), terms_(space_), mixtures_(terms_) {
+  if (auto extents = space_.extents(form.tokens().getType()))
     for (Extent extent : *extents)
       if (!space_.isOne(extent)) {
         rowExtents_.push_back(extent);
         rows_.push_back(space_.fresh(extent, /*fixed=*/true));
       }
-}
-
-void Interpreter::run() {
   auto resume = [&] {
     awaited_.clear();
     for (Operation *op : std::exchange(waiting_, {}))
       interpret(op);
   };
-  for (Operation &op : function_.front().without_terminator()) {
+  for (Operation &op : form.step().front().without_terminator()) {
     size_t before = lists_;
     interpret(&op);
     if (lists_ > before)
@@ -153,9 +147,7 @@ std::optional<Meaning> Interpreter::constant(Value value) {
     return std::nullopt;
   auto [it, inserted] = weights_.try_emplace(value, -1);
   if (inserted)
-    if (auto stored = StoredWeight::trace(value, [&](onnx::InitializerValueOp read) {
-          return initializers_.lookup(read.getInitializerAttr().getAttr());
-        }))
+    if (auto stored = form_.trace(value))
       it->second = terms_.addWeight(*stored);
   if (it->second < 0)
     return std::nullopt;

@@ -1,6 +1,6 @@
 //===- Meaning.h - what every value of a graph is ---------------*- C++ -*-===//
 //
-// Interprets a function of onnx operators over terms (docs/recovery.md). It changes no IR. Linear in the number of
+// Interprets the candidate's onnx operators over terms (docs/recovery.md). It changes no IR. Linear in the number of
 // operators.
 //
 //===----------------------------------------------------------------------===//
@@ -10,7 +10,7 @@
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "lib/Recover/Meaning/Mixture.h"
 #include "lib/Recover/Meaning/Term.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "lib/Recover/RowForm.h"
 
 namespace janus::recover {
 
@@ -32,10 +32,8 @@ struct Refusal {
 
 class Interpreter {
 public:
-  /// `tokens`: the argument with the token ids; its dimensions are the rows.
-  Interpreter(mlir::func::FuncOp function, mlir::BlockArgument tokens);
-  /// Interprets every operator in order.
-  void run();
+  /// Interprets every operator of the candidate; the dimensions of its token ids are the rows. `form` has to live on.
+  explicit Interpreter(const RowForm &form);
 
   Terms &terms() { return terms_; }
   IndexSpace &space() { return space_; }
@@ -66,14 +64,13 @@ private:
   void interpret(mlir::Operation *op);
   bool waits(mlir::Operation *op) const;
 
-  mlir::func::FuncOp function_;
+  const RowForm &form_;
   IndexSpace space_;
   Terms terms_;
   Mixtures mixtures_;
   Dim rows_; // the token's variables
   llvm::SmallVector<Extent, 4> rowExtents_;
   std::vector<mlir::Value> values_; // by the id of a kValue term
-  llvm::DenseMap<mlir::StringAttr, onnx::InitializerOp> initializers_;
   llvm::DenseMap<mlir::Value, Meaning> meanings_;
   llvm::DenseMap<mlir::Value, int32_t> weights_; // -1: no stored tensor
   llvm::DenseMap<T, mlir::Value> byTerm_;

@@ -62,9 +62,7 @@ bool OperatorRules::matmulNBits() {
   if (op.getGIdx() || op.getWeightPrepacked())
     return fail("g_idx or packed weights");
   Meaning a = in(0);
-  auto stored = StoredWeight::trace(quantisedOf(op), [&](onnx::InitializerValueOp read) {
-    return in_.initializers_.lookup(read.getInitializerAttr().getAttr());
-  });
+  auto stored = in_.form_.trace(quantisedOf(op));
   if (!stored || a.axes.empty())
     return fail("its weights are no constants");
   Axes axes; // [N, K]
