@@ -461,8 +461,18 @@ std::unique_ptr<ColumnView> ColumnViews::add(Operation *op) {
   if (known_.find(op->getOperand(0)) || known_.find(op->getOperand(1)) ||
       op->getOperand(0).getType() != op->getOperand(1).getType())
     return nullptr;
+  // The operand that is no sum itself first: where its columns have no factors, as in a residual stream, the other one,
+  // which may go back to the first layer, is not looked at.
+  bool swap = isa_and_nonnull<onnx::AddOp>(op->getOperand(0).getDefiningOp());
+  auto isTurned = [](const ColumnView *x) {
+    return x && llvm::all_of(x->columns, [](const Column &column) {
+             return llvm::all_of(column, [](const ColumnTerm &term) { return term.factor != nullptr; });
+           });
+  };
+  if (!isTurned(view(op->getOperand(swap ? 1 : 0))) || !isTurned(view(op->getOperand(swap ? 0 : 1))))
+    return nullptr;
   const ColumnView *a = view(op->getOperand(0)), *b = view(op->getOperand(1));
-  if (!a || !b || a->dims != b->dims || a->columns.size() != b->columns.size())
+  if (a->dims != b->dims || a->columns.size() != b->columns.size())
     return nullptr;
   auto result = std::make_unique<ColumnView>(*a);
   for (auto [column, other] : llvm::zip(result->columns, b->columns)) {
@@ -470,7 +480,7 @@ std::unique_ptr<ColumnView> ColumnViews::add(Operation *op) {
       term.scale = isa<onnx::SubOp>(op) ? -term.scale : term.scale;
       column.push_back(term);
     }
-    if (column.size() > 2 || llvm::any_of(column, [](const ColumnTerm &term) { return !term.factor; }))
+    if (column.size() > 2)
       return nullptr;
   }
   return result;
