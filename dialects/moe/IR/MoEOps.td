@@ -1,7 +1,7 @@
 //===- MoEOps.td - what the model is ------------------------*- tablegen -*-===//
 //
 // Rules carry a label, (W1), (L2), ...: the description states them, the verifier checks them in this order, and
-// test/lit/Dialect/MoE/invalid.mlir has one case for each.
+// test/lit/Dialect/MoE/invalid.mlir and invalid-weights.mlir have one case for each.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_MOE_OPS
