@@ -1,4 +1,5 @@
 #include "janus/Recover/Passes.h"
+#include "lib/Recover/ModelInterface.h"
 #include "lib/Recover/RowForm.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -109,13 +110,8 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
   FailureOr<DictionaryAttr> describe(ModuleOp module, func::FuncOp step) {
     Builder b(&getContext());
     auto number = [&](StringRef name, int64_t value) { return b.getNamedAttr(name, b.getI64IntegerAttr(value)); };
-    int64_t context = std::numeric_limits<int64_t>::max(), hidden = 0, rows = 0;
-    if (auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr))
-      if (auto length = genai.getAs<IntegerAttr>("context_length"); length && length.getInt() > 0)
-        context = length.getInt();
-    if (auto length = module->getAttrOfType<IntegerAttr>(onnx::kContextAttr);
-        length && length.getInt() > 0 && context == std::numeric_limits<int64_t>::max())
-      context = length.getInt();
+    constexpr int64_t kUnlimited = std::numeric_limits<int64_t>::max();
+    int64_t context = recover::configuredContext(module).value_or(kUnlimited), hidden = 0, rows = 0;
     if (auto limit = step->getAttrOfType<IntegerAttr>(recover::kLimitAttr))
       context = std::min(context, limit.getInt());
     SmallVector<Attribute> caches, layers;
@@ -142,7 +138,7 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
       report(step.getLoc(), "the embedding has fewer rows than the logits have columns");
       return failure();
     }
-    if (context == std::numeric_limits<int64_t>::max()) {
+    if (context == kUnlimited) {
       context = recover::kDefaultContext;
       emitRemark(step.getLoc()) << "nothing limits its positions; its context is " << context
                                 << ", unless a config.json beside it says max_position_embeddings";

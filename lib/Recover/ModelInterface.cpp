@@ -28,6 +28,15 @@ StringRef inputRole(BlockArgument argument) {
   return role ? role.getValue() : StringRef();
 }
 
+std::optional<int64_t> configuredContext(ModuleOp module) {
+  auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr);
+  for (auto length : {genai ? genai.getAs<IntegerAttr>("context_length") : IntegerAttr(),
+                      module->getAttrOfType<IntegerAttr>(onnx::kContextAttr)})
+    if (length && length.getInt() > 0)
+      return length.getInt();
+  return std::nullopt;
+}
+
 void replaceExtents(func::FuncOp step, llvm::function_ref<onnx::SymExpr(const onnx::SymExpr &)> replace) {
   auto renew = [&](Value value) {
     auto dims = onnx::getDims(value.getType());

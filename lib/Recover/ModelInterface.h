@@ -31,6 +31,10 @@ struct ModelInterface {
 
 llvm::StringRef inputRole(mlir::BlockArgument argument);
 
+/// The number of positions that a configuration beside the model's file states: context_length of a genai_config.json,
+/// else max_position_embeddings of a config.json; nothing where neither does.
+std::optional<int64_t> configuredContext(mlir::ModuleOp module);
+
 /// Gives the extents of all values of the graph, arguments behind the step's own included, other expressions.
 void replaceExtents(mlir::func::FuncOp step, llvm::function_ref<onnx::SymExpr(const onnx::SymExpr &)> replace);
 

@@ -90,7 +90,8 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
     recover::KnownValues known(step, *interface);
     recover::ColumnViews views(known, *interface);
     RowForm form(step);
-    recover::PositionTables tables(form, contextOf(getOperation()), numbers);
+    recover::PositionTables tables(form, recover::configuredContext(getOperation()).value_or(recover::kDefaultContext),
+                                   numbers);
     recover::AttentionMatcher matcher(known, views, numbers, *interface);
     // No operator is erased before the end: what is known of values is kept by their addresses.
     int64_t cache = 0;
@@ -123,15 +124,6 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
         embedPositions(form, add, views, tables, known, *interface);
     }
     recover::eraseDead(step);
-  }
-
-  static int64_t contextOf(ModuleOp module) {
-    if (auto genai = module->getAttrOfType<DictionaryAttr>(onnx::kGenaiAttr))
-      if (auto context = genai.getAs<IntegerAttr>("context_length"); context && context.getInt() > 0)
-        return context.getInt();
-    if (auto context = module->getAttrOfType<IntegerAttr>(onnx::kContextAttr); context && context.getInt() > 0)
-      return context.getInt();
-    return recover::kDefaultContext;
   }
 
   LogicalResult rewrite(const RowForm &form, const AttentionCore &core, recover::ColumnViews &views,

@@ -11,7 +11,6 @@ using onnx::SymExpr;
 
 namespace {
 
-constexpr int64_t kMaxItems = 64;
 constexpr int64_t kMaxContraction = 8; // of a product that is written out
 
 std::optional<ElementFn> unaryFn(Operation *op) {

@@ -6,6 +6,9 @@
 
 namespace janus::recover {
 
+/// The longest vector that is kept item by item.
+inline constexpr int64_t kMaxItems = 64;
+
 std::optional<RealFormat> realFormat(mlir::Type type);
 std::optional<ElementType> elementType(mlir::Type type);
 

@@ -12,9 +12,6 @@ using onnx::SymExpr;
 
 namespace {
 
-/// Longest vector that is kept item by item.
-constexpr int64_t kMaxItems = 64;
-
 ElementRef constantElement(ElementPool &pool, Attribute number, Type type) {
   auto format = realFormat(type);
   if (auto real = dyn_cast<FloatAttr>(number))
