@@ -7,6 +7,7 @@
 
 #include "dialects/moe/IR/Formula.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -51,6 +52,21 @@ LogicalResult checkShape(Operation *op, StringRef name, Value value, ArrayRef<in
   if (value && !hasShape(value, expected))
     return shapeError(op, name, expected, value);
   return success();
+}
+
+/// Types of equal shape and elements, whatever they say of their dimensions.
+bool sameTensor(Type a, Type b) {
+  auto x = dyn_cast<RankedTensorType>(a), y = dyn_cast<RankedTensorType>(b);
+  return x && y && x.getShape() == y.getShape() && x.getElementType() == y.getElementType();
+}
+
+/// f32 rows [rows, C], i32 rows [rows], or a static weight of f32.
+bool isRowsOrWeight(RankedTensorType type) {
+  bool rows = type.getRank() && type.isDynamicDim(0);
+  int64_t rank = type.getElementType().isF32() ? 2 : 1;
+  if (!rows)
+    return type.hasStaticShape() && type.getElementType().isF32();
+  return type.getRank() == rank && type.getNumDynamicDims() == 1;
 }
 
 /// Rule W6 for one view of rows of `columns` numbers.
@@ -129,6 +145,44 @@ LogicalResult WeightOp::verify() {
   for (Attribute view : getViewsAttr())
     if (failed(checkStorage(*this, view, blocksOf(type), type.getShape().back())))
       return failure();
+  return success();
+}
+
+LogicalResult SequenceOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<FunctionOpInterface>(*this, getCalleeAttr());
+  if (!function || function.isExternal())
+    return emitOpError() << "expects " << getCalleeAttr() << " to be a function with a body in the module";
+  ArrayRef<Type> arguments = function.getArgumentTypes(), yielded = function.getResultTypes();
+  if (arguments.size() < getInputs().size() || yielded.size() < getResults().size())
+    return emitOpError() << "expects a function of at least " << getInputs().size() << " arguments and "
+                         << getResults().size() << " results, found " << arguments.size() << " and " << yielded.size();
+  bool anyRows = false;
+  for (auto [i, input] : llvm::enumerate(getInputs())) {
+    auto type = cast<RankedTensorType>(input.getType());
+    anyRows |= type.getRank() && type.isDynamicDim(0);
+    if (!isRowsOrWeight(type) || !sameTensor(type, arguments[i]))
+      return emitOpError() << "expects operand " << i << " to be rows or a weight as the function's argument, found "
+                           << type << " and " << arguments[i];
+  }
+  if (!anyRows)
+    return emitOpError() << "expects an operand that counts rows";
+  for (auto [i, result] : llvm::enumerate(getResults()))
+    if (!isMatrix(result) || !ShapedType::isDynamic(shapeOf(result)[0]) || !sameTensor(result.getType(), yielded[i]))
+      return emitOpError() << "expects result " << i << " to be [rows, C] as the function's, found " << result.getType()
+                           << " and " << yielded[i];
+  ArrayRef<Type> past = arguments.drop_front(getInputs().size()), present = yielded.drop_front(getResults().size());
+  auto isState = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && tensor.hasStaticShape() && tensor.getElementType().isF32();
+  };
+  if (past.size() != present.size() || !llvm::all_of(past, isState) ||
+      !llvm::all_of(llvm::zip(past, present),
+                    [](auto pair) { return sameTensor(std::get<0>(pair), std::get<1>(pair)); }))
+    return emitOpError() << "expects as many new states as states, static and of f32, found (" << past << ") and ("
+                         << present << ")";
+  if (static_cast<int64_t>(getState()) < 0 ||
+      (getHistory() && (static_cast<int64_t>(*getHistory()) < 0 || !past.empty())))
+    return emitOpError() << "expects a state and a history that are not negative, and no states with a history";
   return success();
 }
 

@@ -424,6 +424,39 @@ def MoE_AttentionOp : MoE_Op<"attention"> {
   let hasVerifier = 1;
 }
 
+//===-- tensor functions ---------------------------------------------------===//
+
+def MoE_SequenceOp : MoE_Op<"sequence", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a tensor function of the rows of one sequence, for each sequence of the step";
+  let description = [{
+    What no other operation describes: a convolution over tokens, a linear attention, an activation of its own. The function is
+    made of `onnx` operations. It is called once for each sequence with rows in the step, with these rows, S of them in the
+    order of their positions; what it yields are the rows of the result. (docs/recovery-regions.md)
+
+    Operands are rows, [rows, C] or of i32 [rows], or weights. The function's first arguments are the operands: S rows of C
+    columns, or the weight. All other arguments are states, and their new values its last results: numbers that belong to the
+    sequence, zero before its first row. `state` numbers the first of them in the model.
+
+    With `history` the function has no state, is given all rows of the sequence up to the step's last one, and what it yields for
+    rows of earlier steps is not looked at; `history` numbers the first row operand's memory of earlier rows, the others
+    follow. Row i of such a function may depend on rows up to i alone.
+
+    Rules: (SQ1) the function has a body and belongs to the module, (SQ2) each operand is [rows, C] of f32, [rows] of i32 or a
+    static weight of f32, and the argument at its place the same with S rows, (SQ3) one operand counts rows, (SQ4) results are [rows, C],
+    and the function's first results the same with S rows, (SQ5) the other arguments are static, of f32, and as the
+    other results, (SQ6) state and history are not negative, and with history there are no states.
+    ```mlir
+    %y = moe.sequence @conv(%x, %w) {state = 0 : i64} : (tensor<?x64xf32>, tensor<64x3xf32>) -> tensor<?x64xf32>
+    func.func private @conv(%x: tensor<?x64xf32, #onnx.dims<"S", 64>>, %w: tensor<64x3xf32>, %past: tensor<64x2xf32>)
+        -> (tensor<?x64xf32, #onnx.dims<"S", 64>>, tensor<64x2xf32>)
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyTypeOf<[MoE_F32, MoE_I32]>>:$inputs,
+                       DefaultValuedAttr<I64Attr, "0">:$state, OptionalAttr<I64Attr>:$history);
+  let results = (outs Variadic<MoE_F32>:$results);
+  let assemblyFormat = "$callee `(` $inputs `)` attr-dict `:` functional-type(operands, results)";
+}
+
 //===-- mixture of experts ------------------------------------------------===//
 
 def MoE_RouteOp : MoE_Op<"route", [Pure, AttrSizedOperandSegments]> {

@@ -477,3 +477,64 @@ func.func @f(%y: tensor<?x2x4xf32>, %r: tensor<?x8xf32>) {
   %x = moe.combine %y residual %r : (tensor<?x2x4xf32>, tensor<?x8xf32>) -> tensor<?x4xf32>
   return
 }
+
+// -----
+
+// (SQ1) a function that is not there.
+func.func private @g(%x: tensor<?x4xf32>, %s: tensor<1x2xf32>) -> (tensor<?x4xf32>, tensor<1x2xf32>) { return %x, %s : tensor<?x4xf32>, tensor<1x2xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{expects @h to be a function with a body in the module}}
+  %y = moe.sequence @h(%x) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (SQ2) an argument of other columns.
+func.func private @g(%x: tensor<?x4xf32>, %s: tensor<1x2xf32>) -> (tensor<?x4xf32>, tensor<1x2xf32>) { return %x, %s : tensor<?x4xf32>, tensor<1x2xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{expects operand 0 to be rows or a weight as the function's argument}}
+  %y = moe.sequence @g(%w) : (tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (SQ3) weights alone.
+func.func private @g(%w: tensor<4xf32>) -> tensor<?x4xf32> { %y = "test.any"() : () -> tensor<?x4xf32>
+  return %y : tensor<?x4xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{expects an operand that counts rows}}
+  %y = moe.sequence @g(%w) : (tensor<4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (SQ4) a result of other columns.
+func.func private @g(%x: tensor<?x4xf32>, %s: tensor<1x2xf32>) -> (tensor<?x4xf32>, tensor<1x2xf32>) { return %x, %s : tensor<?x4xf32>, tensor<1x2xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{expects result 0 to be [rows, C] as the function's}}
+  %y = moe.sequence @g(%x) : (tensor<?x4xf32>) -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+// (SQ5) a state that is not given back.
+func.func private @g(%x: tensor<?x4xf32>, %s: tensor<1x2xf32>) -> tensor<?x4xf32> { return %x : tensor<?x4xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{expects as many new states as states}}
+  %y = moe.sequence @g(%x) : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+// (SQ6) a history beside states.
+func.func private @g(%x: tensor<?x4xf32>, %s: tensor<1x2xf32>) -> (tensor<?x4xf32>, tensor<1x2xf32>) { return %x, %s : tensor<?x4xf32>, tensor<1x2xf32> }
+func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
+  // expected-error @below {{no states with a history}}
+  %y = moe.sequence @g(%x) {history = 0 : i64} : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return
+}

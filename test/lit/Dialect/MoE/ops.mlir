@@ -105,3 +105,19 @@ func.func @kinds(%g: tensor<?x4xf32>) -> (tensor<?x4xf32>, tensor<?x2xf32>, tens
   %e1, %p1 = moe.route %6 {k = 2 : i64, layer = 0 : i64, score = #moe.score<softmax_selected>} : (tensor<?x4xf32>) -> (tensor<?x2xi32>, tensor<?x2xf32>)
   return %6, %p0, %p1 : tensor<?x4xf32>, tensor<?x2xf32>, tensor<?x2xf32>
 }
+
+// A function of one sequence, with a state; with the history of its rows.
+// CHECK-LABEL: func.func @sequences
+func.func @sequences(%x: tensor<?x4xf32>, %p: tensor<?xi32>, %w: tensor<4x3xf32>) -> (tensor<?x4xf32>, tensor<?x4xf32>) {
+  // CHECK: moe.sequence @mixer(%{{.*}}, %{{.*}}) {state = 1 : i64} : (tensor<?x4xf32>, tensor<4x3xf32>) -> tensor<?x4xf32>
+  %0 = moe.sequence @mixer(%x, %w) {state = 1 : i64} : (tensor<?x4xf32>, tensor<4x3xf32>) -> tensor<?x4xf32>
+  // CHECK: moe.sequence @whole(%{{.*}}, %{{.*}}) {history = 0 : i64} : (tensor<?x4xf32>, tensor<?xi32>) -> tensor<?x4xf32>
+  %1 = moe.sequence @whole(%0, %p) {history = 0 : i64} : (tensor<?x4xf32>, tensor<?xi32>) -> tensor<?x4xf32>
+  return %0, %1 : tensor<?x4xf32>, tensor<?x4xf32>
+}
+func.func private @mixer(%x: tensor<?x4xf32, #onnx.dims<"S", 4>>, %w: tensor<4x3xf32>, %past: tensor<1x4x2xf32>) -> (tensor<?x4xf32, #onnx.dims<"S", 4>>, tensor<1x4x2xf32>) {
+  return %x, %past : tensor<?x4xf32, #onnx.dims<"S", 4>>, tensor<1x4x2xf32>
+}
+func.func private @whole(%x: tensor<?x4xf32, #onnx.dims<"S", 4>>, %p: tensor<?xi32, #onnx.dims<"S">>) -> tensor<?x4xf32, #onnx.dims<"S", 4>> {
+  return %x : tensor<?x4xf32, #onnx.dims<"S", 4>>
+}
