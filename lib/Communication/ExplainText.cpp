@@ -21,7 +21,7 @@ std::vector<std::pair<json, std::vector<int64_t>>> byLayer(const json &entries) 
     auto found = llvm::find_if(groups, [&](const auto &group) { return group.first == entry; });
     if (found == groups.end())
       groups.push_back({entry, {layer}});
-    else
+    else if (found->second.back() != layer)
       found->second.push_back(layer);
   }
   return groups;
@@ -82,7 +82,10 @@ private:
     const json &memory = step["memory"];
     out_ << "  memory of an instance\n";
     out_ << "    attention  weights " << bytesText(memory["attention"]["weights"]) << ", KV cache "
-         << bytesText(memory["attention"]["kv_per_token"]) << " per token\n";
+         << bytesText(memory["attention"]["kv_per_token"]) << " per token";
+    if (memory["attention"].contains("states_per_sequence"))
+      out_ << ", states " << bytesText(memory["attention"]["states_per_sequence"]) << " per sequence";
+    out_ << "\n";
     out_ << "    expert     weights " << bytesText(memory["expert"]["weights"]);
     int64_t slots = 0;
     for (const json &slot : memory["expert"]["slot"])

@@ -191,15 +191,25 @@ json routerFacts(moe::RouteOp op) {
   return facts;
 }
 
+/// What a function reads of earlier rows: states, all of them, or nothing.
+json sequenceFacts(moe::SequenceOp op) {
+  json facts = {
+      {"function", op.getCallee().str()}, {"state", stateElements(op)}, {"history", op.getHistory().has_value()}};
+  setSide(facts, op);
+  return facts;
+}
+
 /// One layer while it is being collected.
 struct Layer {
   std::optional<json> attention, experts, router;
+  json sequences = json::array(); // functions of the rows of a sequence
   int64_t k = 0;
   Value x;                                // what the experts read
   SmallVector<moe::ActivateOp> activates; // of dense MLPs and shared experts
   SmallVector<moe::GateOp> gates;
 
-  bool empty() const { return !attention && !experts && !router && activates.empty(); }
+  bool beyondAttention() const { return experts || router || !activates.empty(); }
+  bool empty() const { return !attention && !beyondAttention() && sequences.empty(); }
 };
 
 /// The input of the linear layer before an activation.
@@ -213,6 +223,8 @@ json finish(const Layer &layer, int64_t index) {
   json facts = {{"layer", index}};
   if (layer.attention)
     facts["attention"] = *layer.attention;
+  if (!layer.sequences.empty())
+    facts["sequences"] = layer.sequences;
   json shared = json::array(), dense = json::array();
   for (moe::ActivateOp op : layer.activates) {
     json mlp = activationFacts(op.getActivation(), static_cast<bool>(op.getUp()));
@@ -289,6 +301,8 @@ const char *roleOf(Operation *op) {
     return "rotary tables";
   if (isa<moe::NormOp>(op))
     return "norms";
+  if (isa<moe::SequenceOp>(op))
+    return "sequences";
   if (isa<moe::RouteOp>(op))
     return "router";
   if (isa<moe::ExpertsOp, dist::ExpertsOp>(op))
@@ -322,6 +336,14 @@ int64_t storedBytes(moe::WeightOp weight) {
 
 } // namespace
 
+int64_t stateElements(moe::SequenceOp op) {
+  auto callee = SymbolTable::lookupNearestSymbolFrom<FunctionOpInterface>(op, op.getCalleeAttr());
+  int64_t elements = 0;
+  for (Type type : callee ? callee.getArgumentTypes().drop_front(op.getInputs().size()) : ArrayRef<Type>())
+    elements += cast<RankedTensorType>(type).getNumElements();
+  return elements;
+}
+
 json layerFacts(func::FuncOp step) {
   json layers = json::array();
   Layer current;
@@ -331,8 +353,13 @@ json layerFacts(func::FuncOp step) {
     current = {};
   };
   step.walk([&](Operation *op) {
-    if (auto attention = dyn_cast<moe::AttentionOp>(op)) {
-      close();
+    if (auto sequence = dyn_cast<moe::SequenceOp>(op)) {
+      if (current.beyondAttention() && (sequence.getHistory() || stateElements(sequence)))
+        close(); // it mixes rows, as an attention does
+      current.sequences.push_back(sequenceFacts(sequence));
+    } else if (auto attention = dyn_cast<moe::AttentionOp>(op)) {
+      if (current.attention || current.beyondAttention())
+        close();
       current.attention = attentionFacts(attention);
     } else if (auto route = dyn_cast<moe::RouteOp>(op)) {
       if (current.router)

@@ -152,11 +152,23 @@ std::string mixtureText(const json &moe) {
   return list.str();
 }
 
+std::string sequencesText(const json &list) {
+  List out;
+  for (const json &facts : list)
+    out.add("function of rows" + std::string(facts["history"].get<bool>() ? " and all rows before them"
+                                             : facts["state"] != 0        ? " and a state of " + text(facts["state"])
+                                                                          : ""));
+  return out.str();
+}
+
 std::string layersText(const json &layers, const std::string &indent) {
   std::vector<std::pair<json, std::vector<int64_t>>> groups;
   for (json layer : layers) {
     int64_t number = layer["layer"];
     layer.erase("layer");
+    if (auto sequences = layer.find("sequences"); sequences != layer.end())
+      for (json &sequence : *sequences)
+        sequence.erase("function");
     auto found = llvm::find_if(groups, [&](const auto &group) { return group.first == layer; });
     if (found == groups.end())
       groups.push_back({layer, {number}});
@@ -174,6 +186,8 @@ std::string layersText(const json &layers, const std::string &indent) {
     };
     if (layer.contains("attention"))
       line(attentionText(layer["attention"]), layer["attention"]);
+    if (layer.contains("sequences"))
+      line(sequencesText(layer["sequences"]), layer["sequences"][0]);
     if (layer.contains("moe")) {
       const json &moe = layer["moe"];
       line(mixtureText(moe), moe);

@@ -15,7 +15,7 @@ namespace {
 struct InsertTransfers : impl::InsertTransfersPassBase<InsertTransfers> {
   void runOnOperation() override {
     int64_t transfer = 0; // unique in the module: both gate sides share one list in the manifest
-    for (auto step : getOperation().getOps<func::FuncOp>()) {
+    for (func::FuncOp step : stepsOf(getOperation())) {
       FailureOr<RouterSide> side = gateSideOf(step);
       if (failed(side))
         return signalPassFailure();

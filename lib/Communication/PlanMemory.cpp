@@ -1,4 +1,5 @@
 #include "lib/Communication/PlanMemory.h"
+#include "janus/Communication/Facts.h"
 
 #include "dialects/janus/IR/JanusOps.h"
 #include "janus/ABI/Kernels.h"
@@ -60,7 +61,7 @@ int64_t weightBytes(dist::FragmentOp fragment, std::set<std::string> &seen) {
 } // namespace
 
 json memoryPlan(func::FuncOp step) {
-  int64_t attention = 0, expert = 0, kv = 0;
+  int64_t attention = 0, expert = 0, kv = 0, states = 0;
   json slots = json::array(), experts = json::array();
   std::set<std::string> attentionSeen, expertSeen;
   for (auto fragment : step.getOps<dist::FragmentOp>()) {
@@ -72,9 +73,18 @@ json memoryPlan(func::FuncOp step) {
     }
     for (auto op : fragment.getBlock().getOps<moe::AttentionOp>())
       kv += static_cast<int64_t>(op.getKvHeads() * (op.getHeadDim() + op.getValueDim())) * 4;
+    for (auto op : fragment.getBlock().getOps<moe::SequenceOp>()) {
+      states += 2 * 4 * stateElements(op); // of the step before, and of this one
+      for (Value input : op.getInputs())
+        if (auto type = cast<RankedTensorType>(input.getType()); op.getHistory() && !type.hasStaticShape())
+          kv += (type.getRank() > 1 ? type.getDimSize(1) : 1) * 4;
+    }
   }
-  return {{"attention", {{"weights", attention}, {"kv_per_token", kv}}},
-          {"expert", {{"weights", expert}, {"slot", slots}, {"experts", experts}}}};
+  json plan = {{"attention", {{"weights", attention}, {"kv_per_token", kv}}},
+               {"expert", {{"weights", expert}, {"slot", slots}, {"experts", experts}}}};
+  if (states)
+    plan["attention"]["states_per_sequence"] = states;
+  return plan;
 }
 
 } // namespace janus

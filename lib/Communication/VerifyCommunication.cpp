@@ -137,7 +137,7 @@ private:
 struct VerifyCommunication : impl::VerifyCommunicationPassBase<VerifyCommunication> {
   void runOnOperation() override {
     Transfers transfers;
-    for (auto step : getOperation().getOps<func::FuncOp>()) {
+    for (func::FuncOp step : stepsOf(getOperation())) {
       FailureOr<RouterSide> side = gateSideOf(step);
       if (failed(side) || failed(StepChecker(step, *side, transfers).run()))
         signalPassFailure();

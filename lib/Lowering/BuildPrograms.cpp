@@ -63,6 +63,10 @@ public:
       model["kv_caches"][cache] = fields;
     for (const auto &[layer, fields] : moeLayers)
       model["moe_layers"][layer] = fields;
+    for (const auto &[state, fields] : states)
+      model["states"][state] = fields;
+    for (const auto &[history, fields] : histories)
+      model["histories"][history] = fields;
     for (const json &transfer : dispatches)
       transfers.push_back(transfer);
   }
@@ -71,6 +75,8 @@ private:
   LogicalResult visit(Operation &op) {
     if (auto call = dyn_cast<func::CallOp>(op))
       return visitCall(call);
+    if (auto sequence = dyn_cast<moe::SequenceOp>(op))
+      return visitSequence(sequence);
     if (auto dispatch = dyn_cast<dist::DispatchOp>(op))
       return visitDispatch(dispatch);
     if (auto collect = dyn_cast<dist::CollectOp>(op)) {
@@ -133,18 +139,60 @@ private:
       symbols.set(result, symbols.get(yielded));
       operands.push_back(role.slots.define(result, ""));
     }
-    std::vector<std::string> table = weights.names(call);
-    auto [fragment, fresh] = role.fragments.try_emplace(callee.getName().str(), role.program.fragments.size());
-    if (fresh)
-      role.program.fragments.push_back(
-          {callee.getName().str(), static_cast<int64_t>(operands.size()), static_cast<int64_t>(table.size())});
-    Instruction &instruction = role.add(Op::kCall, call->getAttrOfType<IntegerAttr>(kLayer).getInt());
-    instruction.fragment = fragment->second;
-    instruction.operands = std::move(operands);
-    instruction.outputs = call.getNumResults();
-    instruction.weights = std::move(table);
+    Instruction &instruction = addCall(role, Op::kCall, call, callee.getName(), std::move(operands));
     if (auto cache = call->getAttrOfType<IntegerAttr>(kCache))
       instruction.cache = cache.getInt();
+    return success();
+  }
+
+  /// The instruction of a call; `states` more operands and results are those of each sequence.
+  Instruction &addCall(RoleBuilder &role, Op kind, Operation *call, StringRef name, std::vector<int64_t> operands,
+                       int64_t states = 0) {
+    std::vector<std::string> table = weights.names(call);
+    auto [fragment, fresh] = role.fragments.try_emplace(name.str(), role.program.fragments.size());
+    if (fresh)
+      role.program.fragments.push_back(
+          {name.str(), static_cast<int64_t>(operands.size()) + 2 * states, static_cast<int64_t>(table.size())});
+    Instruction &instruction = role.add(kind, call->getAttrOfType<IntegerAttr>(kLayer).getInt());
+    instruction.fragment = fragment->second;
+    instruction.operands = std::move(operands);
+    instruction.outputs = call->getNumResults();
+    instruction.weights = std::move(table);
+    instruction.states = states;
+    return instruction;
+  }
+
+  LogicalResult visitSequence(moe::SequenceOp sequence) {
+    auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(sequence, sequence.getCalleeAttr());
+    constexpr uint64_t kMost = 1 << 16; // far above any model
+    if (sequence.getState() > kMost || sequence.getHistory().value_or(0) > kMost)
+      return sequence.emitOpError() << "expects the numbers of its state and history to be at most " << kMost;
+    std::vector<int64_t> operands;
+    int64_t history = static_cast<int64_t>(sequence.getHistory().value_or(0));
+    for (Value value : sequence.getInputs()) {
+      if (value.getDefiningOp<moe::GetWeightOp>())
+        continue;
+      auto type = cast<RankedTensorType>(value.getType());
+      if (type.hasStaticShape() || !attention.slots.has(value) || symbols.get(value) != abi::kRows)
+        return sequence.emitOpError("expects weights, and rows of all of the step's tokens, on @attention");
+      operands.push_back(attention.slots.slot(value));
+      json fields = {{"columns", columnsOf(type)}, {"type", type.getElementType().isInteger() ? "i32" : "f32"}};
+      if (sequence.getHistory() && !histories.try_emplace(history++, fields).second)
+        return sequence.emitOpError() << "expects a history of its own, but " << history - 1 << " is taken";
+    }
+    for (Value result : sequence.getResults()) {
+      symbols.set(result, abi::kRows);
+      operands.push_back(attention.slots.define(result, ""));
+    }
+    ArrayRef<Type> past = callee.getArgumentTypes().drop_front(sequence.getInputs().size());
+    int64_t state = sequence.getState();
+    for (Type type : past)
+      if (!states.try_emplace(state++, json{{"elements", cast<RankedTensorType>(type).getNumElements()}}).second)
+        return sequence.emitOpError() << "expects states of its own, but " << state - 1 << " is taken";
+    Instruction &instruction = addCall(attention, Op::kSequences, sequence, callee.getName(), std::move(operands),
+                                       static_cast<int64_t>(past.size()));
+    instruction.state = past.empty() ? 0 : static_cast<int64_t>(sequence.getState());
+    instruction.history = sequence.getHistory() ? static_cast<int64_t>(*sequence.getHistory()) : -1;
     return success();
   }
 
@@ -178,7 +226,7 @@ private:
   Liveness liveness;
   RowSymbols symbols;
   RoleBuilder attention, expert;
-  std::map<int64_t, json> caches, moeLayers;
+  std::map<int64_t, json> caches, moeLayers, states, histories;
   std::vector<json> dispatches;
 };
 
@@ -222,6 +270,13 @@ struct BuildPrograms : impl::BuildProgramsPassBase<BuildPrograms> {
       programs[step->getAttrOfType<StringAttr>("janus.gate_side").str()] = program.programs();
       program.describe(model, transfers);
     }
+    for (const char *list : {"states", "histories"})
+      for (const json &entry : model.value(list, json::array()))
+        if (entry.is_null()) {
+          module.emitError() << "expects moe.sequence to number " << list << " from 0 without gaps, found " << list
+                             << " " << model[list].dump();
+          return signalPassFailure();
+        }
     module->setAttr(kWeights, weights.describe(&getContext()));
     module->setAttr(kPrograms, builder.getStringAttr(JsonText(programs)));
     module->setAttr(kModel, builder.getStringAttr(JsonText(model)));

@@ -16,11 +16,13 @@
 
 namespace janus::lowering {
 
-inline constexpr const char *kRole = "janus.role";         // of a fragment function: "attention", "expert"
-inline constexpr const char *kInputs = "janus.inputs";     // of a fragment function: leading arguments that are inputs
-inline constexpr const char *kRows = "janus.rows";         // of an argument: the symbol of its rows
-inline constexpr const char *kLayer = "janus.layer";       // of a call
-inline constexpr const char *kCache = "janus.cache";       // of a call
+inline constexpr const char *kRole = "janus.role";     // of a fragment function: "attention", "expert"
+inline constexpr const char *kInputs = "janus.inputs"; // of a fragment function: leading arguments that are inputs
+inline constexpr const char *kSequence =
+    "janus.sequence";                                // unit: of a function of onnx operators that moe.sequence calls
+inline constexpr const char *kRows = "janus.rows";   // of an argument: the symbol of its rows
+inline constexpr const char *kLayer = "janus.layer"; // of a call, of a moe.sequence
+inline constexpr const char *kCache = "janus.cache"; // of a call
 inline constexpr const char *kPrograms = "janus.programs"; // of the module
 inline constexpr const char *kWeights = "janus.weights";
 inline constexpr const char *kModel = "janus.model";

@@ -25,6 +25,9 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
     for (auto step : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
       if (step->hasAttr("janus.gate_side") && failed(outlineStep(step)))
         return signalPassFailure();
+    for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
+      if (function.isPrivate() && !function->hasAttr(kRole))
+        function.erase(); // its copy is called
   }
 
   LogicalResult outlineStep(func::FuncOp step) {
@@ -37,7 +40,10 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
     symbols.set(step.getArgument(2), abi::kWanted);
     for (Operation &op : llvm::make_early_inc_range(step.getBody().front())) {
       if (auto fragment = dyn_cast<dist::FragmentOp>(op)) {
-        outline(fragment, symbols);
+        if (fragment.getBlock().getOps<moe::SequenceOp>().empty())
+          outline(fragment, symbols);
+        else if (failed(unwrap(fragment, symbols)))
+          return failure();
       } else if (isa<dist::DispatchOp, dist::ExchangeOp>(op)) {
         for (Value result : op.getResults())
           if (!isAssignment(result.getType())) // has no rows of its own
@@ -49,6 +55,43 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
       }
     }
     return success();
+  }
+
+  /// A fragment that is a moe.sequence: the operation in its place.
+  LogicalResult unwrap(dist::FragmentOp fragment, RowSymbols &symbols) {
+    OpBuilder builder(fragment);
+    IRMapping mapping;
+    mapping.map(fragment.getBlock().getArguments(), fragment.getInputs());
+    for (Operation &op : fragment.getBlock().without_terminator()) {
+      Operation *clone = builder.clone(op, mapping);
+      auto sequence = dyn_cast<moe::SequenceOp>(clone);
+      if (!sequence && !isa<moe::GetWeightOp>(op))
+        return op.emitOpError(
+            "expects to be in another fragment than a moe.sequence; --janus-verify-partition tells why");
+      symbols.visit(clone);
+      if (!sequence)
+        continue;
+      func::FuncOp callee = shareCallee(sequence);
+      sequence->setDiscardableAttrs(DictionaryAttr::get(&getContext()));
+      sequence->setAttr(kLayer, builder.getI64IntegerAttr(fragment.getLayer()));
+      sequence.setCallee(callee.getName());
+    }
+    for (auto [result, yielded] : llvm::zip(fragment.getResults(), fragment.getYield().getResults()))
+      result.replaceAllUsesWith(mapping.lookup(yielded));
+    fragment.erase();
+    return success();
+  }
+
+  /// The function of onnx operations that a sequence calls, under its new name.
+  func::FuncOp shareCallee(moe::SequenceOp sequence) {
+    Builder builder(&getContext());
+    auto function = getOperation().lookupSymbol<func::FuncOp>(sequence.getCallee()).clone();
+    function.setName("fragment");
+    function->setDiscardableAttrs(DictionaryAttr::get(&getContext()));
+    function->setAttr(kSequence, builder.getUnitAttr());
+    function->setAttr(kRole, builder.getStringAttr(dist::kAttentionMesh));
+    function->setAttr(kInputs, builder.getI64IntegerAttr(sequence.getInputs().size()));
+    return share("sequence", function);
   }
 
   void outline(dist::FragmentOp fragment, RowSymbols &symbols) {
@@ -84,7 +127,7 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
       if (symbols.has(yielded))
         symbols.set(result, symbols.get(yielded));
 
-    func::FuncOp callee = share(fragment, function);
+    func::FuncOp callee = share(fragment.getMesh(), function);
     SmallVector<Value> operands(fragment.getInputs());
     for (moe::GetWeightOp get : weights)
       operands.push_back(moe::GetWeightOp::create(builder, get.getLoc(), get.getType(), get.getWeightAttr()));
@@ -134,7 +177,7 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
   }
 
   /// The function of this structure: an earlier one, or this one under a name of its own.
-  func::FuncOp share(dist::FragmentOp fragment, func::FuncOp function) {
+  func::FuncOp share(StringRef kind, func::FuncOp function) {
     std::string text;
     llvm::raw_string_ostream stream(text);
     function->print(stream, OpPrintingFlags().assumeVerified().useLocalScope());
@@ -143,8 +186,7 @@ struct OutlineFragments : impl::OutlineFragmentsPassBase<OutlineFragments> {
       function.erase();
       return entry->second;
     }
-    StringRef mesh = fragment.getMesh();
-    function.setName((mesh + "_" + Twine(counts[mesh]++)).str());
+    function.setName((kind + "_" + Twine(counts[kind]++)).str());
     getOperation().push_back(function);
     return function;
   }

@@ -18,13 +18,24 @@ std::string PackedWeights::join(const std::vector<std::string> &parts) {
   return text;
 }
 
-std::vector<std::string> PackedWeights::partNames(func::CallOp call, const WeightEntry &entry) {
-  std::vector<std::string> names;
-  for (Value part : entry.parts) {
-    Value operand = call.getOperand(cast<BlockArgument>(part).getArgNumber());
-    names.push_back(operand.getDefiningOp<moe::GetWeightOp>().getWeight().str());
+std::vector<WeightUse> PackedWeights::usesOf(Operation *op) {
+  std::vector<WeightUse> uses;
+  if (auto call = dyn_cast<func::CallOp>(op)) {
+    for (const WeightEntry &entry : collectWeights(calleeOf(call).getBody().front()).entries) {
+      WeightUse &use = uses.emplace_back();
+      for (Value part : entry.parts) {
+        Value operand = call.getOperand(cast<BlockArgument>(part).getArgNumber());
+        use.parts.push_back(operand.getDefiningOp<moe::GetWeightOp>().getWeight().str());
+      }
+      use.layout = layoutName(entry.layout, entry.parts.front().getType());
+      use.perExpert = entry.perExpert;
+    }
+  } else if (auto sequence = dyn_cast<moe::SequenceOp>(op)) {
+    for (Value input : sequence.getInputs())
+      if (auto get = input.getDefiningOp<moe::GetWeightOp>())
+        uses.push_back({{get.getWeight().str()}, layoutName(WeightLayout::kRows, get.getType()), false});
   }
-  return names;
+  return uses;
 }
 
 std::string PackedWeights::name(const std::vector<std::string> &parts, const std::string &layout) const {
@@ -35,27 +46,24 @@ std::string PackedWeights::name(const std::vector<std::string> &parts, const std
 }
 
 void PackedWeights::collect(func::FuncOp step) {
-  for (auto call : step.getOps<func::CallOp>()) {
-    func::FuncOp callee = calleeOf(call);
-    bool attention = callee->getAttrOfType<StringAttr>(kRole).getValue() == "attention";
-    int64_t layer = call->getAttrOfType<IntegerAttr>(kLayer).getInt();
-    for (const WeightEntry &entry : collectWeights(callee.getBody().front()).entries) {
-      std::vector<std::string> parts = partNames(call, entry);
-      std::string joined = join(parts);
-      std::string layout = layoutName(entry.layout, entry.parts.front().getType());
-      layouts[joined].insert(layout);
-      auto [index, fresh] = indices.try_emplace(joined + "." + layout, packed.size());
+  for (Operation &op : step.getBody().front()) {
+    auto call = dyn_cast<func::CallOp>(op);
+    bool attention = !call || calleeOf(call)->getAttrOfType<StringAttr>(kRole).getValue() == "attention";
+    for (const WeightUse &use : usesOf(&op)) {
+      std::string joined = join(use.parts);
+      layouts[joined].insert(use.layout);
+      auto [index, fresh] = indices.try_emplace(joined + "." + use.layout, packed.size());
       if (fresh)
-        packed.push_back({parts, layout, entry.perExpert, layer});
+        packed.push_back({use.parts, use.layout, use.perExpert, op.getAttrOfType<IntegerAttr>(kLayer).getInt()});
       packed[index->second].attention |= attention;
     }
   }
 }
 
-std::vector<std::string> PackedWeights::names(func::CallOp call) const {
+std::vector<std::string> PackedWeights::names(Operation *call) const {
   std::vector<std::string> result;
-  for (const WeightEntry &entry : collectWeights(calleeOf(call).getBody().front()).entries)
-    result.push_back(name(partNames(call, entry), layoutName(entry.layout, entry.parts.front().getType())));
+  for (const WeightUse &use : usesOf(call))
+    result.push_back(name(use.parts, use.layout));
   return result;
 }
 

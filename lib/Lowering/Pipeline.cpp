@@ -7,6 +7,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
@@ -28,9 +29,24 @@ void buildToLLVMPipeline(OpPassManager &manager) {
   manager.addPass(createCSEPass());
 }
 
+/// Code of onnx operations without parallel loops, vectors and mathematical functions. Of functions alone: fragments
+/// that are not code yet stay as programs were built for them.
+static void buildOperatorPipeline(OpPassManager &manager) {
+  manager.addPass(createOutlineParallelPass());
+  manager.addPass(createExpandMathPass());
+  arith::ArithExpandOpsPassOptions expand;
+  expand.includeBf16 = true;
+  OpPassManager &code = manager.nest<LLVM::LLVMFuncOp>();
+  code.addPass(arith::createArithExpandOpsPass(expand));
+  code.addPass(createConvertVectorToLLVMPass());
+  code.addPass(createConvertMathToLLVMPass());
+}
+
 void buildLoweringPipeline(OpPassManager &manager) {
   manager.addPass(createOutlineFragmentsPass());
   manager.addPass(createBuildProgramsPass());
+  manager.addPass(createLowerSequencesPass());
+  buildOperatorPipeline(manager);
   manager.addPass(createLowerFragmentsPass());
   buildToLLVMPipeline(manager);
   manager.addPass(createVerifyLoweringPass());
@@ -40,13 +56,7 @@ void buildTensorLoweringPipeline(OpPassManager &manager) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createLowerTensorPass());
-  manager.addPass(createOutlineParallelPass());
-  manager.addPass(createExpandMathPass());
-  arith::ArithExpandOpsPassOptions expand;
-  expand.includeBf16 = true;
-  manager.addPass(arith::createArithExpandOpsPass(expand));
-  manager.addPass(createConvertVectorToLLVMPass());
-  manager.addPass(createConvertMathToLLVMPass());
+  buildOperatorPipeline(manager);
   buildToLLVMPipeline(manager);
   manager.addPass(createVerifyLoweringPass());
 }

@@ -1,6 +1,7 @@
 #include "lib/Lowering/ValueSlots.h"
 
 #include "dialects/janus/IR/JanusOps.h"
+#include "dialects/moe/IR/MoEOps.h"
 
 #include <limits>
 
@@ -22,11 +23,22 @@ Liveness::Liveness(func::FuncOp step) {
     if (!fresh)
       entry->second = std::max(entry->second, position);
   };
+  llvm::SmallVector<int64_t> until(next); // position of the collect that an operation stands before
+  int64_t awaited = 0;
+  for (Operation &op : llvm::reverse(block)) {
+    if (isa<dist::CollectOp>(op))
+      awaited = positions[&op];
+    until[positions[&op]] = awaited;
+    if (isa<dist::DispatchOp>(op))
+      awaited = 0;
+  }
   // Backwards, so that the result of an exchange is complete when its operand is visited.
   for (Operation &op : llvm::reverse(block)) {
     int64_t position = positions[&op];
     if (op.hasTrait<OpTrait::IsTerminator>())
       position = std::numeric_limits<int64_t>::max();
+    if (isa<func::CallOp, moe::SequenceOp>(op))
+      position = std::max(position, until[position]);
     if (auto dispatch = dyn_cast<dist::DispatchOp>(op))
       position = std::max(position, collects.lookup(dispatch.getTransfer()));
     if (auto exchange = dyn_cast<dist::ExchangeOp>(op))

@@ -8,7 +8,8 @@
 namespace janus::lowering {
 
 /// When each value of a step function is needed for the last time, as the position of an operation in its block. What a
-/// dispatch sends is needed until the collect of the same transfer.
+/// dispatch sends, and what operations up to the collect of the same transfer read, is needed until that collect: all
+/// of it may be done again.
 class Liveness {
 public:
   explicit Liveness(mlir::func::FuncOp step);

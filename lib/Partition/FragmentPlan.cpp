@@ -13,7 +13,8 @@ namespace {
 struct Planner {
   std::vector<Operation *> operations; // program order
   DenseMap<Operation *, unsigned> stage;
-  unsigned stages = 0;
+  DenseMap<Operation *, unsigned> part; // of its stage: odd for moe.sequence, of others how many they wait for
+  unsigned stages = 0, parts = 1;
 
   LogicalResult assignStages(func::FuncOp step) {
     for (Operation &op : step.getBody().front().without_terminator()) {
@@ -28,6 +29,14 @@ struct Planner {
         if (auto found = stage.find(operand.getDefiningOp()); found != stage.end())
           value = std::max(value, found->second + (found->second % 2 != parity));
       stage[&op] = value;
+      bool sequence = isa<moe::SequenceOp>(op);
+      unsigned number = sequence;
+      for (Value operand : op.getOperands())
+        if (Operation *producer = operand.getDefiningOp(); producer && stage.contains(producer))
+          if (stage.lookup(producer) == value)
+            number = std::max(number, part.lookup(producer) + part.lookup(producer) % 2 + sequence);
+      part[&op] = number;
+      parts = std::max(parts, number + 1);
       stages = std::max(stages, value + 1);
       operations.push_back(&op);
     }
@@ -78,22 +87,25 @@ FailureOr<std::vector<PlannedFragment>> planFragments(func::FuncOp step) {
   std::vector<PlannedFragment> fragments;
   for (unsigned index = 0; index < planner.stages; ++index) {
     bool last = index + 1 == planner.stages, attention = index % 2 == 0;
-    for (bool overlapped : {false, true}) {
-      PlannedFragment fragment;
-      fragment.mesh = attention ? dist::kAttentionMesh : dist::kExpertMesh;
-      fragment.layer = planner.tagOf(index);
+    std::vector<std::vector<Operation *>> first(planner.parts), overlapped(planner.parts);
+    for (Operation *op : planner.operations)
+      if (planner.stage.lookup(op) == index)
+        (attention && !last && !awaited.contains(op) ? overlapped : first)[planner.part.lookup(op)].push_back(op);
+    auto add = [&](std::vector<Operation *> operations) {
       std::vector<std::string> origins;
-      for (Operation *op : planner.operations) {
-        bool after = attention && !last && !awaited.contains(op);
-        if (planner.stage.lookup(op) != index || after != overlapped)
-          continue;
-        fragment.operations.push_back(op);
+      for (Operation *op : operations)
         origins.push_back(op->getAttrOfType<StringAttr>(dist::kOriginAttr).str());
+      fragments.push_back({attention ? dist::kAttentionMesh : dist::kExpertMesh, joinOrigins(origins),
+                           planner.tagOf(index), std::move(operations)});
+    };
+    for (const auto &parts : {first, overlapped})
+      for (const auto &[number, operations] : llvm::enumerate(parts)) {
+        if (number % 2)
+          for (Operation *sequence : operations)
+            add({sequence});
+        else if (!operations.empty())
+          add(operations);
       }
-      fragment.origin = joinOrigins(origins);
-      if (!fragment.operations.empty())
-        fragments.push_back(std::move(fragment));
-    }
   }
   return fragments;
 }

@@ -8,7 +8,7 @@
 //   embed .. h_0   | route, experts | combine .. h_1 , shared | ...
 //
 // An attention stage is split in two where the next expert stage does not wait
-// for all of it.
+// for all of it, and where a moe.sequence stands: that is a fragment by itself.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_LIB_PARTITION_FRAGMENTPLAN_H

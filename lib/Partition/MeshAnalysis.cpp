@@ -8,6 +8,14 @@ using namespace mlir;
 
 namespace janus {
 
+SmallVector<func::FuncOp> stepsOf(ModuleOp module) {
+  SmallVector<func::FuncOp> steps;
+  for (auto function : module.getOps<func::FuncOp>())
+    if (!function.isPrivate())
+      steps.push_back(function);
+  return steps;
+}
+
 FailureOr<RouterSide> gateSideOf(func::FuncOp step) {
   auto side = step->getAttrOfType<StringAttr>(dist::kGateSideAttr);
   if (side && side.getValue() == "expert")
@@ -54,7 +62,7 @@ FailureOr<MeshChoice> ruleFor(Operation *op, RouterSide side) {
     return routerChoice(side, named ? "rule: " : "inferred: feeds the ");
   }
   if (isa<moe::EmbeddingOp, moe::NormOp, moe::LinearOp, moe::ColumnsOp, moe::ArrangeOp, moe::RotaryOp, moe::AttentionOp,
-          moe::AddOp, moe::ActivateOp, moe::GateOp, moe::MapOp, moe::CombineOp, moe::SelectOp>(op))
+          moe::AddOp, moe::ActivateOp, moe::GateOp, moe::MapOp, moe::CombineOp, moe::SelectOp, moe::SequenceOp>(op))
     return MeshChoice{dist::kAttentionMesh, "rule: " + op->getName().stripDialect().str()};
   return failure();
 }

@@ -59,6 +59,8 @@ private:
   }
 
   void checkExpert(dist::FragmentOp fragment) {
+    for (auto sequence : fragment.getBlock().getOps<moe::SequenceOp>())
+      fail(sequence, "expects @attention, which knows which rows are of one sequence, but found it on @expert");
     SmallVector<moe::ExpertsOp> experts(fragment.getBlock().getOps<moe::ExpertsOp>());
     if (experts.size() != 1)
       return fail(fragment, "expects the routed experts of one layer in an expert fragment but found " +
@@ -93,6 +95,12 @@ private:
   }
 
   void checkAttention(dist::FragmentOp fragment) {
+    auto sequences = fragment.getBlock().getOps<moe::SequenceOp>();
+    auto others = llvm::count_if(fragment.getBlock().without_terminator(),
+                                 [](Operation &op) { return !isa<moe::GetWeightOp>(op); });
+    if (!sequences.empty() && others != 1)
+      fail(*sequences.begin(), "expects a fragment of its own but found it beside " + Twine(others - 1) +
+                                   " other operations; it is called for each sequence");
     for (Operation &op : fragment.getBlock())
       if (isa<moe::ExpertsOp>(op))
         fail(&op, "expects routed experts on @expert but found them on @" + fragment.getMesh());
@@ -107,7 +115,7 @@ private:
 struct VerifyPartition : impl::VerifyPartitionPassBase<VerifyPartition> {
   void runOnOperation() override {
     bool found = false;
-    for (auto step : getOperation().getOps<func::FuncOp>()) {
+    for (func::FuncOp step : stepsOf(getOperation())) {
       found = true;
       FailureOr<RouterSide> side = gateSideOf(step);
       if (failed(side) || failed(StepChecker(step, *side).run()))

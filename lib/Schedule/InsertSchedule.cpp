@@ -158,7 +158,7 @@ private:
 
 struct InsertSchedule : impl::InsertSchedulePassBase<InsertSchedule> {
   void runOnOperation() override {
-    for (auto step : getOperation().getOps<func::FuncOp>()) {
+    for (func::FuncOp step : stepsOf(getOperation())) {
       FailureOr<RouterSide> side = gateSideOf(step);
       if (failed(side))
         return signalPassFailure();

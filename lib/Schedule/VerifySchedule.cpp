@@ -85,7 +85,7 @@ private:
 
 struct VerifySchedule : impl::VerifySchedulePassBase<VerifySchedule> {
   void runOnOperation() override {
-    for (auto step : getOperation().getOps<func::FuncOp>()) {
+    for (func::FuncOp step : stepsOf(getOperation())) {
       FailureOr<RouterSide> side = gateSideOf(step);
       if (failed(side) || failed(StepChecker(step, *side).run()))
         signalPassFailure();

@@ -97,6 +97,22 @@ absl::Status ParseModel(const json &object, ModelDesc &model) {
     model.kv_caches.push_back(desc);
     return fields.status;
   });
+  if (object.is_object() && object.contains("states"))
+    ForEach(reader, "states", [&](const json &state, std::string where) {
+      JsonReader fields(state, where);
+      model.states.push_back({fields.Int("elements", 1, kMaxCount)});
+      return fields.status;
+    });
+  if (object.is_object() && object.contains("histories"))
+    ForEach(reader, "histories", [&](const json &history, std::string where) {
+      JsonReader fields(history, where);
+      const std::string type = fields.String("type");
+      if (fields.status.ok() && type != "f32" && type != "i32")
+        fields.Fail("type", absl::StrCat("found \"", type, "\", expected \"f32\" or \"i32\""));
+      model.histories.push_back(
+          {type == "i32" ? ElementType::kI32 : ElementType::kF32, fields.Int("columns", 1, 1 << 24)});
+      return fields.status;
+    });
   return reader.status;
 }
 

@@ -104,6 +104,10 @@ absl::Status Deployment::Resolve(const LoadedModel &model) {
     return status;
   if (o.max_context == 0)
     o.max_context = desc_.context;
+  if (const int64_t piece = std::min(PieceRows(desc_), o.max_context); o.step_rows < piece)
+    return Invalid(absl::StrCat("--step-rows: found ", o.step_rows, ", expected at least ", piece,
+                                ": layers of this model keep states, and its prompts are computed in pieces of ", piece,
+                                " rows"));
   if (o.chunk == 0 || o.chunk > o.step_rows)
     o.chunk = o.step_rows;
   if (o.threads == 0)
@@ -324,6 +328,7 @@ absl::Status Deployment::SetLimits(const LoadedModel &model) {
   limits_.rows = limits_.step_rows = options_.step_rows;
   limits_.wanted = options_.scoring ? options_.step_rows : std::min(options_.max_batch, options_.step_rows);
   limits_.sequences = options_.max_batch;
+  limits_.context = options_.max_context;
   limits_.pages = 1;
   const int64_t page_bytes = KvPageBytes(desc_), full = KvPages(desc_, options_.max_context) * options_.max_batch;
   absl::StatusOr<int64_t> budget = options_.kv_memory ? options_.kv_memory : MemoryLeft(model);
@@ -333,7 +338,7 @@ absl::Status Deployment::SetLimits(const LoadedModel &model) {
     return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: found ", options_.kv_memory,
                                                      " bytes, expected at most the ", available,
                                                      " that this system has left"));
-  const int64_t pages = page_bytes > 0 ? *budget / page_bytes / options_.attention : 1;
+  const int64_t pages = page_bytes > 0 ? *budget / page_bytes / options_.attention : full;
   limits_.pages = std::min(pages, (full + options_.attention - 1) / options_.attention);
   if (limits_.pages < 1)
     return absl::ResourceExhaustedError(absl::StrCat("--kv-memory: ", *budget, " bytes over ", options_.attention,

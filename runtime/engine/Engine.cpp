@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace janus {
 namespace {
@@ -88,6 +89,8 @@ void Engine::Retire(Sequence &sequence) {
   sequence.home = -1;
   std::erase(queue_, &sequence);
   std::erase(running_, &sequence);
+  if (waiting_ == &sequence)
+    waiting_ = nullptr;
 }
 
 void Engine::ExpireAndAdmit() {
@@ -115,7 +118,24 @@ void Engine::ExpireAndAdmit() {
 }
 
 int64_t Engine::Chunk(const Sequence &sequence, int64_t room) const {
-  return std::min({sequence.remaining(), options_.chunk, room});
+  const int64_t piece = PieceRows(model_);
+  if (piece == 0)
+    return std::min({sequence.remaining(), options_.chunk, room});
+  // Also of what is computed again.
+  const int64_t begin = sequence.computed;
+  const int64_t end = begin < sequence.prompt ? std::min(sequence.prompt, (begin / piece + 1) * piece) : begin + 1;
+  return end - begin <= room ? end - begin : 0;
+}
+
+void Engine::PlanRows(Sequence &sequence, int64_t &room) {
+  const int64_t rows = sequence.paused() ? 0 : Chunk(sequence, room);
+  if (rows == 0) {
+    if (PieceRows(model_) > 0 && !sequence.paused() && !sequence.decoding() && !waiting_)
+      waiting_ = &sequence;
+    return;
+  }
+  parts_[sequence.home].push_back({&sequence, rows});
+  room -= rows;
 }
 
 void Engine::Describe(Sequence &sequence, int64_t rows, StepSequence &part) const {
@@ -160,18 +180,18 @@ void Engine::Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part)
 }
 
 int64_t Engine::PlanStep() {
-  // Decode rows first, then chunks of prompts, in order of admission.
+  // Decode rows first, then chunks of prompts, in order of admission; before them a piece that did not fit into the
+  // step before, so that it is not passed over for ever.
   for (std::vector<Part> &parts : parts_)
     parts.clear();
   int64_t room = options_.step_rows;
+  Sequence *first = std::exchange(waiting_, nullptr);
+  if (first)
+    PlanRows(*first, room);
   for (bool decode : {true, false})
-    for (Sequence *sequence : running_) {
-      if (sequence->decoding() != decode || sequence->paused() || room == 0)
-        continue;
-      const int64_t rows = Chunk(*sequence, room);
-      parts_[sequence->home].push_back({sequence, rows});
-      room -= rows;
-    }
+    for (Sequence *sequence : running_)
+      if (sequence != first && sequence->decoding() == decode)
+        PlanRows(*sequence, room);
   return options_.step_rows - room;
 }
 
@@ -199,6 +219,7 @@ void Engine::FollowMembers() {
         homeless.push_back(sequence);
     for (Sequence *sequence : homeless) {
       std::erase(running_, sequence);
+      waiting_ = waiting_ == sequence ? nullptr : waiting_;
       requests_again_ += sequence->computed > 0;
       sequence->Forget();
     }

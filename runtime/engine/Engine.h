@@ -56,8 +56,10 @@ public:
 private:
   absl::Status Check(const GenerateRequest &request) const;
   void ExpireAndAdmit();
-  /// Rows of a running sequence in the next step: of one that decodes, or of a prompt's next chunk.
+  /// Rows of a running sequence in the next step: of one that decodes, or of a prompt's next chunk. 0: they do not fit
+  /// into `room` and wait.
   int64_t Chunk(const Sequence &sequence, int64_t room) const;
+  void PlanRows(Sequence &sequence, int64_t &room);
   void Describe(Sequence &sequence, int64_t rows, StepSequence &part) const;
   void Apply(Sequence &sequence, int64_t rows, StepResult::Sequence &part);
   void Retire(Sequence &sequence);
@@ -80,6 +82,7 @@ private:
   std::map<RequestId, std::unique_ptr<Sequence>> sequences_; // all that are not forgotten, oldest first
   std::deque<Sequence *> queue_;                             // not admitted yet
   std::vector<Sequence *> running_;                          // in order of admission
+  Sequence *waiting_ = nullptr;                              // for room for a piece; it is planned first
   std::vector<int64_t> last_rows_, steps_by_scheme_;
   std::vector<trace::RowOrigin> last_origins_;
   struct Part {

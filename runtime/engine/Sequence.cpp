@@ -5,6 +5,10 @@
 
 namespace janus {
 
+int64_t PieceRows(const ModelDesc &model) {
+  return model.states.empty() && model.histories.empty() ? 0 : model.page_tokens;
+}
+
 TokenEvent EventQueue::Pop() {
   TokenEvent event = std::move(events_[first_]);
   if (++first_ == events_.size()) {

@@ -4,11 +4,16 @@
 
 #include "janus/Runtime/Runtime.h"
 #include "runtime/executor/Step.h"
+#include "runtime/program/Program.h"
 
 #include <chrono>
 #include <optional>
 
 namespace janus {
+
+/// Rows of a prompt that one step computes of a model whose layers keep states or histories: pieces end at multiples of
+/// it and at the prompt's end, so that what such a layer adds up does not depend on batch and chunk. 0: another model.
+int64_t PieceRows(const ModelDesc &model);
 
 /// Events in order. Keeps its memory, so that a reader who keeps up costs no
 /// allocation.

@@ -34,13 +34,6 @@ absl::Status CheckCode(const abi::Program &code, const abi::KernelTable &kernels
   return absl::OkStatus();
 }
 
-const abi::Fragment *FindFragment(const abi::Program &code, const std::string &name) {
-  for (uint32_t i = 0; i < code.fragment_count; ++i)
-    if (name == code.fragments[i].name)
-      return &code.fragments[i];
-  return nullptr;
-}
-
 /// Only operations of the role, and transfers and layers that the model has.
 absl::Status CheckInstruction(const Instruction &step, const InstanceConfig &config,
                               const std::vector<int64_t> &transfer_of, size_t index) {
@@ -52,7 +45,7 @@ absl::Status CheckInstruction(const Instruction &step, const InstanceConfig &con
   const auto caches = static_cast<int64_t>(config.model->kv_caches.size());
   if (step.op == Op::kCall && step.cache > 0 && step.cache >= caches)
     return wrong("found KV cache ", step.cache, ", expected one of ", caches);
-  if (step.op == Op::kCall)
+  if (step.op == Op::kCall || step.op == Op::kSequences)
     return absl::OkStatus();
   const bool of_attention = step.op == Op::kDispatch || step.op == Op::kCollect || step.op == Op::kExchange;
   if (step.op != Op::kSchedule && of_attention != attention)
@@ -130,9 +123,13 @@ absl::Status Instance::State::CheckProgram() {
       transfer_of.resize(transfer + 1, -1);
     transfer_of[transfer] = static_cast<int64_t>(i);
   }
-  for (size_t i = 0; i < program.steps.size(); ++i)
-    if (absl::Status status = CheckInstruction(program.steps[i], config, transfer_of, i); !status.ok())
+  for (size_t i = 0; i < program.steps.size(); ++i) {
+    absl::Status status = CheckInstruction(program.steps[i], config, transfer_of, i);
+    if (status.ok() && program.steps[i].op == Op::kSequences)
+      status = CheckSequences(program.steps[i], i);
+    if (!status.ok())
       return status;
+  }
   if (!attention())
     return absl::OkStatus();
   struct Named {
@@ -195,15 +192,23 @@ absl::Status Instance::State::BindWeight(const std::string &name, int64_t layer,
   return absl::OkStatus();
 }
 
+const abi::Fragment *Instance::State::FindFragment(const std::string &name) const {
+  for (uint32_t i = 0; i < config.code->fragment_count; ++i)
+    if (name == config.code->fragments[i].name)
+      return &config.code->fragments[i];
+  return nullptr;
+}
+
 absl::Status Instance::State::BindCall(const Instruction &step, BoundCall &call) {
   const FragmentDesc &wanted = config.program->fragments[step.fragment];
-  call.fragment = FindFragment(*config.code, wanted.name);
+  call.fragment = FindFragment(wanted.name);
   if (!call.fragment || call.fragment->operands != wanted.operands || call.fragment->weights != wanted.weights)
     return Mismatch(absl::StrCat("fragment ", wanted.name), call.fragment ? "other operands or weights" : "none",
                     absl::StrCat(wanted.operands, " operands and ", wanted.weights, " weights"),
                     "code and manifest are not of one artifact");
   for (int64_t value : step.operands)
     call.operands.push_back(values[value].as());
+  call.operands.resize(wanted.operands); // with the states of the sequence that it is called for
   for (const std::string &name : step.weights)
     if (absl::Status status = BindWeight(name, step.layer, call); !status.ok())
       return status;
@@ -261,7 +266,7 @@ absl::Status Instance::State::Bind() {
     return status;
   calls.resize(config.program->steps.size());
   for (size_t i = 0; i < calls.size(); ++i)
-    if (config.program->steps[i].op == Op::kCall)
+    if (config.program->steps[i].fragment >= 0)
       if (absl::Status status = BindCall(config.program->steps[i], calls[i]); !status.ok())
         return status;
   host = {abi::kProgramAbiVersion, sizeof(abi::Host), config.kernels, RunParallel, FailCall, nullptr, nullptr};

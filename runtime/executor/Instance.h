@@ -63,6 +63,7 @@ struct InstanceLimits {
   int64_t wanted = 0;    // rows of one attention instance whose logits are wanted
   int64_t sequences = 0; // sequence slots of an attention instance
   int64_t pages = 0;     // KV pages of an attention instance
+  int64_t context = 0;   // positions of a sequence; 0: the model's context
 };
 
 /// Whose memory an expert instance's slots are (SlotStore.h).
@@ -93,7 +94,7 @@ struct InstanceConfig {
   bool says_hello = false;      // it takes a lost one's place: the controller is told of it
 };
 
-/// Bytes of a KV page: page_tokens tokens of all caches of the model.
+/// Bytes of a KV page: page_tokens tokens of all caches and histories of the model.
 int64_t KvPageBytes(const ModelDesc &model);
 /// Pages that a sequence of `tokens` tokens needs.
 int64_t KvPages(const ModelDesc &model, int64_t tokens);

@@ -25,6 +25,8 @@ int64_t KvPageBytes(const ModelDesc &model) {
   int64_t floats = 0;
   for (const KvCacheDesc &cache : model.kv_caches)
     floats += cache.kv_heads * (cache.head_dim + cache.value_dim);
+  for (const HistoryDesc &history : model.histories)
+    floats += history.columns;
   return floats * model.page_tokens * static_cast<int64_t>(sizeof(float));
 }
 
@@ -73,10 +75,11 @@ MemorySizes Instance::State::Sizes() const {
   MemorySizes sizes;
   for (const ValueDesc &value : config.program->values)
     sizes.values.push_back((value.symbol < 0 ? value.fixed_rows : most[value.symbol]) * value.columns * 4);
-  for (const FragmentDesc &fragment : config.program->fragments)
-    for (uint32_t i = 0; i < config.code->fragment_count; ++i)
-      if (fragment.name == config.code->fragments[i].name)
-        sizes.workspace = std::max(sizes.workspace, config.code->fragments[i].workspace(most));
+  for (const Instruction &step : config.program->steps)
+    if (step.op == Instruction::Op::kCall)
+      if (const abi::Fragment *fragment = FindFragment(config.program->fragments[step.fragment].name))
+        sizes.workspace = std::max(sizes.workspace, fragment->workspace(most));
+  PlanSequences(sizes);
   sizes.activity = config.report_activity ? ActivityRecorder::Bytes(*config.model, limits.step_rows) : 0;
   sizes.row_owner = limits.step_rows;
   sizes.seen = attention() ? limits.rows * k : 0;
@@ -97,6 +100,8 @@ MemorySizes Instance::State::Sizes() const {
 
 int64_t MemorySizes::buffers() const {
   int64_t bytes = Buffer::Rounded(workspace) + Buffer::Rounded(staging);
+  bytes += states > 0 ? Buffer::Rounded(states) : 0;
+  bytes += gathered > 0 ? Buffer::Rounded(gathered) : 0;
   for (int64_t value : values)
     bytes += Buffer::Rounded(value);
   return bytes + (row_owner + all_ids) * 4 + executor::Scheduler::Bytes(choices) + seen +
@@ -155,7 +160,8 @@ void Instance::State::Allocate() {
     values.emplace_back(bytes);
     memory.buffers += values.back().bytes();
   }
-  workspace = Buffer(sizes.workspace);
+  // With histories it serves the longest sequence, and most are short.
+  workspace = Buffer(sizes.workspace, sizes.gathered > 0 ? Buffer::Touch::kOnUse : Buffer::Touch::kNow);
   staging = Buffer(sizes.staging);
   memory.buffers += workspace.bytes() + staging.bytes();
   scheduler.Reserve(sizes.choices);
@@ -168,6 +174,7 @@ void Instance::State::Allocate() {
     memory.buffers += AssignmentBuilder::Bytes(limits.step_rows, k, slots);
   } else {
     AllocateKv(sizes);
+    AllocateSequences(sizes);
   }
   if (config.report_activity)
     activity = ActivityRecorder(*config.model, limits.step_rows);

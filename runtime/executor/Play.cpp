@@ -126,11 +126,13 @@ absl::Status Instance::State::OpenSequence(const StepSequence &sequence, int64_t
   } else if (!sequence.pages.empty()) {
     return wrong("found pages for a sequence that is open, expected none");
   }
-  const int64_t room = std::min<int64_t>(config.model->context, page_counts[slot] * config.model->page_tokens);
+  const int64_t room = std::min<int64_t>(context(), page_counts[slot] * config.model->page_tokens);
   if (begin > lengths[slot] || begin + tokens > room)
     return wrong("found positions ", begin, " to ", begin + tokens - 1, ", expected to continue after ", lengths[slot],
                  " tokens and to end before ", room);
   lengths[slot] = static_cast<int32_t>(begin + tokens);
+  if (absl::Status status = OpenStates(sequence); !status.ok())
+    return status;
   for (int64_t i = 0; i < tokens; ++i) {
     if (sequence.tokens[i] < 0 || sequence.tokens[i] >= config.model->vocab)
       return wrong("found token id ", sequence.tokens[i], ", expected an id below ", config.model->vocab);
@@ -170,7 +172,7 @@ Task Instance::State::Step() {
 
 /// Whether an instruction has nothing to do in this attempt.
 bool Instance::State::Skips(const Instruction &step) {
-  if (step.op == Op::kCall && attention())
+  if (step.fragment >= 0 && attention())
     return my_rows == 0 || catching_up;
   if (step.layer != rows_of && !descriptor.from_layer.empty())
     OpenRows(step.layer);
@@ -203,6 +205,8 @@ Task Instance::State::Play() {
     absl::Status status;
     if (step.op == Op::kCall) {
       status = RunCall(step, calls[at]);
+    } else if (step.op == Op::kSequences) {
+      status = RunSequences(step, calls[at]);
     } else if (step.op == Op::kSchedule) {
       status = Schedule(step);
     } else {
@@ -222,6 +226,7 @@ Task Instance::State::Play() {
     const int64_t begin = Nanoseconds();
     JANUS_CO_RETURN_IF_ERROR(Sample());
     stats.outside.attention_ns += Nanoseconds() - begin;
+    CloseStates();
     position = kFinished;
   }
   co_return absl::OkStatus();
@@ -244,7 +249,7 @@ Task Instance::State::Transfer(const Instruction &step) {
 
 void Instance::State::Account(const Instruction &step, int64_t ns) {
   LayerStats &layer_stats = step.layer >= 0 ? stats.layers[step.layer] : stats.outside;
-  if (step.op == Op::kCall)
+  if (step.fragment >= 0)
     (attention() ? layer_stats.attention_ns : layer_stats.expert_ns) += ns;
   else if (step.op == Op::kSchedule)
     layer_stats.schedule_ns += ns;

@@ -2,7 +2,8 @@
 //
 // Internal to the executor. The member functions are grouped by file: Create
 // (binding and memory), Step (from descriptor to result), Dispatch and Collect
-// (attention side of a transfer), Receive and Return (expert side), Schedule.
+// (attention side of a transfer), Receive and Return (expert side), Schedule,
+// Sequences (calls for each sequence, states and histories).
 //
 // Transfers are coroutines (Task.h) that consume messages by name in an order
 // fixed by descriptor and topology. Each pair of instances posts in the order
@@ -43,7 +44,7 @@ namespace janus {
 /// elements of the others.
 struct MemorySizes {
   std::vector<int64_t> values;
-  int64_t workspace = 0, staging = 0, pages = 0, activity = 0;
+  int64_t workspace = 0, staging = 0, pages = 0, activity = 0, states = 0, gathered = 0;
   int64_t row_owner = 0, all_ids = 0, choices = 0, seen = 0, pairs = 0, page_entries = 0;
   int64_t buffers() const;
 };
@@ -75,6 +76,7 @@ struct Instance::State {
   absl::Status CheckConfig();
   void SetRoutes();
   absl::Status CheckProgram();
+  const abi::Fragment *FindFragment(const std::string &name) const; // null: the code has none
   absl::Status BindCall(const Instruction &step, BoundCall &call);
   absl::Status DeclareSlots();
   absl::Status BindWeight(const std::string &name, int64_t layer, BoundCall &call);
@@ -131,6 +133,18 @@ struct Instance::State {
   absl::Status RunCall(const Instruction &step, const BoundCall &call);
   absl::Status Sample();
 
+  // Sequences.cpp
+  absl::Status CheckSequences(const Instruction &step, size_t index) const;
+  void PlanSequences(MemorySizes &sizes) const;
+  void AllocateSequences(const MemorySizes &sizes);
+  absl::Status OpenStates(const StepSequence &sequence);
+  void CloseStates();
+  absl::Status RunSequences(const Instruction &step, BoundCall &call);
+  int64_t HistoryBytes(const Instruction &step, int64_t count, int64_t rows) const;
+  void AppendHistory(const StepSequence &sequence, int64_t history, const char *rows);
+  void GatherHistory(const StepSequence &sequence, int64_t history, char *rows) const;
+  char *StateOf(int64_t copy, int64_t state) const { return states.as() + copy * state_bytes + state_offsets[state]; }
+
   // Dispatch.cpp, DispatchRouted.cpp, Collect.cpp: attention side
   executor::Task Exchange(const Instruction &step);
   executor::Task DispatchWhole(const Instruction &step);
@@ -174,6 +188,10 @@ struct Instance::State {
   }
   int64_t my_begin() const { return row_begin[id]; }
   executor::SlotFilter Wanted(absl::Span<const int32_t> instances);
+  /// Positions of a sequence.
+  int64_t context() const {
+    return config.limits.context > 0 ? std::min(config.limits.context, config.model->context) : config.model->context;
+  }
   const TransferDesc &transfer(const Instruction &step) const {
     return config.model->transfers[transfer_of[step.transfer]];
   }
@@ -208,6 +226,17 @@ struct Instance::State {
   std::vector<int32_t> page_counts, lengths; // [sequences] pages; rows seen so far
   std::vector<uint64_t> used_in;             // [sequences] last step + 1 that had rows of it
   std::vector<int32_t> row_sequence;         // [rows]
+  // attention: states, of each slot twice, then a copy of zeros; histories
+  struct StateCopies {
+    int64_t rows[2] = {-1, -1}; // of the sequence, that the copy stands behind; -1: nothing is in it
+    int64_t past = 0, present = 0;
+  };
+  Buffer states;                      // [2 * sequences + 1][state_bytes]
+  std::vector<StateCopies> copies;    // [sequences]
+  std::vector<int64_t> state_offsets; // by state: bytes, in a copy
+  int64_t state_bytes = 0;
+  std::vector<int64_t> history_offsets; // by history: bytes, in a KV page
+  Buffer gathered;                      // all rows of one sequence, of the operands of a call
 
   // --- of the next epochs
   struct NextEpoch {

@@ -47,7 +47,7 @@ struct InstanceMemory {
   int64_t weights = 0; // plain tensors, mapped
   int64_t slots = 0;   // expert replicas: mapped, or owned with their spare blocks
   int64_t kv = 0;      // page pool and page tables
-  int64_t buffers = 0; // values, workspace, staging of transfers
+  int64_t buffers = 0; // values, workspace, staging of transfers, states of sequences
   int64_t total() const { return weights + slots + kv + buffers; }
 };
 

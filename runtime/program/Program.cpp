@@ -21,7 +21,8 @@ using nlohmann::json;
 using Op = Instruction::Op;
 
 constexpr std::array<absl::string_view, abi::kSymbolCount> kSymbolNames = {"rows", "step_rows", "pairs", "wanted"};
-constexpr std::array<std::pair<Op, absl::string_view>, 7> kOpNames = {{{Op::kCall, "call"},
+constexpr std::array<std::pair<Op, absl::string_view>, 8> kOpNames = {{{Op::kCall, "call"},
+                                                                       {Op::kSequences, "sequences"},
                                                                        {Op::kDispatch, "dispatch"},
                                                                        {Op::kCollect, "collect"},
                                                                        {Op::kExchange, "exchange"},
@@ -81,12 +82,18 @@ void ParseCall(Reader &reader, const RoleProgram &program, Instruction &step) {
         return reader.Fail("weights", absl::StrCat("found ", name.dump(), ", expected the name of a weight"));
       step.weights.push_back(name.get<std::string>());
     }
+  if (step.op == Op::kSequences) {
+    step.state = reader.Int("state", 0, 1 << 20);
+    step.states = reader.Int("states", 0, 1 << 20);
+    step.history = reader.Int("history", -1, 1 << 20);
+  }
   if (!reader.status.ok())
     return;
   const FragmentDesc &fragment = program.fragments[step.fragment];
-  if (static_cast<int64_t>(step.operands.size()) != fragment.operands)
-    reader.Fail("operands", absl::StrCat("found ", step.operands.size(), ", but fragment ", fragment.name, " takes ",
-                                         fragment.operands));
+  const int64_t operands = static_cast<int64_t>(step.operands.size()) + 2 * step.states;
+  if (operands != fragment.operands)
+    reader.Fail("operands",
+                absl::StrCat("found ", operands, ", but fragment ", fragment.name, " takes ", fragment.operands));
   else if (static_cast<int64_t>(step.weights.size()) != fragment.weights)
     reader.Fail("weights", absl::StrCat("found ", step.weights.size(), ", but fragment ", fragment.name, " takes ",
                                         fragment.weights));
@@ -105,9 +112,18 @@ absl::StatusOr<Instruction> ParseInstruction(const json &object, const RoleProgr
     }
   if (reader.status.ok() && !known)
     reader.Fail("op", absl::StrCat("found \"", name,
-                                   "\", expected call, dispatch, collect, exchange, receive, schedule or return"));
+                                   "\", expected call, sequences, dispatch, collect, exchange, receive, schedule or "
+                                   "return"));
   step.layer = reader.Int("layer", step.op == Op::kCall ? -1 : 0, 1 << 20);
   switch (step.op) {
+  case Op::kSequences:
+    ParseCall(reader, program, step);
+    if (reader.status.ok() && (step.inputs() < 1 || step.outputs < 1))
+      reader.Fail("outputs", absl::StrCat("found ", step.outputs, " of ", step.operands.size(),
+                                          " operands, expected at least one input and one output"));
+    if (reader.status.ok() && step.history >= 0 && step.states > 0)
+      reader.Fail("states", absl::StrCat("found ", step.states, ", expected none beside a history"));
+    break;
   case Op::kCall:
     ParseCall(reader, program, step);
     break;
@@ -149,6 +165,11 @@ json StepToJson(const Instruction &step) {
     if (op == step.op)
       object["op"] = std::string(name);
   switch (step.op) {
+  case Op::kSequences:
+    object["state"] = step.state;
+    object["states"] = step.states;
+    object["history"] = step.history;
+    [[fallthrough]];
   case Op::kCall:
     object["fragment"] = step.fragment;
     object["operands"] = step.operands;

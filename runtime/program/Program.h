@@ -28,16 +28,22 @@ struct ValueDesc {
 };
 
 struct Instruction {
-  enum class Op { kCall, kDispatch, kCollect, kExchange, kReceive, kSchedule, kReturn };
+  enum class Op { kCall, kSequences, kDispatch, kCollect, kExchange, kReceive, kSchedule, kReturn };
   Op op = Op::kCall;
   int64_t layer = 0;
-  int64_t fragment = -1;            // kCall
-  std::vector<int64_t> operands;    // kCall: inputs then outputs; else the values moved
-  int64_t outputs = 0;              // kCall: how many of operands are outputs
-  std::vector<std::string> weights; // kCall
+  int64_t fragment = -1;            // kCall, kSequences
+  std::vector<int64_t> operands;    // kCall, kSequences: inputs then outputs; else the values moved
+  int64_t outputs = 0;              // kCall, kSequences: how many of operands are outputs
+  std::vector<std::string> weights; // kCall, kSequences
   int64_t cache = 0;                // kCall: Call::kv points to this cache of the instance
   int64_t transfer = -1;            // kDispatch, kCollect, kReceive, kReturn
   int64_t experts = 0, k = 0;       // kSchedule; operands = {ids, weights}
+  /// kSequences: the fragment is called for each sequence with rows in the step, over its rows of the operands. It is
+  /// given `states` states of the model from number `state` on as well, or, with a history, all rows of the sequence so
+  /// far: those of input i are history `history` + i.
+  int64_t state = 0, states = 0;
+  int64_t history = -1; // -1: none
+  int64_t inputs() const { return static_cast<int64_t>(operands.size()) - outputs; }
 };
 
 struct FragmentDesc {
@@ -67,6 +73,15 @@ struct KvCacheDesc {
 struct MoeLayerDesc {
   int64_t experts = 0, k = 0;
 };
+/// Numbers of a sequence that a layer keeps from step to step, f32, zero before its first row.
+struct StateDesc {
+  int64_t elements = 0;
+};
+/// An operand of which a layer wants the rows of all steps.
+struct HistoryDesc {
+  ElementType type = ElementType::kF32;
+  int64_t columns = 0;
+};
 struct TransferDesc {
   int64_t id = 0, layer = 0;
   bool routed = false; // AGate
@@ -79,6 +94,8 @@ struct ModelDesc {
   int64_t vocab = 0, context = 0, hidden = 0, page_tokens = 32;
   std::vector<MoeLayerDesc> moe_layers; // by layer
   std::vector<KvCacheDesc> kv_caches;
+  std::vector<StateDesc> states;
+  std::vector<HistoryDesc> histories;
   std::vector<TransferDesc> transfers;
   std::string tokenizer; // "bytes" or empty
 };

@@ -5,6 +5,7 @@
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "janus/Communication/Facts.h"
 #include "janus/Import/ImportOnnx.h"
+#include "janus/Partition/MeshAnalysis.h"
 #include "janus/Pipelines/Register.h"
 #include "janus/Recover/Missed.h"
 #include "mlir/IR/MLIRContext.h"
@@ -100,11 +101,9 @@ Verdict look(ModuleOp module, const CompileOptions &options, const Causes &cause
   if (module->hasAttr(moe::kModelAttr)) {
     if (!run(module, Stage::kPartition, options, nullptr))
       return Verdict::kRefused;
-    for (auto step : module.getOps<func::FuncOp>()) { // both gate sides have the same layers
-      report["layers"] = layerFacts(step);
-      report["weights"] = weightFacts(step);
-      break;
-    }
+    func::FuncOp step = stepsOf(module).front(); // both gate sides have the same layers
+    report["layers"] = layerFacts(step);
+    report["weights"] = weightFacts(step);
     return Verdict::kDisaggregated;
   }
   bool any = countOf(candidate, "moe") || countOf(candidate, "attention") || missedLayers(causes);

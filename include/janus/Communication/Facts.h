@@ -8,6 +8,7 @@
 #ifndef JANUS_COMMUNICATION_FACTS_H
 #define JANUS_COMMUNICATION_FACTS_H
 
+#include "dialects/moe/IR/MoEOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "nlohmann/json.hpp"
 
@@ -15,8 +16,11 @@ namespace janus {
 
 /// The layers in order, as docs/check.md defines them: {"layer": N, "attention": {...}, "moe": {...}, "mlp": {...}};
 /// what a layer does not have, or what is not recovered of it, is absent. A layer begins with its attention; where that
-/// is not recovered, with its mixture of experts.
+/// is not recovered, with its mixture of experts. "sequences": what stays a function of a sequence's rows.
 nlohmann::json layerFacts(mlir::func::FuncOp step);
+
+/// Numbers that a moe.sequence keeps of a sequence.
+int64_t stateElements(moe::SequenceOp op);
 
 /// Stored bytes of the weights by role, {"embedding": {"bytes": N, "side": "attention"}, ...}: as they lie in the
 /// files, not packed; a weight that two operations read counts once, for the first. Without "side" where nothing is

@@ -18,6 +18,8 @@ def OutlineFragmentsPass : Pass<"janus-outline-fragments", "::mlir::ModuleOp"> {
     %w = moe.get_weight @l3.qkv
     %x = call @attention_1(%ids, %w) {janus.cache = 3 : i64, janus.layer = 3 : i64}
     ```
+    A fragment that holds a moe.sequence becomes that operation, with `janus.layer`; what it calls becomes a function
+    `@sequence_N` marked `janus.sequence`, shared by all whose functions are equal.
     Buffers and layouts are left to later passes.
   }];
 }
@@ -26,8 +28,8 @@ def BuildProgramsPass : Pass<"janus-build-programs", "::mlir::ModuleOp"> {
   let summary = "turns each step function into the role programs that the run time plays";
   let description = [{
     Precondition: `--janus-outline-fragments`. Each step function becomes one program a role: an ordered list of call,
-    dispatch, receive, schedule, return, exchange and collect instructions over value slots (docs/artifact.md). Slots are
-    reused as soon as nothing reads them any more; what a dispatch sends stays until its collect. Programs are kept as JSON
+    sequences, dispatch, receive, schedule, return, exchange and collect instructions over value slots (docs/artifact.md).
+    Slots are reused as soon as nothing reads them any more; what a dispatch sends, and what calls behind it read, stays until its collect. Programs are kept as JSON
     text in the module attribute `janus.programs`, keyed by gate side and role; `janus.weights` lists each packed weight
     (name, layout, the `moe.weight`s it is made of, file), `janus.model` the facts of the model, `janus.transfers` the
     transfers. The step functions are gone; the fragment functions are unchanged.
@@ -71,6 +73,18 @@ def LowerTensorPass : Pass<"janus-lower-tensor", "::mlir::ModuleOp"> {
     bits and bool, control flow.
   }];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect", "::janus::moe::MoEDialect"];
+}
+
+def LowerSequencesPass : Pass<"janus-lower-sequences", "::mlir::ModuleOp"> {
+  let summary = "functions of onnx operations that moe.sequence calls become loops over buffers";
+  let description = [{
+    Precondition: `--janus-build-programs`. Each function marked `janus.sequence` becomes `llvm.func @NAME(!llvm.ptr)` over
+    an `abi::Call` and `@NAME.workspace`, as @main of a tensor program does (`--janus-lower-tensor`). `Call::operands`: rows
+    and states, then results and new states; `Call::weights`: its static operands; `Call::symbols`: the rows, alone.
+    Refused ([JNS-ONNX-007]): what a tensor program refuses, and extents that only data decide: there is no memory to take
+    in a step.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"];
 }
 
 def OutlineParallelPass : Pass<"janus-outline-parallel", "::mlir::ModuleOp"> {

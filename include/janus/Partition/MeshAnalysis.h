@@ -21,6 +21,9 @@ struct MeshChoice {
   std::string origin;   // "user", "rule: ..." or "inferred: ..."
 };
 
+/// The step functions of a module: all but the private ones, which moe.sequence calls.
+llvm::SmallVector<mlir::func::FuncOp> stepsOf(mlir::ModuleOp module);
+
 /// The gate side of a step function (`janus.gate_side`), or failure with an error on the function.
 mlir::FailureOr<RouterSide> gateSideOf(mlir::func::FuncOp step);
 

@@ -57,7 +57,8 @@ def FormFragmentsPass : Pass<"janus-form-fragments", "::mlir::ModuleOp"> {
     an operand or a result; `moe.get_weight` stands inside each fragment that uses it. A fragment is as large as the data
     flow allows (FragmentPlan.h): the combine of layer l up to the experts' input of layer l + 1 is one fragment. The
     exception pays: what of an attention fragment the dispatch does not wait for (a shared expert) is a fragment of its own
-    after it, so that it runs while activations are in flight. Transfers are left to the next stage.
+    after it, so that it runs while activations are in flight. And a moe.sequence, which is called for each sequence of the
+    step, is one by itself. Transfers are left to the next stage.
     ```
     %x, %h = janus.fragment @attention origin("rule: embedding, ...") (%ids) {layer = 0} : ... { ... }
     %y     = janus.fragment @expert origin("rule: router (EGate), routed experts") (%h) {layer = 0} : ... { ... }

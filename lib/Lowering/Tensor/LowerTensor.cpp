@@ -15,16 +15,40 @@ namespace janus {
 
 namespace lowering {
 
-TensorFunction::TensorFunction(func::FuncOp function)
-    : function_(function), module_(function->getParentOfType<ModuleOp>()), builder_(function.getContext()) {}
+namespace {
+/// Errors about an operator begin with its name in quotes; users know them by code.
+LogicalResult addCode(Diagnostic &diagnostic) {
+  auto arguments = diagnostic.getArguments();
+  auto isText = [&](size_t i) {
+    return i < arguments.size() && arguments[i].getKind() == DiagnosticArgument::DiagnosticArgumentKind::String;
+  };
+  bool coded = llvm::any_of(llvm::seq<size_t>(0, arguments.size()),
+                            [&](size_t i) { return isText(i) && arguments[i].getAsString().contains("[JNS-ONNX-"); });
+  if (diagnostic.getSeverity() == DiagnosticSeverity::Error && isText(0) && arguments[0].getAsString() == "'" && !coded)
+    arguments[0] = DiagnosticArgument(StringRef("[JNS-ONNX-007] '"));
+  return failure(); // on to the next handler
+}
+} // namespace
 
-LogicalResult TensorFunction::run() {
+TensorFunction::TensorFunction(func::FuncOp function, int64_t inputs, const std::string &prefix)
+    : function_(function), name_(function.getName()), prefix_(prefix), module_(function->getParentOfType<ModuleOp>()),
+      builder_(function.getContext()) {
+  int64_t weights = 0;
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    bool weight = int64_t(index) < inputs && tensor && tensor.hasStaticShape();
+    places_.push_back({weight, weight ? weights++ : firstResult_++});
+  }
+}
+
+LogicalResult TensorFunction::run(llvm::function_ref<LogicalResult(const TensorSection &)> describe) {
+  ScopedDiagnosticHandler withCode(builder_.getContext(), addCode);
   if (failed(checkSize()) || failed(checkTypes()) || failed(collectSymbols()))
     return failure();
   builder_.setInsertionPointToEnd(module_.getBody());
   auto pointer = LLVM::LLVMPointerType::get(builder_.getContext());
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(builder_.getContext()), {pointer});
-  code_ = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), "main.code", type);
+  code_ = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), name_ + ".code", type);
   Block *entry = code_.addEntryBlock(builder_);
   builder_.setInsertionPointToStart(entry);
   call_ = entry->getArgument(0);
@@ -38,9 +62,10 @@ LogicalResult TensorFunction::run() {
   section_.symbols = symbols_;
   for (const SymExpr &size : workspace.sizes())
     section_.workspace.push_back(size.str());
-  describeTensorProgram(function_, section_);
+  if (failed(describe(section_)))
+    return failure();
   function_.erase();
-  code_.setSymName("main");
+  code_.setSymName(name_);
   return success();
 }
 
@@ -122,8 +147,12 @@ LogicalResult TensorFunction::lowerBody() {
   Block &body = function_.getBody().front();
   auto ret = cast<func::ReturnOp>(body.getTerminator());
   Value operands = field(call_, offsetof(abi::Call, operands));
-  for (auto [index, argument] : llvm::enumerate(body.getArguments())) {
-    FailureOr<Buffer> buffer = bufferOf(argument.getType(), slot(operands, index, pointerType()), function_);
+  Value weights = llvm::any_of(places_, [](auto place) { return place.first; })
+                      ? field(call_, offsetof(abi::Call, weights))
+                      : Value();
+  for (auto [argument, place] : llvm::zip_equal(body.getArguments(), places_)) {
+    Value pointer = slot(place.first ? weights : operands, place.second, pointerType());
+    FailureOr<Buffer> buffer = bufferOf(argument.getType(), pointer, function_);
     if (failed(buffer))
       return failure();
     buffers_[argument] = *buffer;
@@ -134,7 +163,7 @@ LogicalResult TensorFunction::lowerBody() {
     Operation *definition = value.getDefiningOp();
     if (definition && !definition->hasTrait<OpTrait::ConstantLike>() && !isa<onnx::InitializerValueOp>(definition) &&
         root(value) == value)
-      outputPointer_.try_emplace(value, slot(operands, body.getNumArguments() + index, pointerType()));
+      outputPointer_.try_emplace(value, slot(operands, firstResult_ + index, pointerType()));
   }
   findLastUses();
   for (Operation &op : body.without_terminator())
@@ -142,7 +171,7 @@ LogicalResult TensorFunction::lowerBody() {
       return failure();
   e_->setLocation(ret.getLoc());
   for (auto [index, value] : llvm::enumerate(ret.getOperands()))
-    returnValue(value, operands, body.getNumArguments() + index);
+    returnValue(value, operands, firstResult_ + index);
   if (!pending_.empty())
     return function_.emitError("[JNS-ONNX-007] requires '")
            << pending_[0].first.str() << " == " << pending_[0].second.str() << "', which nothing in it decides";
@@ -179,7 +208,7 @@ void TensorFunction::emitWorkspaceFunction() {
   OpBuilder::InsertionGuard guard(builder_);
   builder_.setInsertionPointToEnd(module_.getBody());
   auto type = LLVM::LLVMFunctionType::get(builder_.getI64Type(), {pointerType()});
-  auto code = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), "main.workspace", type);
+  auto code = LLVM::LLVMFuncOp::create(builder_, function_.getLoc(), name_ + ".workspace", type);
   builder_.setInsertionPointToStart(code.addEntryBlock(builder_));
   Emitter emitter(builder_, loadSymbols(code.getArgument(0)));
   emitter.setLocation(function_.getLoc());
@@ -199,21 +228,11 @@ struct LowerTensor : impl::LowerTensorPassBase<LowerTensor> {
       getOperation().emitError("expects a function @main of onnx operations");
       return signalPassFailure();
     }
-    // Errors about an operator begin with its name in quotes; users know them by code.
-    ScopedDiagnosticHandler withCode(&getContext(), [](Diagnostic &diagnostic) {
-      auto arguments = diagnostic.getArguments();
-      auto isText = [&](size_t i) {
-        return i < arguments.size() && arguments[i].getKind() == DiagnosticArgument::DiagnosticArgumentKind::String;
-      };
-      bool coded = llvm::any_of(llvm::seq<size_t>(0, arguments.size()), [&](size_t i) {
-        return isText(i) && arguments[i].getAsString().contains("[JNS-ONNX-");
-      });
-      if (diagnostic.getSeverity() == DiagnosticSeverity::Error && isText(0) && arguments[0].getAsString() == "'" &&
-          !coded)
-        arguments[0] = DiagnosticArgument(StringRef("[JNS-ONNX-007] '"));
-      return failure(); // on to the next handler
-    });
-    if (failed(lowering::TensorFunction(main).run()))
+    auto describe = [&](const lowering::TensorSection &section) {
+      lowering::describeTensorProgram(main, section);
+      return success();
+    };
+    if (failed(lowering::TensorFunction(main, /*inputs=*/0, /*prefix=*/"").run(describe)))
       signalPassFailure();
   }
 };

@@ -1,4 +1,5 @@
 #include "janus/Lowering/Passes.h"
+#include "lib/Lowering/Fragments.h"
 
 #include "janus/ABI/Program.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -54,6 +55,8 @@ struct OutlineParallel : impl::OutlineParallelPassBase<OutlineParallel> {
     auto task = LLVM::LLVMFuncOp::create(b, loc, (function.getName() + ".task" + Twine(index)).str(),
                                          LLVM::LLVMFunctionType::get(nothing, {pointer, i64, i64, i32}),
                                          LLVM::Linkage::Internal);
+    if (Attribute role = function->getAttr(lowering::kRole))
+      task->setAttr(lowering::kRole, role);
     Block *entry = task.addEntryBlock(b);
     b.setInsertionPointToStart(entry);
     IRMapping mapping;

@@ -1,9 +1,9 @@
-//===- TensorFunction.h - the function of a tensor program ------*- C++ -*-===//
+//===- TensorFunction.h - a function of onnx operators, as code -*- C++ -*-===//
 //
 // Walks a function of onnx operators in order, gives each value a buffer, and
-// has each operator generate the code that fills it. LowerTensor.cpp: the
-// function as a whole; LowerOperator.cpp: one operator; ValueMemory.cpp: where
-// values lie; Control.cpp: operators with graphs inside.
+// has each operator generate the code that fills it: @main of a tensor program,
+// or what moe.sequence calls. LowerTensor.cpp: the function as a whole; LowerOperator.cpp: one operator;
+// ValueMemory.cpp: where values lie; Control.cpp: operators with graphs inside.
 //
 //===----------------------------------------------------------------------===//
 #ifndef JANUS_LOWERING_TENSOR_TENSORFUNCTION_H
@@ -52,8 +52,12 @@ mlir::InFlightDiagnostic refuse(Operation *op, llvm::StringRef what);
 
 class TensorFunction {
 public:
-  explicit TensorFunction(mlir::func::FuncOp function);
-  llvm::LogicalResult run();
+  /// The first `inputs` arguments are weights where their types are static (Call::weights, in their order); all others
+  /// are operands of the call, before the results. `prefix`: of the names of what else the module gets.
+  TensorFunction(mlir::func::FuncOp function, int64_t inputs, const std::string &prefix);
+  /// Replaces the function by `llvm.func @NAME(call)` and `@NAME.workspace(symbols)`, when `describe` accepts what
+  /// there is to say of it.
+  llvm::LogicalResult run(llvm::function_ref<llvm::LogicalResult(const TensorSection &)> describe);
 
 private:
   // --- LowerTensor.cpp
@@ -125,6 +129,9 @@ private:
   Value constantPointer(mlir::ElementsAttr elements);
 
   mlir::func::FuncOp function_;
+  std::string name_, prefix_;
+  llvm::SmallVector<std::pair<bool, int64_t>> places_; // of arguments: whether it is a weight, number among these
+  int64_t firstResult_ = 0;                            // in Call::operands
   mlir::ModuleOp module_;
   mlir::OpBuilder builder_;
   mlir::LLVM::LLVMFuncOp code_;

@@ -17,6 +17,7 @@ struct TensorSection {
   std::vector<std::pair<std::string, std::string>> require; // expressions that must be equal
   std::vector<std::string> workspace;                       // sizes of its parts in bytes
   llvm::MapVector<mlir::StringAttr, int64_t> weights;       // initializers -> position in Call::weights
+  bool allocates = false; // takes memory from the host, for values whose extents only data decide
 };
 
 /// Writes the module's attributes that the target stage reads: section, program, weights. Each initializer that is used

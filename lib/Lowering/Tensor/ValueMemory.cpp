@@ -1,6 +1,7 @@
 // Where values lie, and what generated code reads of a call.
 #include "lib/Lowering/Tensor/TensorFunction.h"
 
+#include "absl/strings/str_cat.h"
 #include "janus/ABI/Program.h"
 
 using namespace mlir;
@@ -55,7 +56,7 @@ Value TensorFunction::frame(int64_t words) {
 }
 
 Value TensorFunction::text(const std::string &value) {
-  auto [entry, fresh] = texts_.try_emplace(value, "text." + std::to_string(texts_.size()));
+  auto [entry, fresh] = texts_.try_emplace(value, absl::StrCat(prefix_, "text.", texts_.size()));
   if (fresh) {
     OpBuilder::InsertionGuard guard(builder_);
     builder_.setInsertionPointToStart(module_.getBody());
@@ -99,6 +100,7 @@ bool TensorFunction::isBound(ArrayRef<SymExpr> dims) {
 }
 
 Value TensorFunction::allocate(ArrayRef<Value> extents, Type element) {
+  section_.allocates = true;
   Value list = frame(extents.size());
   for (auto [i, extent] : llvm::enumerate(extents))
     LLVM::StoreOp::create(builder_, loc(), extent,
@@ -161,7 +163,7 @@ LogicalResult TensorFunction::allocate(Value value, Value pointer, Operation *op
   if (pointer) {
     for (auto [index, result] : llvm::enumerate(function_.getBody().front().getTerminator()->getOperands()))
       if (result == value) {
-        outputs_.insert({value, function_.getNumArguments() + index});
+        outputs_.insert({value, firstResult_ + index});
         break; // a further result of the same value is a copy
       }
     return success();
@@ -198,7 +200,7 @@ void TensorFunction::giveBack(Value value) {
 }
 
 Value TensorFunction::constantPointer(ElementsAttr elements) {
-  auto [entry, fresh] = constants_.try_emplace(elements, "constant." + std::to_string(constants_.size()));
+  auto [entry, fresh] = constants_.try_emplace(elements, absl::StrCat(prefix_, "constant.", constants_.size()));
   if (fresh) {
     OpBuilder::InsertionGuard guard(builder_);
     builder_.setInsertionPointToStart(module_.getBody());

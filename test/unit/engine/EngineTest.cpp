@@ -74,6 +74,53 @@ TEST(Engine, DecodeRowsFirstThenPromptChunksUpToStepRows) {
   EXPECT_EQ(step(), 2);
 }
 
+/// Prompts of a model with states end their pieces at multiples of a page, whatever the chunk; a piece without room
+/// waits one step, and who decodes waits at most one for it.
+TEST(Engine, PiecesOfModelsWithStates) {
+  RuntimeOptions options = Split(1, 1);
+  options.step_rows = 33, options.chunk = 5;
+  HandRuntime runtime(options, GateSide::kExpert, {{4}});
+  std::vector<int32_t> long_prompt(40);
+  for (int i = 0; i < 40; ++i)
+    long_prompt[i] = (5 * i + i * i) % kVocab;
+  const std::vector<std::vector<int32_t>> prompts = {{1, 2}, long_prompt, long_prompt};
+  std::vector<RequestId> ids = {runtime.Submit(Prompt(prompts[0], 20))};
+  std::vector<std::vector<int32_t>> tokens(3);
+  int64_t rows = 0;
+  auto step = [&] {
+    runtime.Step();
+    for (size_t i = 0; i < ids.size(); ++i)
+      for (int32_t token : runtime.Read(ids[i]))
+        tokens[i].push_back(token);
+    const int64_t all = runtime->report().rows, now = all - rows;
+    rows = all;
+    return now;
+  };
+  EXPECT_EQ(step(), 2);
+  ids.push_back(runtime.Submit(Prompt(prompts[1], 6)));
+  ids.push_back(runtime.Submit(Prompt(prompts[2], 6)));
+  EXPECT_EQ(step(), 33) << "a row that decodes, and a piece";
+  EXPECT_EQ(step(), 33) << "the piece of the third that waited, and the row that decodes";
+  EXPECT_EQ(step(), 17) << "a row and the ends of both prompts";
+  EXPECT_EQ(step(), 3);
+  for (int i = 0; i < 30; ++i)
+    step();
+  for (size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(tokens[i], Greedy(prompts[i], i == 0 ? 20 : 6)) << i;
+}
+
+TEST(Engine, StepsWithoutRoomForAPiece) {
+  RuntimeOptions options = Split(1, 1);
+  options.step_rows = 31;
+  HandRuntime runtime(Split(1, 1));
+  EXPECT_TRUE(runtime.Create(options).ok());
+  options.step_rows = 32;
+  HandRuntime with_states(options, GateSide::kExpert, {{4}});
+  options.step_rows = 31;
+  EXPECT_THAT(std::string(with_states.Create(options).status().message()),
+              testing::HasSubstr("--step-rows: found 31, expected at least 32"));
+}
+
 TEST(Engine, ChunkBoundsTheRowsOfOnePrompt) {
   RuntimeOptions options = Split(1, 1);
   options.chunk = 3;

@@ -6,9 +6,10 @@
 
 namespace janus::hand {
 
-HandRuntime::HandRuntime(RuntimeOptions options, GateSide side)
+HandRuntime::HandRuntime(RuntimeOptions options, GateSide side, std::vector<StateDesc> states)
     : side_(side), weights_(MakeNumbers(7)), desc_(Model(side)), attention_(Program(side, Role::kAttention)),
       expert_(Program(side, Role::kExpert)) {
+  desc_.states = std::move(states);
   absl::StatusOr<std::unique_ptr<janus::Deployment>> created = Create(options);
   EXPECT_TRUE(created.ok()) << created.status();
   if (created.ok())

@@ -10,7 +10,9 @@ namespace janus::hand {
 /// A runtime of the model of test/unit/executor.
 class HandRuntime {
 public:
-  explicit HandRuntime(RuntimeOptions options = {}, GateSide side = GateSide::kExpert);
+  /// `states`: of the model, which none of its layers uses.
+  explicit HandRuntime(RuntimeOptions options = {}, GateSide side = GateSide::kExpert,
+                       std::vector<StateDesc> states = {});
   absl::StatusOr<std::unique_ptr<janus::Deployment>> Create(const RuntimeOptions &options);
 
   janus::Deployment *operator->() { return runtime.get(); }

@@ -501,7 +501,7 @@ func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
 // -----
 
 // (SQ3) weights alone.
-func.func private @g(%w: tensor<4xf32>) -> tensor<?x4xf32> { %y = "test.any"() : () -> tensor<?x4xf32>
+func.func private @g(%w: tensor<4xf32>) -> tensor<?x4xf32> { %y = call @g(%w) : (tensor<4xf32>) -> tensor<?x4xf32>
   return %y : tensor<?x4xf32> }
 func.func @f(%x: tensor<?x4xf32>, %w: tensor<4xf32>) {
   // expected-error @below {{expects an operand that counts rows}}
