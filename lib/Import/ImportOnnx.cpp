@@ -1,6 +1,7 @@
 #include "janus/Import/ImportOnnx.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "janus/Import/Passes.h"
 #include "lib/Import/ImportInternal.h"
 #include "lib/Import/Reader/Reader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -44,7 +45,6 @@ public:
 
   /// Null when there are errors. A node that is at fault is replaced by values of which nothing is known, so that the
   /// nodes behind it are looked at, too.
-
   OwningOpRef<ModuleOp> run() {
     OwningOpRef<ModuleOp> module = ModuleOp::create(builder_.getUnknownLoc());
     setModuleAttributes(*module);
@@ -56,18 +56,36 @@ public:
     initializers_.setInsertionPoint(function);
     Block *block = function.addEntryBlock();
     builder_.setInsertionPointToStart(block);
+    SmallVector<DictionaryAttr> attributes; // all at once: each change makes a new list
     for (auto [i, input] : llvm::enumerate(model_.inputs)) {
       values_[input.name] = block->getArgument(i);
-      function.setArgAttr(i, onnx::kNameAttr, builder_.getStringAttr(input.name));
+      attributes.push_back(
+          builder_.getDictionaryAttr(builder_.getNamedAttr(onnx::kNameAttr, builder_.getStringAttr(input.name))));
     }
+    function.setAllArgAttrs(attributes);
     for (const onnx::Node &node : model_.nodes)
       importNode(node);
-    if (!diagnostics_.hasErrors())
-      finish(function);
-    return diagnostics_.hasErrors() ? nullptr : std::move(module);
+    const bool whole = !diagnostics_.hasErrors();
+    if (!whole)
+      placeholder(location("graph", 0)); // the block has at least one
+    finish(function);
+    if (whole)
+      return module;
+    inferRest(*module);
+    return nullptr;
   }
 
 private:
+  /// Reports, beside the errors there are, what does not fit together in the rest of the graph.
+  void inferRest(ModuleOp module) {
+    PassManager passes(context_);
+    passes.enableVerifier(false);
+    passes.addPass(createInlineConstants());
+    passes.addPass(createFoldCasts());
+    passes.addPass(createInferShapes());
+    (void)passes.run(module);
+  }
+
   Location location(StringRef name, size_t line) {
     return NameLoc::get(builder_.getStringAttr(name),
                         FileLineColLoc::get(context_, model_.file, static_cast<unsigned>(line), 0));
@@ -393,16 +411,21 @@ private:
     SmallVector<Value> results;
     SmallVector<Type> types;
     for (const onnx::ValueInfo &output : model_.outputs) {
-      results.push_back(value(output.name));
+      Value result = value(output.name);
+      results.push_back(result ? result : placeholder(location("graph", 0)));
       types.push_back(results.back().getType());
     }
     func::ReturnOp::create(builder_, location("graph", 0), results);
     function.setFunctionType(FunctionType::get(context_, function.getArgumentTypes(), types));
-    for (auto [i, output] : llvm::enumerate(model_.outputs)) {
-      function.setResultAttr(i, onnx::kNameAttr, builder_.getStringAttr(output.name));
+    SmallVector<DictionaryAttr> attributes;
+    for (const onnx::ValueInfo &output : model_.outputs) {
+      NamedAttrList known;
+      known.set(onnx::kNameAttr, builder_.getStringAttr(output.name));
       if (output.ranked)
-        function.setResultAttr(i, onnx::kDeclaredAttr, TypeAttr::get(valueType(output)));
+        known.set(onnx::kDeclaredAttr, TypeAttr::get(valueType(output)));
+      attributes.push_back(known.getDictionary(context_));
     }
+    function.setAllResultAttrs(attributes);
   }
 
   const onnx::Model &model_;

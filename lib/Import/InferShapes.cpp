@@ -85,9 +85,21 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
   void replace(func::FuncOp function, const Symbols &symbols) {
     for (BlockArgument argument : function.getArguments())
       argument.setType(substitute(argument.getType(), symbols));
-    for (unsigned i = 0; i < function.getNumResults(); ++i)
-      if (auto declared = function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr))
-        function.setResultAttr(i, onnx::kDeclaredAttr, TypeAttr::get(substitute(declared.getValue(), symbols)));
+    changeDeclared(function,
+                   [&](TypeAttr declared) { return TypeAttr::get(substitute(declared.getValue(), symbols)); });
+  }
+
+  /// What is declared of each result becomes what `change` makes of it; null removes it.
+  void changeDeclared(func::FuncOp function, llvm::function_ref<TypeAttr(TypeAttr)> change) {
+    SmallVector<DictionaryAttr> attributes;
+    for (unsigned i = 0; i < function.getNumResults(); ++i) {
+      NamedAttrList known(function.getResultAttrDict(i));
+      if (auto declared = dyn_cast_or_null<TypeAttr>(known.erase(onnx::kDeclaredAttr)))
+        if (TypeAttr changed = change(declared))
+          known.set(onnx::kDeclaredAttr, changed);
+      attributes.push_back(known.getDictionary(&getContext()));
+    }
+    function.setAllResultAttrs(attributes);
   }
 
   /// A symbol is bound when it is a dimension of an input by itself. For one that is only part of a dimension
@@ -162,8 +174,7 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
     Builder b(&getContext());
     Operation *end = function.getBody().front().getTerminator();
     function.setFunctionType(b.getFunctionType(function.getBody().getArgumentTypes(), end->getOperandTypes()));
-    for (unsigned i = 0; i < function.getNumResults(); ++i)
-      function.removeResultAttr(i, b.getStringAttr(onnx::kDeclaredAttr));
+    changeDeclared(function, [](TypeAttr) { return TypeAttr(); });
     NamedAttrList bounds;
     for (const auto &[name, bound] : context.bounds())
       bounds.append(name, b.getStringAttr(bound.str()));

@@ -116,6 +116,7 @@ void Causes::add(const onnx::Diagnostics &diagnostics) {
     cause.imported = true;
     merge(std::move(cause));
   }
+  left_ += static_cast<int64_t>(diagnostics.left());
 }
 
 void Causes::merge(Cause cause) {

@@ -59,6 +59,8 @@ public:
   /// Whether an error of that code was reported.
   bool has(Code code) const;
   const std::vector<Diagnostic> &all() const { return all_; }
+  /// How many further causes there are.
+  size_t left() const { return left_; }
   /// All of them, a line each, and how many further causes there are.
   std::string str() const;
 

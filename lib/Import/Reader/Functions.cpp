@@ -1,6 +1,7 @@
 #include "lib/Import/Reader/Functions.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -24,6 +25,33 @@ public:
   }
 
   bool failed() const { return failed_; }
+
+  /// Counts what each call will become, in time linear in the functions' bodies: bodies that call each other many times
+  /// are refused before they are copied. Calls that close a circle count nothing; expand finds them.
+  void measure() {
+    std::vector<std::pair<const Function *, bool>> open;
+    for (const auto &[key, function] : functions_)
+      open.emplace_back(function, false);
+    while (!open.empty()) {
+      auto &[function, entered] = open.back();
+      if (!entered && sizes_.contains(function)) {
+        open.pop_back();
+      } else if (!entered) {
+        entered = true;
+        sizes_[function] = 0;
+        for (const Function *called : calls(*function))
+          if (!sizes_.contains(called))
+            open.emplace_back(called, false); // moves `open`
+      } else {
+        const Function *done = function;
+        size_t size = 0;
+        sum(done->nodes, size);
+        sizes_[done] = size;
+        open.pop_back();
+      }
+    }
+  }
+
   void run(Graph &graph) {
     std::vector<Node> nodes;
     std::swap(nodes, graph.nodes);
@@ -39,6 +67,37 @@ private:
     return it == functions_.end() || native_(node.domain, node.type) ? nullptr : it->second;
   }
 
+  template <typename Visit> static void visit(const std::vector<Node> &nodes, Visit each) {
+    for (const Node &node : nodes) {
+      each(node);
+      for (const Attribute &attribute : node.attributes)
+        if (attribute.graph)
+          visit(attribute.graph->nodes, each);
+    }
+  }
+
+  std::vector<const Function *> calls(const Function &function) const {
+    std::vector<const Function *> called;
+    visit(function.nodes, [&](const Node &node) {
+      if (const Function *inner = find(node))
+        called.push_back(inner);
+    });
+    return called;
+  }
+
+  /// Adds the nodes that these become; stays just above the limit once it is there.
+  void sum(const std::vector<Node> &nodes, size_t &size) const {
+    visit(nodes, [&](const Node &node) {
+      const Function *function = find(node);
+      size = std::min(size + (function ? sizes_.at(function) : 1), limits_.nodes + 1);
+    });
+  }
+
+  void failAsTooLarge(const Node &node) {
+    fail(node, absl::StrCat("with the model's functions inlined there are more than ", limits_.nodes, " nodes or ",
+                            limits_.graphBytes, " bytes of names"));
+  }
+
   void expand(Node node, std::vector<Node> &out) {
     if (failed_)
       return;
@@ -51,8 +110,7 @@ private:
         for (const std::string &name : *list)
           bytes_ += name.size();
       if (++nodes_ > limits_.nodes || bytes_ > limits_.graphBytes)
-        return fail(node, absl::StrCat("with the model's functions inlined there are more than ", limits_.nodes,
-                                       " nodes or ", limits_.graphBytes, " bytes of names"));
+        return failAsTooLarge(node);
       out.push_back(std::move(node));
       return;
     }
@@ -60,6 +118,8 @@ private:
       return fail(node, absl::StrCat("functions call each other to a depth of more than ", limits_.depth));
     if (!active_.insert(function).second)
       return fail(node, "a function that calls itself has no end");
+    if (nodes_ + sizes_.at(function) > limits_.nodes)
+      return failAsTooLarge(node);
     call(node, *function, out);
     active_.erase(function);
   }
@@ -163,6 +223,7 @@ private:
   Diagnostics &diagnostics_;
   const Limits &limits_;
   std::unordered_set<const Function *> active_;
+  std::unordered_map<const Function *, size_t> sizes_; // nodes that a call becomes, at most limits_.nodes + 1
   size_t calls_ = 0, nodes_ = 0, bytes_ = 0;
   bool failed_ = false;
 };
@@ -173,6 +234,7 @@ bool inlineFunctions(Model &model, const std::vector<Function> &functions, const
   if (functions.empty())
     return true;
   Inliner inliner(functions, native, diagnostics, limits);
+  inliner.measure();
   inliner.run(model);
   return !inliner.failed();
 }
