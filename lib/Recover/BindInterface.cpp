@@ -2,6 +2,7 @@
 #include "lib/Recover/InputUses.h"
 #include "lib/Recover/ModelInterface.h"
 #include "lib/Recover/PastCaches.h"
+#include "lib/Recover/Regions/States.h"
 #include "lib/Recover/RowAnalysis.h"
 #include "lib/Recover/RowForm.h"
 
@@ -44,15 +45,20 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     if (dims->size() == 2 && sequence_.constant())
       return refuse(tokens.getLoc(), "the length of its sequences is fixed at " + sequence_.str());
 
-    recover::PastProblem problem;
-    auto caches = recover::findCaches(step, problem);
-    if (!caches)
-      return refuse(problem.op->getLoc(), problem.op->getName().getStringRef() + " " + problem.reason);
     Builder b(&getContext());
     auto setRole = [&](BlockArgument argument, StringRef role) {
       step.setArgAttr(argument.getArgNumber(), recover::kInputAttr, b.getStringAttr(role));
     };
     setRole(tokens, "tokens");
+    for (BlockArgument state : recover::findStates(step)) {
+      setRole(state, "state");
+      if (failed(unify(state, {{0, batch_}})))
+        return failure();
+    }
+    recover::PastProblem problem;
+    auto caches = recover::findCaches(step, problem);
+    if (!caches)
+      return refuse(problem.op->getLoc(), problem.op->getName().getStringRef() + " " + problem.reason);
     for (const recover::PastCache &cache : *caches) {
       setRole(cache.past, "past");
       auto extents = *onnx::getDims(cache.past.getType());
@@ -64,7 +70,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     SymExpr keys = past_ ? *past_ + sequence_ : sequence_;
     for (BlockArgument argument : step.getArguments().drop_front(recover::kStepArguments)) {
       auto type = dyn_cast<RankedTensorType>(argument.getType());
-      if (argument == tokens || inputIsPast(argument) || !type || type.getRank() == 0 || type.getRank() > 2)
+      if (argument == tokens || !recover::inputRole(argument).empty() || !type || type.getRank() == 0 ||
+          type.getRank() > 2)
         continue;
       recover::InputUses evidence = recover::examineUses(argument);
       unsigned last = type.getRank() - 1;
@@ -94,8 +101,6 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
       step->setAttr(recover::kPastAttr, b.getStringAttr(past_->substitute(values_).str()));
     return success();
   }
-
-  bool inputIsPast(BlockArgument argument) { return recover::inputRole(argument) == "past"; }
 
   /// Makes dimensions of an argument equal to given sizes, by giving symbols that nothing has settled yet their value.
   LogicalResult unify(BlockArgument argument, ArrayRef<std::pair<unsigned, SymExpr>> wanted) {

@@ -1,5 +1,6 @@
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/ModelInterface.h"
+#include "lib/Recover/Regions/RegionFunction.h"
 #include "lib/Recover/RowForm.h"
 
 #include "llvm/ADT/MapVector.h"
@@ -32,6 +33,8 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     auto place = dyn_cast_or_null<LocationAttr>(module->removeAttr(recover::kPlaceAttr));
     func::FuncOp step = recover::findCandidate(module);
     if (!step)
+      eraseRegions({});
+    if (!step)
       return report(place ? Location(place) : module.getLoc(),
                     refused ? cast<StringAttr>(refused).getValue() : "rows were not proved");
 
@@ -56,7 +59,28 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
     auto model = describe(module, step);
     if (failed(model))
       return drop(step);
+    if (warnOfRegions(step))
+      return drop(step);
     accept(module, step, *model);
+  }
+
+  /// Says what runs as it is; true when that is an error.
+  bool warnOfRegions(func::FuncOp step) {
+    bool any = false;
+    for (auto sequence : step.front().getOps<moe::SequenceOp>()) {
+      auto stopped = dyn_cast_or_null<StringAttr>(sequence->removeAttr(recover::kStoppedAttr));
+      if (!stopped)
+        continue;
+      any = true;
+      InFlightDiagnostic diagnostic = require ? emitError(sequence.getLoc()) : emitWarning(sequence.getLoc());
+      diagnostic << "[JNS-ONNX-021] an operator was not recovered: " << stopped.getValue()
+                 << "; what it is part of runs as it is, "
+                 << (sequence.getHistory() ? "with all rows of its sequence" : "with the rows of the step")
+                 << ", on @attention";
+    }
+    if (any && require)
+      signalPassFailure();
+    return any && require;
   }
 
   /// Every reason once, what a pass said of an operator before what none knows.
@@ -103,8 +127,20 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
 
   void drop(func::FuncOp step) {
     step.erase();
+    eraseRegions({});
     for (auto weight : llvm::make_early_inc_range(getOperation().getOps<moe::WeightOp>()))
       weight.erase();
+  }
+
+  /// The functions of regions but those that the step calls.
+  void eraseRegions(func::FuncOp step) {
+    llvm::DenseSet<StringAttr> called;
+    if (step)
+      for (auto sequence : step.front().getOps<moe::SequenceOp>())
+        called.insert(sequence.getCalleeAttr().getAttr());
+    for (auto function : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>()))
+      if (function.isPrivate() && function != step && !called.contains(function.getSymNameAttr()))
+        function.erase();
   }
 
   FailureOr<DictionaryAttr> describe(ModuleOp module, func::FuncOp step) {
@@ -150,6 +186,7 @@ struct FinishRecovery : impl::FinishRecoveryPassBase<FinishRecovery> {
   }
 
   void accept(ModuleOp module, func::FuncOp step, DictionaryAttr model) {
+    eraseRegions(step);
     step.setPublic();
     step->removeAttr(recover::kRowsAttr);
     step->removeAttr(recover::kLimitAttr);

@@ -15,7 +15,7 @@
 
 namespace janus::recover {
 
-/// On an argument of @step: "tokens", "positions", "mask", "past" or "other".
+/// On an argument of @step: "tokens", "positions", "mask", "past" or "state".
 inline constexpr llvm::StringLiteral kInputAttr = "moe.input";
 /// On @step, while its graph has caches: the number of tokens in them, a symbol.
 inline constexpr llvm::StringLiteral kPastAttr = "moe.past";

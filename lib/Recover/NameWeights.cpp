@@ -63,6 +63,8 @@ public:
       return linearName(linear) + (is(linear.getBias()) ? "_bias" : "");
     if (auto route = dyn_cast<moe::RouteOp>(op))
       return layer(route.getLayer()) + (is(route.getSelectBias()) ? "select_bias" : "expert_scale");
+    if (auto sequence = dyn_cast<moe::SequenceOp>(op))
+      return layer(std::max<int64_t>(attention_ - 1, 0)) + sequence.getCallee().str();
     return "weight";
   }
 

@@ -1,5 +1,7 @@
 #include "lib/Recover/PastCaches.h"
 
+#include "lib/Recover/ModelInterface.h"
+
 using namespace mlir;
 
 namespace janus::recover {
@@ -44,7 +46,7 @@ std::optional<SmallVector<PastCache>> findCaches(func::FuncOp step, PastProblem 
   SmallVector<PastCache> caches;
   for (BlockArgument argument : step.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
-    if (!type || type.getRank() < 3)
+    if (!type || type.getRank() < 3 || inputRole(argument) == "state")
       continue;
     std::optional<PastCache> found;
     for (OpOperand &use : argument.getUses()) {

@@ -30,10 +30,12 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   manager.addPass(createRecoverMoEPass());
   manager.addPass(createFuseNormsPass());
   manager.addPass(createBindInterfacePass());
+  manager.addPass(createOutlineStatesPass());
   manager.addPass(createForgetPastPass());
   RecoverAttentionPassOptions attention;
   attention.modelDir = modelDir;
   manager.addPass(createRecoverAttentionPass(attention));
+  manager.addPass(createOutlineRegionsPass());
   manager.addPass(createProveRowsPass());
   manager.addPass(createRecoverEmbeddingPass());
   manager.addPass(createRecoverLinearPass());
@@ -42,6 +44,9 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   manager.addPass(createRecoverNormsPass());
   manager.addPass(createRecoverLayoutPass());
   manager.addPass(createRecoverElementwisePass());
+  OutlineRegionsPassOptions left;
+  left.rows = true;
+  manager.addPass(createOutlineRegionsPass(left));
   manager.addPass(createRewriteToRowsPass());
   manager.addPass(createMergeLinearsPass());
   manager.addPass(createFuseEpiloguesPass());
@@ -50,6 +55,7 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   FinishRecoveryPassOptions options;
   options.require = require;
   manager.addPass(createFinishRecoveryPass(options));
+  manager.addPass(createNumberRegionsPass());
   manager.addPass(createNameWeightsPass());
   manager.addPass(createVerifyRecoverPass());
 }

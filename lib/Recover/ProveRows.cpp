@@ -11,12 +11,6 @@ namespace janus {
 
 namespace {
 
-/// Is the value the present key or value of an attention operator?
-bool isPresent(Value value) {
-  auto attention = value.getDefiningOp<onnx::GroupQueryAttentionOp>();
-  return attention && (value == attention.getPresentKey() || value == attention.getPresentValue());
-}
-
 struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
   using Base::Base;
 
@@ -33,13 +27,11 @@ struct ProveRows : impl::ProveRowsPassBase<ProveRows> {
     Operation *terminator = step.front().getTerminator();
     Value logits;
     for (Value value : terminator->getOperands()) {
-      if (isPresent(value))
-        continue;
       const recover::RowState &state = analysis.state(value);
       if (state.kind == recover::RowState::kMixed)
         return refuse(state.culprit->getLoc(), state.culprit->getName().getStringRef() + " " + state.reason);
       if (state.kind != recover::RowState::kRows || state.pieces != 1)
-        return refuse(terminator->getLoc(), "expects results that are logits by row or present keys and values");
+        return refuse(terminator->getLoc(), "expects results that are logits by row");
       if (logits)
         return refuse(terminator->getLoc(), "expects one result by row, the logits, found several");
       logits = value;

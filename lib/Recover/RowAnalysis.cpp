@@ -139,7 +139,6 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
     return RowState();
   Value output = onnx::getOutput(op, result);
   auto out = onnx::getDims(output.getType());
-  bool attention = isa<onnx::GroupQueryAttentionOp>(op);
   RowState state;
   SmallVector<unsigned> constants;
   bool sequence = false;
@@ -155,14 +154,6 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
       constants.push_back(position);
     } else if (in.kind == RowState::kSequence) {
       sequence = true;
-    } else if (attention) {
-      // The rows of query, key and value: attention is allowed to mix them.
-      if (in.pieces != 1)
-        return mixed(op, "attention over rows that are cut into pieces");
-      if (result == 0)
-        state.kind = RowState::kRows, state.dims = in.dims;
-      else
-        sequence = true;
     } else {
       auto place =
           dims && out ? carry(effects.getRowEffect(position, result), *dims, *out, in.dims, in.pieces) : std::nullopt;
@@ -175,10 +166,8 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
       std::tie(state.dims, state.pieces) = *place;
     }
   }
-  if (attention && state.kind == RowState::kRows)
-    return state;
   if (sequence && state.kind == RowState::kRows)
-    return mixed(op, "combines rows with data of whole sequences outside attention");
+    return mixed(op, "combines rows with data of whole sequences");
   if (sequence)
     state.kind = RowState::kSequence;
   // A constant that varies along the rows gives each place in the batch its own numbers.

@@ -20,7 +20,7 @@ struct RowState {
   enum Kind {
     kConstant, // the same in every step, or made of sizes only
     kRows,     // carries rows: dims [0, dims) flattened are the rows, each cut into `pieces`
-    kSequence, // belongs to sequences: caches, masks, lengths; only attention may read it
+    kSequence, // belongs to sequences: caches, masks, lengths
     kMixed,    // rows are mixed; `culprit` says where
   };
   Kind kind = kConstant;

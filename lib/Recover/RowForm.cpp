@@ -34,7 +34,7 @@ LogicalResult giveUp(ModuleOp module, Location at, const Twine &reason) {
 void eraseDead(func::FuncOp function) {
   for (Block &block : function.getBody())
     for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-      if (isOpTriviallyDead(&op))
+      if (isOpTriviallyDead(&op) || (isa<moe::SequenceOp>(op) && op.use_empty())) // a state that nothing sees
         op.erase();
 }
 

@@ -37,7 +37,7 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
       return signalPassFailure();
     }
     bool ok = succeeded(verifySignature(step, model));
-    ok &= succeeded(verifyBody(step, model));
+    ok &= succeeded(verifyBody(module, step, model));
     if (!ok)
       signalPassFailure();
   }
@@ -52,10 +52,11 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
     return success();
   }
 
-  LogicalResult verifyBody(func::FuncOp step, DictionaryAttr model) {
+  LogicalResult verifyBody(ModuleOp module, func::FuncOp step, DictionaryAttr model) {
     auto layers = model.getAs<ArrayAttr>("moe_layers"), caches = model.getAs<ArrayAttr>("kv_caches");
     if (!layers || !caches)
       return step.emitError("expects moe_layers and kv_caches in ") << moe::kModelAttr;
+    int64_t states = 0, histories = 0;
     int64_t routers = 0, routes = 0, experts = 0, combines = 0, attentions = 0, selects = 0,
             context = entry(model, "context");
     bool ok = true;
@@ -104,6 +105,21 @@ struct VerifyRecover : impl::VerifyRecoverPassBase<VerifyRecover> {
       } else if (auto rotary = dyn_cast<moe::RotaryOp>(op)) {
         check(rotary.getCos().getType().getShape()[0] >= context, op,
               "expects rotary tables of at least " + Twine(context) + " positions, the context");
+      } else if (auto sequence = dyn_cast<moe::SequenceOp>(op)) {
+        check(number(sequence.getState()) == states &&
+                  (!sequence.getHistory() || number(*sequence.getHistory()) == histories),
+              op, "expects states and histories of regions in order");
+        auto function = module.lookupSymbol<func::FuncOp>(sequence.getCallee());
+        states += function.getNumArguments() - sequence.getInputs().size();
+        if (sequence.getHistory())
+          histories += llvm::count_if(sequence.getInputs(), [](Value v) {
+            auto type = cast<RankedTensorType>(v.getType());
+            return type.getRank() && type.isDynamicDim(0);
+          });
+        function.walk([&](Operation *inner) {
+          check(inner == function || isa<onnx::OnnxDialect>(inner->getDialect()) || isa<func::ReturnOp>(inner), *inner,
+                "expects only onnx operators in a region's function");
+        });
       } else if (auto select = dyn_cast<moe::SelectOp>(op)) {
         check(++selects == 1 && select.getWanted() == step.getArgument(recover::kWanted), op,
               "expects one selection, by the third argument");

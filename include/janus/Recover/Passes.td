@@ -92,6 +92,21 @@ def BindInterfacePass : RecoverPass<"janus-bind-interface"> {
   }];
 }
 
+def OutlineStatesPass : RecoverPass<"janus-outline-states"> {
+  let summary = "layers that keep a state of their own -> moe.sequence";
+  let description = [{
+    The operators that read an input with `moe.input = "state"` and all that cannot be told from them by rows become a private
+    function of one sequence (docs/recovery-regions.md): its rows and its state in, rows and the new state out. The new state is
+    the result of the model with the same name but for words like past and present, else the one of the same type, in order.
+    Constants and sizes are made again inside, stored numbers become weights. Where an edge of such a region is no row, or an
+    extent counts past tokens: no candidate, and a remark. Precondition: `--janus-bind-interface`.
+    ```
+    %y, %present = onnx.microsoft.CausalConvWithState(%x, %w, none, %past)
+      ->  %y = moe.sequence @region(%x, %w) : (tensor<?x192xf32>, tensor<64x1x3xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+}
+
 def ForgetPastPass : RecoverPass<"janus-forget-past"> {
   let summary = "a graph with caches -> the graph over whole sequences";
   let description = [{
@@ -104,13 +119,31 @@ def ForgetPastPass : RecoverPass<"janus-forget-past"> {
   }];
 }
 
+def OutlineRegionsPass : RecoverPass<"janus-outline-regions"> {
+  let summary = "operators that no pass recovers, between edges of rows -> moe.sequence";
+  let description = [{
+    docs/recovery-regions.md. Without `rows`: what mixes the rows of a sequence, an attention with a bias by distance or a
+    convolution over tokens, becomes a function with history, if it is proved that row i depends on rows up to i alone
+    (Causality.h). With `rows`: what is left of operators that keep rows apart becomes a function of the step's rows. The
+    smallest region whose edges are rows is taken; operators left over beside each other are one. Where there is none, the
+    operator notes the reason. Preconditions: `--janus-forget-past`, `--janus-recover-attention`; with `rows`:
+    `--janus-prove-rows`, `--janus-recover-elementwise`.
+    ```
+    %t = onnx.Transpose(%x); %c = onnx.Conv(%t, %w) {pads = [2, 0]}; %y = onnx.Transpose(%c)
+      ->  moe.sequence @region(%x, %w) {history = 0} : (tensor<?x64xf32>, tensor<64x1x3xf32>) -> tensor<?x64xf32>
+    ```
+  }];
+  let options = [Option<"rows", "rows", "bool", "false", "operators that keep rows apart, instead of those that mix them">];
+}
+
 def ProveRowsPass : RecoverPass<"janus-prove-rows"> {
   let summary = "proves that outside attention every row is computed from the same row alone";
   let description = [{
     A dataflow analysis (RowAnalysis.h) over the row effects that every onnx operator states of itself. Rows are the elements
     of the token ids: the integer argument that indexes an embedding table. A value carries rows when its leading dimensions,
-    flattened, are the rows, each perhaps cut into a constant number of pieces. Attention is the one operator that may mix
-    rows; what else does, or brings in something that differs by place in the batch, ends the proof.
+    flattened, are the rows, each perhaps cut into a constant number of pieces. What `moe` operators do with the rows of a
+    sequence is theirs; an operator of the graph that mixes them, or brings in something that differs by place in the batch,
+    ends the proof.
 
     After: the candidate returns the logits alone. Where the proof fails: no candidate, and a remark at the operator that mixes
     rows, with the reason. Preconditions: `--janus-bind-interface`, `--janus-recover-attention`.
@@ -279,6 +312,14 @@ def OrderStepPass : RecoverPass<"janus-order-step"> {
   }];
 }
 
+def NumberRegionsPass : RecoverPass<"janus-number-regions"> {
+  let summary = "numbers states, histories and functions of regions in the order of the step";
+  let description = [{
+    Each moe.sequence gets the number of its first state and of its first history, and functions are @region_0, @region_1, ... in
+    order of their first call. Precondition: `--janus-finish-recovery`; a model that was not accepted is left as it is.
+  }];
+}
+
 def NameWeightsPass : RecoverPass<"janus-name-weights"> {
   let summary = "names weights by what they are for: embed, l0.q, l0.gate, head, ...";
   let description = [{
@@ -297,7 +338,8 @@ def VerifyRecoverPass : RecoverPass<"janus-verify-recover"> {
     Without `moe.model` there is @main and no @step. With it: (1) @step takes ids, positions and wanted, i32 [rows], and
     returns f32 [rows, vocab]; (2) only moe operators stand in it; (3) each layer, from 0, has one router, route, experts and
     combine, which agree in experts and k with `moe_layers`; (4) caches are numbered from 0 and agree with `kv_caches`; (5)
-    no rotary table is shorter than the context; (6) exactly one moe.select, by wanted.
+    no rotary table is shorter than the context; (6) exactly one moe.select, by wanted; (7) states and histories of moe.sequence are numbered in order, their functions
+    are made of onnx operators.
   }];
 }
 

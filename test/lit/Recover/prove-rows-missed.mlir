@@ -68,7 +68,7 @@ onnx.initializer @table : tensor<16x8xf32> = #onnx.range<"d", f32, offset = 0, l
 func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens, %mask: !mask) -> !x {
   %table = onnx.initializer_value @table : tensor<16x8xf32>
   %0 = onnx.Gather(%table, %tokens) {axis = 0 : i64} : (tensor<16x8xf32>, !tokens) -> !x
-  // expected-remark @below {{onnx.Mul combines rows with data of whole sequences outside attention}}
+  // expected-remark @below {{onnx.Mul combines rows with data of whole sequences}}
   %1 = onnx.Mul(%0, %mask) : (!x, !mask) -> !x
   return %1 : !x
 }
@@ -106,7 +106,7 @@ func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> (!x, 
 
 // -----
 
-// A result that is neither by row nor a present key or value.
+// A result that is not by row.
 !ids = tensor<?xi32>
 !tokens = tensor<?x?xi64, #onnx.dims<"B", "S">>
 !x = tensor<?x?x8xf32, #onnx.dims<"B", "S", 8>>
@@ -115,7 +115,7 @@ func.func private @step(%i: !ids, %p: !ids, %w: !ids, %tokens: !tokens) -> (!x, 
   %table = onnx.initializer_value @table : tensor<16x8xf32>
   %0 = onnx.Gather(%table, %tokens) {axis = 0 : i64} : (tensor<16x8xf32>, !tokens) -> !x
   %1 = onnx.Shape(%tokens) : (!tokens) -> tensor<2xi64>
-  // expected-remark @below {{expects results that are logits by row or present keys and values}}
+  // expected-remark @below {{expects results that are logits by row}}
   return %0, %1 : !x, tensor<2xi64>
 }
 

@@ -1,0 +1,189 @@
+#include "janus/Recover/Passes.h"
+#include "lib/Recover/Regions/Causality.h"
+#include "lib/Recover/Regions/RegionFunction.h"
+#include "lib/Recover/RowAnalysis.h"
+
+#include "mlir/Analysis/TopologicalSortUtils.h"
+
+using namespace mlir;
+
+namespace janus {
+#define GEN_PASS_DEF_OUTLINEREGIONSPASS
+#include "lib/Recover/Passes.h.inc"
+
+namespace {
+
+using recover::ModelInterface;
+using recover::Region;
+using recover::RegionFinder;
+using recover::RegionFunction;
+
+bool isStored(Operation *op) { return isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op); }
+
+struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
+  using Base::Base;
+
+  void runOnOperation() override {
+    func::FuncOp step = recover::findCandidate(getOperation());
+    auto interface = step ? ModelInterface::read(step) : std::nullopt;
+    if (!interface)
+      return;
+    functions_.clear();
+    recover::RowForm form(step);
+    recover::KnownValues known(step, *interface);
+    RegionFinder finder(form, *interface, known, /*whole=*/!rows);
+    bool any = rows ? outlineLeft(form, *interface, finder) : outlineMixing(form, *interface, known, finder);
+    recover::eraseDead(step);
+    if (any)
+      dropAttentions(step);
+    if (any)
+      mlir::sortTopologically(&step.front());
+  }
+
+  /// Attentions that were recovered, but whose results a region computes itself, and their caches.
+  static void dropAttentions(func::FuncOp step) {
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(step.front())))
+      if (isa<moe::AttentionOp>(op) && op.use_empty())
+        op.erase();
+    recover::eraseDead(step);
+    for (auto [cache, attention] : llvm::enumerate(step.front().getOps<moe::AttentionOp>()))
+      attention.setCache(cache);
+  }
+
+  /// Operators that mix rows, one region after the other, until rows are told apart or one has no region.
+  bool outlineMixing(recover::RowForm &form, const ModelInterface &interface, recover::KnownValues &known,
+                     RegionFinder &finder) {
+    bool any = false;
+    func::FuncOp step = form.step();
+    llvm::DenseSet<Operation *> tried;
+    while (true) {
+      const recover::RowState state = firstMixed(step, form.tokens());
+      Operation *culprit = state.culprit;
+      if (!culprit || !tried.insert(culprit).second || !isa<onnx::OnnxDialect>(culprit->getDialect()))
+        return any;
+      auto region = finder.grow({culprit});
+      if (!region) {
+        (void)recover::notRecovered(reported(finder.culprit, culprit), "no region of rows around it: " + finder.reason);
+        return any;
+      }
+      recover::Causality causality(interface, known, finder, *region);
+      if (!causality.prove()) {
+        Operation *why = firstReason(*region);
+        (void)recover::notRecovered(
+            why ? why : causality.culprit,
+            (why ? why->getAttrOfType<StringAttr>(recover::kReasonAttr).getValue() + "; " : StringRef()) +
+                "a row may depend on later ones: " + causality.culprit->getName().getStringRef() + " " +
+                causality.reason);
+        return any;
+      }
+      Operation *why = firstReason(*region);
+      std::string stopped = why ? reasonOf(why) : (culprit->getName().getStringRef() + ": " + state.reason).str();
+      if (!outline(form, interface, finder, *region, why ? why : culprit, stopped))
+        return any;
+      any = true;
+    }
+  }
+
+  /// The state of the first result that mixes rows; without a culprit when none does.
+  static recover::RowState firstMixed(func::FuncOp step, BlockArgument tokens) {
+    recover::RowAnalysis analysis(step, tokens);
+    for (Value value : step.front().getTerminator()->getOperands())
+      if (analysis.state(value).kind == recover::RowState::kMixed)
+        return analysis.state(value);
+    return {};
+  }
+
+  /// Operators that keep rows apart and that no pass took. Those that feed each other are one region.
+  bool outlineLeft(recover::RowForm &form, const ModelInterface &interface, RegionFinder &finder) {
+    bool any = false;
+    SmallVector<Operation *> left;
+    for (Operation &op : form.step().front().without_terminator())
+      if (isa<onnx::OnnxDialect>(op.getDialect()) && !isStored(&op) && !isa<onnx::ShapeOp, onnx::SizeOp>(op) &&
+          llvm::any_of(op.getResults(), [&](Value v) { return finder.edge(v) != recover::EdgeKind::kConstant; }))
+        left.push_back(&op);
+    llvm::DenseSet<Operation *> waiting(left.begin(), left.end());
+    for (Operation *op : left) {
+      if (finder.gone.contains(op) || isOpTriviallyDead(op))
+        continue;
+      auto region = finder.grow({op});
+      if (!region) {
+        if (!op->hasAttr(recover::kReasonAttr))
+          (void)recover::notRecovered(op, "no region of rows around it: " + finder.reason);
+        continue;
+      }
+      widen(finder, *region, waiting);
+      Operation *why = firstReason(*region);
+      std::string stopped = reasonOf(why ? why : op);
+      any |= outline(form, interface, finder, *region, why ? why : op, stopped);
+    }
+    return any;
+  }
+
+  /// Takes in what is left over beside the region, as long as that is possible.
+  static void widen(RegionFinder &finder, Region &region, const llvm::DenseSet<Operation *> &waiting) {
+    llvm::DenseSet<Operation *> refused;
+    for (bool grown = true; grown;) {
+      grown = false;
+      SmallVector<Operation *> beside;
+      auto consider = [&](Operation *op) {
+        if (op && waiting.contains(op) && !finder.gone.contains(op) && !region.operators.contains(op) &&
+            refused.insert(op).second)
+          beside.push_back(op);
+      };
+      for (Value input : region.inputs)
+        consider(input.getDefiningOp());
+      for (Value output : region.outputs)
+        for (Operation *user : output.getUsers())
+          consider(user);
+      for (Operation *op : beside) {
+        SmallVector<Operation *> seeds(region.operators.begin(), region.operators.end());
+        seeds.push_back(op);
+        if (auto wider = finder.grow(seeds)) {
+          region = std::move(*wider);
+          grown = true;
+        }
+      }
+    }
+  }
+
+  bool outline(recover::RowForm &form, const ModelInterface &interface, RegionFinder &finder, const Region &region,
+               Operation *stoppedAt, StringRef stopped) {
+    RegionFunction maker(form, interface, finder, region, /*whole=*/!rows);
+    func::FuncOp function = region.outputs.empty() ? nullptr : maker.build({}, functions_);
+    if (!function) {
+      if (maker.culprit)
+        (void)recover::notRecovered(reported(maker.culprit, stoppedAt), "no region of rows around it: " + maker.reason);
+      return false;
+    }
+    moe::SequenceOp sequence = maker.call(function);
+    sequence->setLoc(stoppedAt->getLoc());
+    sequence->setAttr(recover::kStoppedAttr, StringAttr::get(&getContext(), stopped));
+    if (!rows)
+      sequence.setHistory(0);
+    finder.gone.insert_range(region.operators);
+    emitRemark(sequence.getLoc()) << "kept as it is, " << region.operators.size() << " operators, "
+                                  << (rows ? "called with rows" : "called with all rows of its sequence") << ": "
+                                  << stopped;
+    return true;
+  }
+
+  static Operation *firstReason(const Region &region) {
+    const auto *it = llvm::find_if(region.operators, [](Operation *op) { return op->hasAttr(recover::kReasonAttr); });
+    return it == region.operators.end() ? nullptr : *it;
+  }
+
+  static std::string reasonOf(Operation *op) {
+    auto reason = op->getAttrOfType<StringAttr>(recover::kReasonAttr);
+    return (op->getName().getStringRef() + ": " +
+            (reason ? reason.getValue() : StringRef("no pass recovers this use of the operator")))
+        .str();
+  }
+
+  static Operation *reported(Operation *found, Operation *otherwise) {
+    return found && isa<onnx::OnnxDialect>(found->getDialect()) ? found : otherwise;
+  }
+
+  llvm::StringMap<func::FuncOp> functions_;
+};
+} // namespace
+} // namespace janus
