@@ -283,7 +283,7 @@ absl::StatusOr<std::unique_ptr<Instance>> Instance::Create(const InstanceConfig 
     return std::unique_ptr<Instance>(new Instance(std::move(state)));
   } catch (const std::bad_alloc &) {
     return absl::ResourceExhaustedError("instance: the system has not enough memory for its buffers and KV pages; "
-                                        "give it fewer pages, sequences or rows per step");
+                                        "give it fewer pages, sequences or rows per step, or a smaller --max-context");
   }
 }
 

@@ -60,15 +60,16 @@ struct Host {
   void (*release)(void *context, void *memory);
 };
 
-/// The arguments of one fragment call. All buffers are kAlignment aligned,
-/// owned by the runtime, valid during the call. A tensor program writes two of
+/// The arguments of one fragment call. All buffers are kAlignment aligned (rows
+/// of one sequence inside a value to 4 bytes), owned by the runtime, valid
+/// during the call. A tensor program writes two of
 /// the lists, which are const for all others: behind the symbols of its inputs
 /// the values of those that it computes, and in place of an output whose
 /// extents it computes the memory that it took for it.
 struct Call {
   const Host *host;
   void *context;                // passed back to host functions
-  const int64_t *symbols;       // [kSymbolCount]
+  const int64_t *symbols;       // [kSymbolCount]; of a call for one sequence: its rows, alone
   void *const *operands;        // inputs, then outputs
   const void *const *weights;   // the fragment's weight table for this layer;
                                 // a per-expert weight is a table by slot:

@@ -73,7 +73,8 @@ def VerifyPartitionPass : Pass<"janus-verify-partition", "::mlir::ModuleOp"> {
     In each step function: (1) it has a gate side and every operation is in a fragment; (2) an expert fragment holds the
     routed experts of one layer, layers in order from 0; (3) the router is on the gate side; (4) only the experts' inputs
     cross to an expert fragment: the activations, under AGate ids and weights too, so that the residual stream stays with
-    attention; (5) only the experts' output comes back; (6) what the function takes and returns is on the attention side.
+    attention; (5) only the experts' output comes back; (6) what the function takes and returns is on the attention side;
+    (7) a moe.sequence is a fragment by itself, on @attention. Private functions, which moe.sequence calls, are not looked at.
     Changes nothing.
   }];
 }

@@ -162,3 +162,45 @@ func.func @step_agate(%x: tensor<?x8xf32>, %i: tensor<?x2xi32>, %w: tensor<?x2xf
   }
   return %c : tensor<?x8xf32>
 }
+
+// -----
+
+// (7) a function of a sequence's rows beside other operations
+janus.mesh @attention
+func.func private @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> { return %x : tensor<?x8xf32> }
+func.func @step_egate(%x: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {janus.gate_side = "expert"} {
+  %a = janus.fragment @attention origin("rule: sequence, add") (%x) {layer = 0 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%v: tensor<?x8xf32>):
+    // expected-error @below {{expects a fragment of its own but found it beside 1 other operations; it is called for each sequence}}
+    %0 = moe.sequence @f(%v) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    %1 = moe.add %0, %v : tensor<?x8xf32>
+    janus.yield %1 : tensor<?x8xf32>
+  }
+  return %a : tensor<?x8xf32>
+}
+
+// -----
+
+// (7) and on @expert
+janus.mesh @attention
+janus.mesh @expert
+func.func private @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> { return %x : tensor<?x8xf32> }
+func.func @step_egate(%x: tensor<?x8xf32>) -> tensor<?x8xf32> attributes {janus.gate_side = "expert"} {
+  %a = janus.fragment @attention origin("rule: add") (%x) {layer = 0 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%v: tensor<?x8xf32>):
+    %0 = moe.add %v, %v : tensor<?x8xf32>
+    janus.yield %0 : tensor<?x8xf32>
+  }
+  // expected-error @below {{expects the routed experts of one layer in an expert fragment but found 0}}
+  %b = janus.fragment @expert origin("user") (%a) {layer = 0 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%v: tensor<?x8xf32>):
+    // expected-error @below {{expects @attention, which knows which rows are of one sequence, but found it on @expert}}
+    %0 = moe.sequence @f(%v) : (tensor<?x8xf32>) -> tensor<?x8xf32>
+    janus.yield %0 : tensor<?x8xf32>
+  }
+  %c = janus.fragment @attention origin("rule: add") (%b) {layer = 0 : i64} : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+  ^bb0(%v: tensor<?x8xf32>):
+    janus.yield %v : tensor<?x8xf32>
+  }
+  return %c : tensor<?x8xf32>
+}

@@ -126,6 +126,26 @@ TEST(Manifest, Files) {
               HasSubstr("files[0].xxh3: found \"ABCDEF0123456789\", expected 16 lower-case hex digits"));
 }
 
+TEST(Manifest, StatesAndHistories) {
+  SmallArtifact small;
+  small.manifest["model"]["states"] = {{{"elements", 12}}, {{"elements", 1}}};
+  small.manifest["model"]["histories"] = {{{"columns", 5}, {"type", "f32"}}, {{"columns", 1}, {"type", "i32"}}};
+  absl::StatusOr<Manifest> manifest = ParseManifest(small.Text());
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  ASSERT_EQ(manifest->model.states.size(), 2u);
+  EXPECT_EQ(manifest->model.states[0].elements, 12);
+  ASSERT_EQ(manifest->model.histories.size(), 2u);
+  EXPECT_EQ(manifest->model.histories[0].columns, 5);
+  EXPECT_EQ(manifest->model.histories[1].type, ElementType::kI32);
+  EXPECT_THAT(ErrorAfter([](json &m) { m["model"]["states"] = {{{"elements", 0}}}; }),
+              HasSubstr("model.states[0].elements: found 0"));
+  EXPECT_THAT(ErrorAfter([](json &m) { m["model"]["states"] = 3; }), HasSubstr("model.states: found number"));
+  EXPECT_THAT(ErrorAfter([](json &m) { m["model"]["histories"] = {{{"columns", 1}, {"type", "f16"}}}; }),
+              HasSubstr("model.histories[0].type: found \"f16\""));
+  EXPECT_THAT(ErrorAfter([](json &m) { m["model"]["histories"] = {{{"columns", 1 << 30}, {"type", "f32"}}}; }),
+              HasSubstr("model.histories[0].columns: found 1073741824"));
+}
+
 TEST(Manifest, ProgramHash) {
   EXPECT_THAT(ErrorAfter([](json &m) { m["programs"]["expert"]["attention"]["hash"] = "0000000000000000"; }),
               AllOf(HasSubstr("programs.expert.attention"), HasSubstr("hash: found \"0000000000000000\"")));
