@@ -62,8 +62,8 @@ absl::StatusOr<FragmentDesc> ParseFragment(const json &object, std::string where
   Reader reader(object, std::move(where));
   FragmentDesc fragment;
   fragment.name = reader.String("name");
-  fragment.operands = reader.Int("operands", 0, 4096);
-  fragment.weights = reader.Int("weights", 0, 4096);
+  fragment.operands = reader.Int("operands", 0, kMaxFragmentOperands);
+  fragment.weights = reader.Int("weights", 0, kMaxFragmentOperands);
   if (!reader.status.ok())
     return reader.status;
   return fragment;

@@ -46,6 +46,9 @@ struct Instruction {
   int64_t inputs() const { return static_cast<int64_t>(operands.size()) - outputs; }
 };
 
+/// Values and weights of a fragment, at most each.
+inline constexpr int64_t kMaxFragmentOperands = 4096;
+
 struct FragmentDesc {
   std::string name;
   int64_t operands = 0, weights = 0;

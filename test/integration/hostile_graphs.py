@@ -122,7 +122,7 @@ def cases(n: int):
     yield "initializers", lambda: model(few, interface=INTERFACE + b"".join(
         block(5, make_onnx.tensor(f"w{i}", "float", "1", "1")) for i in range(n // 4))), None
     yield "inputs", lambda: model(few, interface=INTERFACE + b"".join(
-        block(11, value_info(f"i{i}", "float", f"S{i},4")) for i in range(n // 10))), None
+        block(11, value_info(f"i{i}", "float", f"S{i},4")) for i in range(n // 10))), "4096 inputs"
 
 
 class Watched:

@@ -6,6 +6,7 @@
 #include "janus/ABI/Program.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "runtime/program/Program.h"
 
 using namespace mlir;
 
@@ -70,6 +71,9 @@ LogicalResult TensorFunction::run(llvm::function_ref<LogicalResult(const TensorS
 }
 
 LogicalResult TensorFunction::checkSize() {
+  if (int64_t values = function_.getNumArguments() + function_.getNumResults(); values > kMaxFragmentOperands)
+    return function_.emitError("[JNS-ONNX-007] expects at most ")
+           << kMaxFragmentOperands << " inputs and outputs of a tensor program, found " << values;
   constexpr int64_t kMost = 20000; // each takes 5 ms and 100 KB to compile
   int64_t found = 0;
   function_.walk(
