@@ -121,10 +121,11 @@ int64_t Engine::Chunk(const Sequence &sequence, int64_t room) const {
   const int64_t piece = PieceRows(model_);
   if (piece == 0)
     return std::min({sequence.remaining(), options_.chunk, room});
-  // Also of what is computed again.
-  const int64_t begin = sequence.computed;
-  const int64_t end = begin < sequence.prompt ? std::min(sequence.prompt, (begin / piece + 1) * piece) : begin + 1;
-  return end - begin <= room ? end - begin : 0;
+  const int64_t begin = sequence.computed, limit = std::min(room, std::max(options_.chunk, piece));
+  if (begin >= sequence.prompt) // also of what is computed again
+    return std::min<int64_t>(room, 1);
+  return sequence.prompt - begin <= limit ? sequence.prompt - begin
+                                          : std::max<int64_t>((begin + limit) / piece * piece - begin, 0);
 }
 
 void Engine::PlanRows(Sequence &sequence, int64_t &room) {

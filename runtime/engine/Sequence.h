@@ -11,8 +11,9 @@
 
 namespace janus {
 
-/// Rows of a prompt that one step computes of a model whose layers keep states or histories: pieces end at multiples of
-/// it and at the prompt's end, so that what such a layer adds up does not depend on batch and chunk. 0: another model.
+/// Rows of a piece of a prompt, of a model whose layers keep states or histories: a step computes whole pieces, which
+/// end at multiples of it and at the prompt's end, so that what such a layer adds up does not depend on batch and
+/// chunk. 0: another model.
 int64_t PieceRows(const ModelDesc &model);
 
 /// Events in order. Keeps its memory, so that a reader who keeps up costs no

@@ -1,10 +1,14 @@
 // Calls for each sequence, over its rows: what layers remember of a sequence
 // from step to step (docs/recovery-regions.md).
 //
+// A call is given at most the rows of one KV page, so that what a function adds
+// up over them does not depend on how many rows a step has.
+//
 // States lie twice for each slot. A step reads the copy that stands behind its
 // first row and writes the other, so that a step that was given up and comes
-// again finds what it began with. Histories are rows in the sequence's KV
-// pages; written again, they are the same.
+// again finds what it began with; between the pages of one step they lie in two
+// copies that all slots share. Histories are rows in the sequence's KV pages;
+// written again, they are the same.
 #include "runtime/base/FloatEnvironment.h"
 #include "runtime/executor/State.h"
 
@@ -77,7 +81,8 @@ void Instance::State::PlanSequences(MemorySizes &sizes) const {
     if (step.op != Op::kSequences)
       continue;
     const bool history = step.history >= 0;
-    const int64_t rows[] = {history ? longest : config.limits.rows};
+    const int64_t page = std::min(config.limits.rows, config.model->page_tokens);
+    const int64_t rows[] = {history ? longest : step.states > 0 ? page : config.limits.rows};
     if (const abi::Fragment *fragment = FindFragment(config.program->fragments[step.fragment].name))
       sizes.workspace = std::max(sizes.workspace, fragment->workspace(rows));
     if (history)
@@ -86,7 +91,7 @@ void Instance::State::PlanSequences(MemorySizes &sizes) const {
   int64_t copy = 0;
   for (const StateDesc &state : config.model->states)
     copy += Buffer::Rounded(state.elements * kElement);
-  sizes.states = attention() && copy > 0 ? (2 * config.limits.sequences + 1) * copy : 0;
+  sizes.states = attention() && copy > 0 ? (2 * config.limits.sequences + 3) * copy : 0;
 }
 
 void Instance::State::AllocateSequences(const MemorySizes &sizes) {
@@ -142,24 +147,18 @@ void Instance::State::CloseStates() {
         sequence.begin + static_cast<int64_t>(sequence.tokens.size());
 }
 
-/// The step's rows of one operand go into the sequence's pages.
-void Instance::State::AppendHistory(const StepSequence &sequence, int64_t history, const char *rows) {
+/// Rows [begin, end) of one operand go into the sequence's page.
+void Instance::State::AppendHistory(int64_t slot, int64_t history, const char *rows, int64_t begin, int64_t end) {
   const int64_t width = config.model->histories[history].columns * kElement, page_tokens = config.model->page_tokens;
-  const int64_t end = sequence.begin + static_cast<int64_t>(sequence.tokens.size());
-  for (int64_t at = sequence.begin; at < end;) {
-    const int64_t count = std::min(end, (at / page_tokens + 1) * page_tokens) - at;
-    char *page = pool_pages.as() + page_tables[sequence.slot][at / page_tokens] * KvPageBytes(*config.model);
-    std::memcpy(page + history_offsets[history] + at % page_tokens * width, rows, count * width);
-    rows += count * width;
-    at += count;
-  }
+  char *page = pool_pages.as() + page_tables[slot][begin / page_tokens] * KvPageBytes(*config.model);
+  std::memcpy(page + history_offsets[history] + begin % page_tokens * width, rows, (end - begin) * width);
 }
 
-void Instance::State::GatherHistory(const StepSequence &sequence, int64_t history, char *rows) const {
+/// Rows [0, end).
+void Instance::State::GatherHistory(int64_t slot, int64_t history, char *rows, int64_t end) const {
   const int64_t width = config.model->histories[history].columns * kElement, page_tokens = config.model->page_tokens;
-  const int64_t end = sequence.begin + static_cast<int64_t>(sequence.tokens.size());
   for (int64_t at = 0; at < end; at += page_tokens) {
-    const char *page = pool_pages.as() + page_tables[sequence.slot][at / page_tokens] * KvPageBytes(*config.model);
+    const char *page = pool_pages.as() + page_tables[slot][at / page_tokens] * KvPageBytes(*config.model);
     const int64_t bytes = std::min(page_tokens, end - at) * width;
     std::memcpy(rows, page + history_offsets[history], bytes);
     rows += bytes;
@@ -167,42 +166,57 @@ void Instance::State::GatherHistory(const StepSequence &sequence, int64_t histor
 }
 
 absl::Status Instance::State::RunSequences(const Instruction &step, BoundCall &call) {
-  const bool history = step.history >= 0, alone = step.states > 0 || history;
-  const int64_t inputs = step.inputs(), operands = static_cast<int64_t>(step.operands.size());
-  // Of fragment operand i of the values: behind the inputs are the states.
-  auto place = [&](int64_t i) { return i < inputs ? i : i + step.states; };
-  auto value = [&](int64_t i) { return values[step.operands[i]].as(); };
-  auto width = [&](int64_t i) { return config.program->values[step.operands[i]].columns * kElement; };
+  if (step.states == 0 && step.history < 0) // of each row by itself
+    return RunRows(step, call, {0, 0, my_rows, 0}, 0, 0);
+  const int64_t zeros = 2 * config.limits.sequences, page_tokens = config.model->page_tokens;
   int64_t row = 0;
-  // A function without memory is one of each row by itself: it is called once for all.
-  for (size_t s = 0; s < (alone ? descriptor.sequences.size() : size_t{1}); ++s) {
-    const StepSequence &sequence = descriptor.sequences[s];
-    const int64_t tokens = alone ? static_cast<int64_t>(sequence.tokens.size()) : my_rows;
-    const int64_t given[] = {history ? sequence.begin + tokens : tokens};
-    for (int64_t i = 0; i < operands; ++i) {
-      char *rows = value(i) + row * width(i);
-      if (history && i < inputs)
-        AppendHistory(sequence, step.history + i, rows);
-      call.operands[place(i)] = history ? gathered.as() + HistoryBytes(step, i, given[0]) : rows;
-      if (history && i < inputs)
-        GatherHistory(sequence, step.history + i, static_cast<char *>(call.operands[i]));
+  for (const StepSequence &sequence : descriptor.sequences) {
+    const int64_t end = sequence.begin + static_cast<int64_t>(sequence.tokens.size());
+    int64_t past = step.states > 0 ? copies[sequence.slot].past : 0, between = zeros + 1;
+    for (int64_t at = sequence.begin; at < end;) {
+      const int64_t stop = std::min(end, (at / page_tokens + 1) * page_tokens);
+      const int64_t present = step.states == 0 ? 0 : stop == end ? copies[sequence.slot].present : between;
+      if (absl::Status status = RunRows(step, call, {sequence.slot, at, stop, row}, past, present); !status.ok())
+        return status;
+      past = present;
+      between = between == zeros + 1 ? zeros + 2 : zeros + 1;
+      row += stop - at;
+      at = stop;
     }
-    for (int64_t i = 0; i < step.states; ++i) {
-      call.operands[inputs + i] = StateOf(copies[sequence.slot].past, step.state + i);
-      call.operands[operands + step.states + i] = StateOf(copies[sequence.slot].present, step.state + i);
-    }
-    const abi::Call arguments = {&host,          this,    given,  call.operands.data(), call.weights.data(),
-                                 workspace.as(), nullptr, nullptr};
-    ScopedFloatEnvironment environment;
-    call.fragment->run(&arguments);
-    if (failed.load(std::memory_order_acquire))
-      return absl::Status(error.code(), absl::StrCat("fragment ", call.fragment->name, ", layer ", step.layer,
-                                                     ", sequence slot ", sequence.slot, ": ", error.message()));
-    for (int64_t i = inputs; history && i < operands; ++i)
-      std::memcpy(value(i) + row * width(i), static_cast<char *>(call.operands[i]) + sequence.begin * width(i),
-                  tokens * width(i));
-    row += tokens;
   }
+  return absl::OkStatus();
+}
+
+/// One call. `past`, `present`: copies of the states.
+absl::Status Instance::State::RunRows(const Instruction &step, BoundCall &call, const SequenceRows &rows, int64_t past,
+                                      int64_t present) {
+  const bool history = step.history >= 0;
+  const int64_t inputs = step.inputs(), operands = static_cast<int64_t>(step.operands.size());
+  const int64_t given[] = {history ? rows.end : rows.end - rows.begin};
+  auto width = [&](int64_t i) { return config.program->values[step.operands[i]].columns * kElement; };
+  auto value = [&](int64_t i) { return values[step.operands[i]].as() + rows.row * width(i); };
+  for (int64_t i = 0; i < operands; ++i) {
+    char *place = history ? gathered.as() + HistoryBytes(step, i, given[0]) : value(i);
+    call.operands[i < inputs ? i : i + step.states] = place; // the states stand behind the inputs
+    if (!history || i >= inputs)
+      continue;
+    AppendHistory(rows.slot, step.history + i, value(i), rows.begin, rows.end);
+    GatherHistory(rows.slot, step.history + i, place, rows.end);
+  }
+  for (int64_t i = 0; i < step.states; ++i) {
+    call.operands[inputs + i] = StateOf(past, step.state + i);
+    call.operands[operands + step.states + i] = StateOf(present, step.state + i);
+  }
+  const abi::Call arguments = {&host,          this,    given,  call.operands.data(), call.weights.data(),
+                               workspace.as(), nullptr, nullptr};
+  ScopedFloatEnvironment environment;
+  call.fragment->run(&arguments);
+  if (failed.load(std::memory_order_acquire))
+    return absl::Status(error.code(), absl::StrCat("fragment ", call.fragment->name, ", layer ", step.layer,
+                                                   ", sequence slot ", rows.slot, ": ", error.message()));
+  for (int64_t i = inputs; history && i < operands; ++i)
+    std::memcpy(value(i), static_cast<char *>(call.operands[i]) + rows.begin * width(i),
+                (rows.end - rows.begin) * width(i));
   return absl::OkStatus();
 }
 

@@ -141,8 +141,14 @@ struct Instance::State {
   void CloseStates();
   absl::Status RunSequences(const Instruction &step, BoundCall &call);
   int64_t HistoryBytes(const Instruction &step, int64_t count, int64_t rows) const;
-  void AppendHistory(const StepSequence &sequence, int64_t history, const char *rows);
-  void GatherHistory(const StepSequence &sequence, int64_t history, char *rows) const;
+  struct SequenceRows {
+    int64_t slot, begin, end; // of the sequence
+    int64_t row;              // of the step: the first
+  };
+  absl::Status RunRows(const Instruction &step, BoundCall &call, const SequenceRows &rows, int64_t past,
+                       int64_t present);
+  void AppendHistory(int64_t slot, int64_t history, const char *rows, int64_t begin, int64_t end);
+  void GatherHistory(int64_t slot, int64_t history, char *rows, int64_t end) const;
   char *StateOf(int64_t copy, int64_t state) const { return states.as() + copy * state_bytes + state_offsets[state]; }
 
   // Dispatch.cpp, DispatchRouted.cpp, Collect.cpp: attention side
@@ -226,12 +232,12 @@ struct Instance::State {
   std::vector<int32_t> page_counts, lengths; // [sequences] pages; rows seen so far
   std::vector<uint64_t> used_in;             // [sequences] last step + 1 that had rows of it
   std::vector<int32_t> row_sequence;         // [rows]
-  // attention: states, of each slot twice, then a copy of zeros; histories
+  // attention: states, of each slot twice, then a copy of zeros and two of all slots; histories
   struct StateCopies {
     int64_t rows[2] = {-1, -1}; // of the sequence, that the copy stands behind; -1: nothing is in it
     int64_t past = 0, present = 0;
   };
-  Buffer states;                      // [2 * sequences + 1][state_bytes]
+  Buffer states;                      // [2 * sequences + 3][state_bytes]
   std::vector<StateCopies> copies;    // [sequences]
   std::vector<int64_t> state_offsets; // by state: bytes, in a copy
   int64_t state_bytes = 0;

@@ -38,7 +38,7 @@ struct Instruction {
   int64_t cache = 0;                // kCall: Call::kv points to this cache of the instance
   int64_t transfer = -1;            // kDispatch, kCollect, kReceive, kReturn
   int64_t experts = 0, k = 0;       // kSchedule; operands = {ids, weights}
-  /// kSequences: the fragment is called for each sequence with rows in the step, over its rows of the operands. It is
+  /// kSequences: the fragment is called for each sequence with rows in the step, over those of the operands. It is
   /// given `states` states of the model from number `state` on as well, or, with a history, all rows of the sequence so
   /// far: those of input i are history `history` + i.
   int64_t state = 0, states = 0;

@@ -109,6 +109,23 @@ TEST(Engine, PiecesOfModelsWithStates) {
     EXPECT_EQ(tokens[i], Greedy(prompts[i], i == 0 ? 20 : 6)) << i;
 }
 
+/// As many pieces as chunk and step have room for.
+TEST(Engine, SeveralPiecesInAStep) {
+  RuntimeOptions options = Split(1, 1);
+  options.step_rows = 80;
+  HandRuntime runtime(options, GateSide::kExpert, {{4}});
+  std::vector<int32_t> prompt(90, 3);
+  prompt[7] = 9;
+  const RequestId id = runtime.Submit(Prompt(prompt, 4));
+  int64_t rows = 0;
+  for (int64_t expected : {64, 26, 1, 1, 1}) {
+    runtime.Step();
+    EXPECT_EQ(runtime->report().rows - rows, expected);
+    rows = runtime->report().rows;
+  }
+  EXPECT_EQ(runtime.Read(id), Greedy(prompt, 4));
+}
+
 TEST(Engine, StepsWithoutRoomForAPiece) {
   RuntimeOptions options = Split(1, 1);
   options.step_rows = 31;

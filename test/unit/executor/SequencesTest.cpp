@@ -1,6 +1,7 @@
 // Calls for each sequence of a step. A function that adds to each row a quarter of the sum of the rows before it is
 // given that sum as a state or, by another program, all rows as a history; both give the same bytes, as they add in the
 // same order, whatever becomes of the steps.
+#include "test/unit/base/CountAllocations.h"
 #include "test/unit/executor/Deployment.h"
 
 #include "gmock/gmock.h"
@@ -233,6 +234,34 @@ TEST(SequencesAlone, RefusedPrograms) {
               testing::HasSubstr("set --max-context"));
   EXPECT_THAT(refusal(Memory::kStates, [](Deployment &d) { d.attention.values.back().symbol = abi::kWanted; }),
               testing::HasSubstr("expected rows of the instance"));
+}
+
+TEST_P(Sequences, SteadyStepsAllocateNothing) {
+  Deployment deployment((Options()));
+  Equip(deployment, GetParam());
+  ASSERT_TRUE(deployment.Create([](Address) { return true; }).ok());
+  int64_t allocations = 0;
+  for (int32_t position = 0; position < 90; ++position) {
+    StepDescriptor step;
+    step.step = deployment.next_step++;
+    std::vector<std::vector<StepSequence>> sequences(1);
+    for (int32_t slot = 0; slot < 3; ++slot) {
+      StepSequence &sequence = sequences[0].emplace_back();
+      sequence.slot = slot;
+      sequence.begin = position;
+      sequence.tokens = {(position * 5 + slot) % static_cast<int32_t>(kVocab)};
+      sequence.opens = position == 0;
+      if (sequence.opens)
+        sequence.pages = {slot * 3, slot * 3 + 1, slot * 3 + 2};
+    }
+    deployment.Begin(step, sequences);
+    const int64_t before = CountAllocations();
+    while (deployment.executor.Poll())
+      continue;
+    allocations += position < 20 ? 0 : CountAllocations() - before;
+    EXPECT_EQ(deployment.Await(step.step, 1).size(), 1u);
+  }
+  EXPECT_EQ(allocations, 0);
 }
 
 /// What is planned is what is taken, states and buffers for histories included.
