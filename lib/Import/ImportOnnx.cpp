@@ -398,7 +398,7 @@ private:
 
   /// A constant node that is no small tensor is an initializer named after its output.
   bool importLargeConstant(const onnx::Node &node) {
-    if (node.outputs.empty() || node.attributes.size() != 1 ||
+    if (node.outputs.empty() || node.attributes.size() != 1 || !node.attributes[0].usable ||
         node.attributes[0].kind != onnx::Attribute::Kind::Tensor || node.attributes[0].name != "value" ||
         TensorImporter::isSmall(node.attributes[0].tensor))
       return false;
@@ -421,7 +421,7 @@ private:
     for (const onnx::ValueInfo &output : model_.outputs) {
       NamedAttrList known;
       known.set(onnx::kNameAttr, builder_.getStringAttr(output.name));
-      if (output.ranked)
+      if (output.ranked && onnx::bitsOf(output.type))
         known.set(onnx::kDeclaredAttr, TypeAttr::get(valueType(output)));
       attributes.push_back(known.getDictionary(context_));
     }
