@@ -2,6 +2,7 @@
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/FusedExperts.h"
 #include "lib/Recover/MatchRouter.h"
+#include "lib/Recover/PlainChoices.h"
 #include "lib/Recover/RowForm.h"
 
 #include <set>
@@ -36,7 +37,10 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (!step)
       return;
     RowForm form(step);
-    Interpreter in(form);
+    auto interpreter = std::make_unique<Interpreter>(form);
+    if (auto plain = recover::plainChoices(form, *interpreter); !plain.empty())
+      interpreter = std::make_unique<Interpreter>(form, plain);
+    Interpreter &in = *interpreter;
     DenseSet<int32_t> absorbed, done;
     refused_ = false;
     for (const Mixture &mixture : in.mixtures())

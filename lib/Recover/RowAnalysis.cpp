@@ -160,6 +160,8 @@ RowState RowAnalysis::transfer(Operation *op, unsigned result) {
       if (!place)
         return mixed(op, "mixes rows of input " + Twine(position) + ", " + Twine(in.dims) + " leading dimensions of " +
                              llvm::Twine(dims ? dims->size() : 0));
+      while (place->first > 1 && (*out)[place->first - 1].isConstant(1)) // rows with and without it are the same
+        --place->first;
       if (state.kind == RowState::kRows && (state.dims != place->first || state.pieces != place->second))
         return mixed(op, "its inputs carry rows in different dimensions");
       state.kind = RowState::kRows;

@@ -43,7 +43,8 @@ std::optional<SmallVector<double>> constantNumbers(Value value) {
   return result;
 }
 
-Interpreter::Interpreter(const RowForm &form) : form_(form), terms_(space_), mixtures_(terms_) {
+Interpreter::Interpreter(const RowForm &form, const llvm::DenseSet<Operation *> &plain)
+    : form_(form), plain_(plain), terms_(space_), mixtures_(terms_) {
   if (auto extents = space_.extents(form.tokens().getType()))
     for (Extent extent : *extents)
       if (!space_.isOne(extent)) {
@@ -208,7 +209,7 @@ void Interpreter::interpret(Operation *op) {
   if (isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op))
     return;
   OperatorRules rules(*this, op);
-  bool known = !waits(op) && rules.run();
+  bool known = !waits(op) && !plain_.contains(op) && rules.run();
   if (known)
     return;
   if (!listedAll_ && (rules.needsList() || waits(op))) {

@@ -33,7 +33,8 @@ struct Refusal {
 class Interpreter {
 public:
   /// Interprets every operator of the candidate; the dimensions of its token ids are the rows. `form` has to live on.
-  explicit Interpreter(const RowForm &form);
+  /// Results of `plain` operators are not looked into.
+  explicit Interpreter(const RowForm &form, const llvm::DenseSet<mlir::Operation *> &plain = {});
 
   Terms &terms() { return terms_; }
   IndexSpace &space() { return space_; }
@@ -65,6 +66,7 @@ private:
   bool waits(mlir::Operation *op) const;
 
   const RowForm &form_;
+  llvm::DenseSet<mlir::Operation *> plain_;
   IndexSpace space_;
   Terms terms_;
   Mixtures mixtures_;

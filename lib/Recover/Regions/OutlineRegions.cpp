@@ -61,7 +61,7 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
       Operation *culprit = state.culprit;
       if (!culprit || !tried.insert(culprit).second || !isa<onnx::OnnxDialect>(culprit->getDialect()))
         return any;
-      auto region = finder.grow({culprit});
+      auto region = finder.grow(withRows(culprit, finder), /*crossed=*/true);
       if (!region) {
         (void)recover::notRecovered(reported(finder.culprit, culprit), "no region of rows around it: " + finder.reason);
         return any;
@@ -82,6 +82,26 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
         return any;
       any = true;
     }
+  }
+
+  /// The operator, or where what it yields is the same for all sequences, those behind it that work on rows.
+  static SmallVector<Operation *> withRows(Operation *culprit, const RegionFinder &finder) {
+    llvm::SetVector<Operation *> work;
+    SmallVector<Operation *> found;
+    work.insert(culprit);
+    for (size_t i = 0; i < work.size(); ++i) {
+      Operation *op = work[i];
+      bool settled = op->getNumResults() && llvm::all_of(op->getResults(), [&](Value v) {
+                       return finder.edge(v) == recover::EdgeKind::kConstant;
+                     });
+      if (!settled)
+        found.push_back(op);
+      else
+        for (Operation *user : op->getUsers())
+          if (!finder.gone.contains(user) && !isa<onnx::ShapeOp, onnx::SizeOp>(user))
+            work.insert(user);
+    }
+    return found;
   }
 
   /// The state of the first result that mixes rows; without a culprit when none does.
@@ -105,7 +125,7 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
     for (Operation *op : left) {
       if (finder.gone.contains(op) || isOpTriviallyDead(op))
         continue;
-      auto region = finder.grow({op});
+      auto region = finder.grow({op}, /*crossed=*/true);
       if (!region) {
         if (!op->hasAttr(recover::kReasonAttr))
           (void)recover::notRecovered(op, "no region of rows around it: " + finder.reason);
@@ -148,23 +168,38 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
 
   bool outline(recover::RowForm &form, const ModelInterface &interface, RegionFinder &finder, const Region &region,
                Operation *stoppedAt, StringRef stopped) {
-    RegionFunction maker(form, interface, finder, region, /*whole=*/!rows);
-    func::FuncOp function = region.outputs.empty() ? nullptr : maker.build({}, functions_);
-    if (!function) {
-      if (maker.culprit)
+    // One call for all outputs, or one for each.
+    SmallVector<Region> parts;
+    if (!region.crossed)
+      parts.push_back(region);
+    else
+      for (Value output : region.outputs)
+        parts.push_back(recover::sliceFor(region, output));
+    std::vector<std::pair<RegionFunction, func::FuncOp>> calls;
+    calls.reserve(parts.size());
+    for (const Region &part : parts) {
+      calls.emplace_back(RegionFunction(form, interface, finder, part, /*whole=*/!rows), func::FuncOp());
+      auto &[maker, function] = calls.back();
+      if (!(function = maker.build({}, functions_))) {
         (void)recover::notRecovered(reported(maker.culprit, stoppedAt), "no region of rows around it: " + maker.reason);
-      return false;
+        return false;
+      }
     }
-    moe::SequenceOp sequence = maker.call(function);
-    sequence->setLoc(stoppedAt->getLoc());
-    sequence->setAttr(recover::kStoppedAttr, StringAttr::get(&getContext(), stopped));
-    if (!rows)
-      sequence.setHistory(0);
+    bool told = false;
+    for (auto &[maker, function] : calls) {
+      moe::SequenceOp sequence = maker.call(function);
+      sequence->setLoc(stoppedAt->getLoc());
+      if (!std::exchange(told, true))
+        sequence->setAttr(recover::kStoppedAttr, StringAttr::get(&getContext(), stopped));
+      if (!rows)
+        sequence.setHistory(0);
+    }
     finder.gone.insert_range(region.operators);
-    emitRemark(sequence.getLoc()) << "kept as it is, " << region.operators.size() << " operators, "
-                                  << (rows ? "called with rows" : "called with all rows of its sequence") << ": "
-                                  << stopped;
-    return true;
+    if (told)
+      emitRemark(stoppedAt->getLoc()) << "kept as it is, " << region.operators.size() << " operators, "
+                                      << (rows ? "called with rows" : "called with all rows of its sequence") << ": "
+                                      << stopped;
+    return told;
   }
 
   static Operation *firstReason(const Region &region) {

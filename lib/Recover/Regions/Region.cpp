@@ -146,7 +146,7 @@ bool RegionFinder::addNeighbours(Region &region) {
 }
 
 /// No way leads out of the region and in again: what lies on it belongs to the region.
-bool RegionFinder::close(Region &region, bool &added) {
+bool RegionFinder::close(Region &region, bool crossed, bool &added) {
   func::FuncOp step = form_.step();
   llvm::DenseSet<Operation *> behind; // outside, computed from the region
   SmallVector<Operation *> work;
@@ -168,28 +168,34 @@ bool RegionFinder::close(Region &region, bool &added) {
     if (left == 0 && inside)
       break;
   }
+  llvm::SetVector<Operation *> between;
   while (!work.empty()) {
     Operation *op = work.pop_back_val();
-    if (region.operators.contains(op))
+    if (region.operators.contains(op) || !between.insert(op))
       continue;
-    if (!add(region, op, region.operators.front()))
-      return false;
-    added = true;
     for (Value value : usedValues(op))
       if (Operation *producer = value.getDefiningOp(); producer && behind.contains(producer))
         work.push_back(producer);
   }
+  auto isOfGraph = [](Operation *op) { return isa<onnx::OnnxDialect>(op->getDialect()); };
+  region.crossed = crossed && !llvm::all_of(between, isOfGraph);
+  if (region.crossed)
+    return true;
+  for (Operation *op : between)
+    if (!add(region, op, region.operators.front()))
+      return false;
+  added |= !between.empty();
   return true;
 }
 
-std::optional<Region> RegionFinder::grow(ArrayRef<Operation *> seeds) {
+std::optional<Region> RegionFinder::grow(ArrayRef<Operation *> seeds, bool crossed) {
   Region region;
   for (Operation *seed : seeds)
     if (!add(region, outermost(seed), seed))
       return std::nullopt;
   for (bool added = true; added;) {
     added = false;
-    if (!addNeighbours(region) || !close(region, added))
+    if (!addNeighbours(region) || !close(region, crossed, added))
       return std::nullopt;
   }
   auto list = region.operators.takeVector();
@@ -214,6 +220,29 @@ std::optional<Region> RegionFinder::grow(ArrayRef<Operation *> seeds) {
       }
   }
   return region;
+}
+
+Region sliceFor(const Region &region, Value output) {
+  Region slice;
+  llvm::DenseSet<Operation *> needed;
+  SmallVector<Operation *> work{output.getDefiningOp()};
+  while (!work.empty()) {
+    Operation *op = work.pop_back_val();
+    if (!region.operators.contains(op) || !needed.insert(op).second)
+      continue;
+    for (Value value : usedValues(op))
+      if (Operation *producer = value.getDefiningOp())
+        work.push_back(producer);
+  }
+  slice.outputs.insert(output);
+  for (Operation *op : region.operators)
+    if (needed.contains(op)) {
+      slice.operators.insert(op);
+      for (Value value : usedValues(op))
+        if (region.inputs.contains(value))
+          slice.inputs.insert(value);
+    }
+  return slice;
 }
 
 } // namespace janus::recover

@@ -23,7 +23,13 @@ struct Region {
   llvm::SetVector<mlir::Value> inputs;          // rows from outside
   llvm::SetVector<mlir::Value> outputs;         // rows that are used outside
   llvm::SetVector<mlir::BlockArgument> states;
+  /// A way leads out and in again, through an operator that is recovered already: no one call can be the region. What
+  /// computes one of its outputs can: inputs do not depend on it.
+  bool crossed = false;
 };
+
+/// The operators of a region without states that one of its outputs needs.
+Region sliceFor(const Region &region, mlir::Value output);
 
 /// What an operand is to a region that does not compute it.
 enum class EdgeKind : uint8_t {
@@ -42,8 +48,9 @@ public:
   RegionFinder(const RowForm &form, const ModelInterface &interface, const KnownValues &known, bool whole);
 
   EdgeKind edge(mlir::Value value) const;
-  /// The smallest region around `seeds`; nothing when there is none: `culprit` and `reason` say where and why.
-  std::optional<Region> grow(llvm::ArrayRef<mlir::Operation *> seeds);
+  /// The smallest region around `seeds`; nothing when there is none: `culprit` and `reason` say where and why. Crossed
+  /// ones are none, unless `crossed`.
+  std::optional<Region> grow(llvm::ArrayRef<mlir::Operation *> seeds, bool crossed = false);
   /// Is the value rows: f32, leading dimensions that are all tokens, constant ones behind?
   bool isRows(mlir::Type type) const;
 
@@ -54,7 +61,7 @@ public:
 
 private:
   bool addNeighbours(Region &region);
-  bool close(Region &region, bool &added);
+  bool close(Region &region, bool crossed, bool &added);
   bool add(Region &region, mlir::Operation *op, mlir::Operation *because);
   /// The operator of the step's block that holds `op`.
   mlir::Operation *outermost(mlir::Operation *op) const;

@@ -48,3 +48,34 @@ func.func private @step(%i: !i, %p: !i, %w: !i, %tokens: tensor<?x?xi64, #onnx.d
   return %y : !x
 }
 moe.weight @table : tensor<16x4xf32> value dense<0.5> : tensor<16x4xf32>
+
+// -----
+
+// A way leads out through an operator that is recovered and in again: a function for each output, with what it needs.
+// CHECK-LABEL: func.func private @region(
+// CHECK: %[[V:.*]], %{{.*}} = onnx.TopK
+// CHECK-NOT: onnx.ScatterElements
+// CHECK-LABEL: func.func private @region_0(
+// CHECK: onnx.TopK
+// CHECK: onnx.ScatterElements
+// CHECK-LABEL: func.func private @step(
+// CHECK: %[[A:.*]] = moe.sequence @region(%[[X:.*]]) {moe.stopped = "onnx.TopK: no pass recovers this use of the operator"}
+// CHECK: moe.map %{{.*}} {formula = [0, "tanh"]}
+// CHECK: moe.sequence @region_0(%{{.*}}, %{{.*}}) : (tensor<?x4xf32>, tensor<?x2xf32>) -> tensor<?x4xf32>
+!i = tensor<?xi32>
+!x = tensor<?x?x4xf32, #onnx.dims<"B", "S", 4>>
+!v = tensor<?x?x2xf32, #onnx.dims<"B", "S", 2>>
+!k = tensor<?x?x2xi64, #onnx.dims<"B", "S", 2>>
+func.func private @step(%i: !i, %p: !i, %w: !i, %tokens: tensor<?x?xi64, #onnx.dims<"B", "S">>) -> !x attributes {moe.rows = "B*S", moe.tokens = 3 : i64} {
+  %table = moe.get_weight @table : tensor<16x4xf32>
+  %rows = moe.embedding %i, %table : (!i, tensor<16x4xf32>) -> tensor<?x4xf32>
+  %x = builtin.unrealized_conversion_cast %rows : tensor<?x4xf32> to !x
+  %two = onnx.constant dense<2> : tensor<1xi64>
+  %t:2 = onnx.TopK(%x, %two) {axis = -1 : i64, largest = 1 : i64, sorted = 1 : i64} : (!x, tensor<1xi64>) -> (!v, !k)
+  %a = builtin.unrealized_conversion_cast %t#0 : !v to tensor<?x2xf32>
+  %m = moe.map %a {formula = [0, "tanh"]} : (tensor<?x2xf32>) -> tensor<?x2xf32>
+  %b = builtin.unrealized_conversion_cast %m : tensor<?x2xf32> to !v
+  %y = onnx.ScatterElements(%x, %t#1, %b) {axis = -1 : i64, reduction = "none"} : (!x, !k, !v) -> !x
+  return %y : !x
+}
+moe.weight @table : tensor<16x4xf32> value dense<0.5> : tensor<16x4xf32>
