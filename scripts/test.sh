@@ -54,7 +54,6 @@ stage "unit, conformance, lit" ctest --test-dir build --output-on-failure -j2
 stage "golden outputs" .venv/bin/python test/integration/golden.py models/scribe models/gpt_oss_tiny models/qwen3_tiny
 stage "mixtures" .venv/bin/python test/recovery/run.py --count 100 --whole 10 --open test/recovery/open.txt
 stage "changed models" .venv/bin/python test/recovery/mutate.py --count 25
-stage "exported mixtures" .venv/bin/python test/recovery/zoo.py ${zoo:+--zoo "$zoo"}
 stage "exported models" .venv/bin/python test/integration/zoo.py --zoo "${zoo:-models/exported}"
 stage "ONNX node tests" .venv/bin/python test/integration/node_tests.py
 stage "routing traces" build/test/unit/scheduler/scheduler-traces ${traces:+--traces "$traces"}
