@@ -32,12 +32,22 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
     recover::RowForm form(step);
     recover::KnownValues known(step, *interface);
     RegionFinder finder(form, *interface, known, /*whole=*/!rows);
+    if (!rows)
+      foldOnes(step, known);
     bool any = rows ? outlineLeft(form, *interface, finder) : outlineMixing(form, *interface, known, finder);
     recover::eraseDead(step);
     if (any)
       dropAttentions(step);
     if (any)
       mlir::sortTopologically(&step.front());
+  }
+
+  /// Rows times a mask that the contract says is all ones.
+  static void foldOnes(func::FuncOp step, const recover::KnownValues &known) {
+    for (auto product : step.front().getOps<onnx::MulOp>())
+      for (auto [x, mask] : {std::pair(product.getA(), product.getB()), std::pair(product.getB(), product.getA())})
+        if (!known.find(product.getC()) && x.getType() == product.getC().getType() && known.constant(mask) == 1.0)
+          product.getC().replaceAllUsesWith(x);
   }
 
   /// Attentions that were recovered, but whose results a region computes itself, and their caches.
@@ -68,6 +78,8 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
       }
       recover::Causality causality(interface, known, finder, *region);
       if (!causality.prove()) {
+        if (Operation *keeps = firstRecurrence(*region); keeps && hasExperts(step))
+          return refuse(keeps, causality), any;
         Operation *why = firstReason(*region);
         (void)recover::notRecovered(
             why ? why : causality.culprit,
@@ -82,6 +94,28 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
         return any;
       any = true;
     }
+  }
+
+  /// An operator whose results for later tokens need what it saw of earlier ones: an exporter that decodes with it
+  /// hands that out as a state.
+  static Operation *firstRecurrence(const Region &region) {
+    const auto *it = llvm::find_if(region.operators, [](Operation *op) {
+      return isa<onnx::ConvOp, onnx::CausalConvWithStateOp, onnx::MicrosoftCausalConvWithStateOp, onnx::CumSumOp,
+                 onnx::CumProdOp, onnx::LoopOp>(op);
+    });
+    return it == region.operators.end() ? nullptr : *it;
+  }
+
+  static bool hasExperts(func::FuncOp step) { return !step.front().getOps<moe::ExpertsOp>().empty(); }
+
+  void refuse(Operation *op, const recover::Causality &causality) {
+    emitError(op->getLoc()) << "[JNS-ONNX-031] " << op->getName()
+                            << ": its layer keeps a state that the model neither takes nor hands out, and a row may "
+                               "depend on later ones: "
+                            << causality.culprit->getName() << " " << causality.reason
+                            << "; export the model with the states of its layers as inputs and outputs, or compile it "
+                               "with --contract=tensor";
+    signalPassFailure();
   }
 
   /// The operator, or where what it yields is the same for all sequences, those behind it that work on rows.

@@ -48,6 +48,8 @@ public:
   RegionFinder(const RowForm &form, const ModelInterface &interface, const KnownValues &known, bool whole);
 
   EdgeKind edge(mlir::Value value) const;
+  /// The number that all elements of a value are, by the contract or by itself.
+  std::optional<double> constant(mlir::Value value) const { return known_.constant(value); }
   /// The smallest region around `seeds`; nothing when there is none: `culprit` and `reason` say where and why. Crossed
   /// ones are none, unless `crossed`.
   std::optional<Region> grow(llvm::ArrayRef<mlir::Operation *> seeds, bool crossed = false);

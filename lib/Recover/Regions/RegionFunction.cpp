@@ -108,10 +108,11 @@ Value RegionFunction::size(const SymExpr &value, Location loc) {
   return added ? make("onnx.Add", {result, added}, list, loc)->getResult(0) : Value();
 }
 
+/// Of extents of one sequence.
 Value RegionFunction::sizes(ArrayRef<SymExpr> values, Location loc) {
   SmallVector<Value> parts;
   for (const SymExpr &value : values) {
-    Value part = size(value.substitute(substitution_), loc);
+    Value part = size(value, loc);
     if (!part)
       return nullptr;
     parts.push_back(part);
@@ -121,6 +122,18 @@ Value RegionFunction::sizes(ArrayRef<SymExpr> values, Location loc) {
     return parts.front();
   return make("onnx.Concat", parts, list, loc, builder_.getNamedAttr("axis", builder_.getI64IntegerAttr(0)))
       ->getResult(0);
+}
+
+/// A tensor of `type` whose elements are one number; null where a size has no formula.
+Value RegionFunction::filled(RankedTensorType type, double number, Location loc) {
+  Value shape = sizes(*onnx::getDims(type), loc);
+  if (!shape)
+    return nullptr;
+  Type element = type.getElementType();
+  Attribute value = isa<FloatType>(element) ? Attribute(builder_.getFloatAttr(element, number))
+                                            : builder_.getIntegerAttr(element, static_cast<int64_t>(number));
+  auto one = DenseElementsAttr::get(RankedTensorType::get({1}, element), ArrayRef(value));
+  return make("onnx.ConstantOfShape", shape, type, loc, builder_.getNamedAttr("value", one))->getResult(0);
 }
 
 /// What the contract says of an input that is no rows: the mask is all ones, positions count rows.
@@ -133,16 +146,8 @@ Value RegionFunction::argumentByContract(BlockArgument argument, Operation *user
     return fail(user, "reads an input of type " + describeType(argument.getType()) +
                           ", which has another size than its rows");
   if (role == "mask") {
-    Value shape = sizes(*dims, loc);
-    if (!shape)
-      return fail(user, "depends on a size that has no formula");
-    auto one = RankedTensorType::get({1}, type.getElementType());
-    Attribute number = isa<FloatType>(type.getElementType())
-                           ? Attribute(builder_.getFloatAttr(type.getElementType(), 1))
-                           : builder_.getIntegerAttr(type.getElementType(), 1);
-    return make("onnx.ConstantOfShape", shape, type, loc,
-                builder_.getNamedAttr("value", DenseElementsAttr::get(one, ArrayRef(number))))
-        ->getResult(0);
+    Value ones = filled(type, 1, loc);
+    return ones ? ones : fail(user, "depends on a size that has no formula");
   }
   if (role == "positions" && whole_) {
     auto scalar = RankedTensorType::get({}, builder_.getI64Type());
@@ -163,6 +168,12 @@ Value RegionFunction::madeAgain(Value value, Operation *user) {
     return argumentByContract(argument, user);
   Operation *op = value.getDefiningOp();
   auto type = cast<RankedTensorType>(value.getType());
+  // A mask of ones, whatever it was cut out of.
+  auto known = dyn_cast_or_null<RankedTensorType>(insideType(type));
+  if (auto number =
+          isa<onnx::ConstantValueOp>(op) || !known || known.hasStaticShape() ? std::nullopt : finder_.constant(value))
+    if (Value made = filled(known, *number, value.getLoc()))
+      return made;
   if (!isa<onnx::ConstantValueOp>(op) && type.getElementType().isF32()) {
     // A stored tensor becomes a weight.
     auto stored = form_.trace(value);
@@ -174,7 +185,8 @@ Value RegionFunction::madeAgain(Value value, Operation *user) {
   if (isa<onnx::InitializerValueOp>(op))
     return fail(user, "reads stored numbers of type " + describeType(type) + ", which are no weight");
   if (isa<onnx::ShapeOp, onnx::SizeOp>(op) && !mapping_.contains(op->getOperand(0))) {
-    auto dims = onnx::getDims(op->getOperand(0).getType());
+    Type inside = insideType(op->getOperand(0).getType());
+    auto dims = inside ? onnx::getDims(inside) : std::nullopt;
     auto shape = dyn_cast<onnx::ShapeOp>(op);
     if (dims && shape) {
       int64_t rank = dims->size();

@@ -39,6 +39,7 @@ private:
   mlir::Value madeAgain(mlir::Value value, mlir::Operation *user);
   mlir::Value argumentByContract(mlir::BlockArgument argument, mlir::Operation *user);
   mlir::Value sizes(llvm::ArrayRef<onnx::SymExpr> values, mlir::Location loc);
+  mlir::Value filled(mlir::RankedTensorType type, double number, mlir::Location loc);
   mlir::Value size(const onnx::SymExpr &value, mlir::Location loc);
   bool clone(mlir::Operation *op);
   mlir::Value addArgument(mlir::Type type, mlir::Location loc);
