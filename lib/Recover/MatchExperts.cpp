@@ -52,6 +52,7 @@ public:
     if (products_.empty() || products_.size() > 2)
       return stop("its hidden values are not made of one or two products of its input by weights");
     expert.columns = columns;
+    expert.weight = source_.weight;
     expert.input = products_[0].rest;
     for (const Split &split : products_)
       if (split.rest != expert.input)
@@ -60,8 +61,9 @@ public:
       return stop("the weight scales the input of an expert with a bias");
     if (inputFactor_) {
       factor_ *= std::exchange(expert.factor, 1);
-      expert.scaled = inputFactor_->kind == Term::kDense ? inputFactor_->operands[0] : inputFactor_;
-      if (!countOutside(expert.scaled))
+      expert.scaled = true;
+      expert.weight = inputFactor_->kind == Term::kDense ? inputFactor_->operands[0] : inputFactor_;
+      if (!countOutside(expert.weight))
         return stop("its input and its result are scaled by different weights");
     }
     if (!matchHidden(down.rest, expert))

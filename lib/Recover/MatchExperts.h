@@ -26,7 +26,8 @@ struct ReadExpert {
   Activation activation;
   T input = nullptr;  // of the row
   Dim columns;        // of the result
-  T scaled = nullptr; // the input's weight, of a pair; null when the input is taken as it is
+  T weight = nullptr; // of a pair: multiplies the input (if `scaled`) or the result; null when nothing does
+  bool scaled = false;
   double factor = 1;  // the hidden values are the activation's times this
 };
 

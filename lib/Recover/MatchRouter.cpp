@@ -221,6 +221,16 @@ private:
       collect(operand);
   }
 
+  /// Did the graph take the logarithm of a number below 0 among what this router decides?
+  bool hasNoLogarithm(Evaluator &run) {
+    return llvm::any_of(terms_.logarithms(), [&](T term) {
+      if (llvm::none_of(choices_, [&](int32_t choice) { return terms_.isRouted(term, choice); }))
+        return false;
+      auto values = run.all(term);
+      return values && llvm::any_of(*values, [](double value) { return value < 0; });
+    });
+  }
+
   /// Runs the graph's router on random rows.
   bool sample() {
     const Choice &made = terms_.choice(choice_);
@@ -257,7 +267,7 @@ private:
       if (!experts || !weights || experts->size() != weights->size())
         return stop("its weights are not computed from its scores alone"), false;
       // A scale below 0 has no logarithm.
-      if (llvm::any_of(*weights, [](double weight) { return !std::isfinite(weight); }))
+      if (llvm::any_of(*weights, [](double weight) { return !std::isfinite(weight); }) || hasNoLogarithm(run))
         continue;
       for (auto [expert, weight] : llvm::zip(*experts, *weights))
         row.weights[static_cast<int64_t>(expert)] = weight;

@@ -5,6 +5,7 @@
 #include "lib/Recover/PlainChoices.h"
 #include "lib/Recover/RowForm.h"
 
+#include <cmath>
 #include <set>
 
 using namespace mlir;
@@ -102,10 +103,10 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   /// Is every part of a mixture an expert, and not a masked row on the way to one?
   static bool areExperts(Interpreter &in, const Mixture &mixture) {
     std::optional<int64_t> twice;
-    recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
     return llvm::all_of(in.mixtureList().experts(mixture, twice), [&](const auto &part) {
       std::string reason;
-      return recover::readExpert(in, part.second, source, reason).has_value();
+      recover::ExpertSource source{mixture.choice, std::nullopt, part.second.weight};
+      return recover::readExpert(in, part.second.body, source, reason).has_value();
     });
   }
 
@@ -158,7 +159,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   }
 
   /// `expert` against the first one: experts of other shapes or activations are no export of a model that Janus knows.
-  LogicalResult compare(Operation *op, const ReadExpert &first, const ReadExpert &expert, int64_t number) {
+  LogicalResult compare(Interpreter &in, Operation *op, const ReadExpert &first, const ReadExpert &expert,
+                        int64_t number) {
     auto shape = [](const std::optional<StoredWeight> &weight) {
       return weight ? weight->shape() : ArrayRef<int64_t>();
     };
@@ -174,8 +176,13 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (!(first.activation == expert.activation))
       return refuse("its activation");
     if (!a.gateBias != !b.gateBias || !a.upBias != !b.upBias || !a.downBias != !b.downBias ||
-        first.input != expert.input || !first.scaled != !expert.scaled || first.factor != expert.factor)
-      return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its biases, input or scale");
+        first.input != expert.input || first.scaled != expert.scaled ||
+        !in.space().same(first.columns, expert.columns))
+      return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its biases, input or result");
+    constexpr double kRounding = 1e-6; // of numbers that activations are spelled with
+    if (first.weight != expert.weight ||
+        std::fabs(first.factor - expert.factor) > kRounding * std::fabs(first.factor))
+      return notRecovered(op, "expert " + Twine(number) + " is weighted in another way than expert 0");
     return success();
   }
 
@@ -190,16 +197,17 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       if (!fused)
         return notRecovered(op, reason);
       fused->input = in.meaning(mixture.op->getOperand(0)).term;
+      fused->weight = mixture.weight;
       return Experts{*fused};
     }
     auto stack = [&](recover::Index index) {
       source.stacked = index;
       return recover::readExpert(in, mixture.body, source, reason);
     };
-    std::map<int64_t, T> bodies;
+    std::map<int64_t, recover::MixturePart> parts;
     std::optional<int64_t> twice;
     if (mixture.form == Mixture::kEach) {
-      bodies = in.mixtureList().experts(mixture, twice);
+      parts = in.mixtureList().experts(mixture, twice);
     } else {
       bool byChoice = mixture.form == Mixture::kByChoice;
       bool each = contains(terms, mixture.body, byChoice ? Term::kSwitch : Term::kFamily);
@@ -214,14 +222,16 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
                           : terms.substitute(mixture.body, {{mixture.over}, expert, 1, 1, std::nullopt});
         if (!body)
           return notRecovered(op, "its experts are not told apart");
-        bodies[expert] = terms.given(body, mixture.choice, recover::Index::number(expert), /*masksOnly=*/true);
+        body = terms.given(body, mixture.choice, recover::Index::number(expert), /*masksOnly=*/true);
+        parts[expert] = {-1, 1, expert, source.weight, body};
       }
     }
-    for (auto [expert, body] : bodies) {
-      auto one = recover::readExpert(in, body, source, reason);
+    for (const auto &[expert, part] : parts) {
+      source.weight = part.weight;
+      auto one = recover::readExpert(in, part.body, source, reason);
       if (!one)
         return notRecovered(op, "expert " + Twine(expert) + ": " + reason);
-      if (!result.empty() && failed(compare(op, result.front(), *one, expert)))
+      if (!result.empty() && failed(compare(in, op, result.front(), *one, expert)))
         return failure();
       result.push_back(*one);
     }
@@ -259,10 +269,10 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
         in.space().resolve(first.columns) != recover::Dim(flat.begin() + static_cast<int64_t>(rows), flat.end()))
       return notRecovered(op, "its result's columns are not those of the experts");
     bool alone = in.terms().choice(mixture.choice).k == 1; // its renormalised weight is 1
-    if (!first.scaled && !mixture.weighted && !alone)
+    if (!first.weight && !alone)
       return notRecovered(op, "its experts are not weighted as they were chosen");
     std::string reason;
-    T weight = first.scaled ? first.scaled : mixture.weight;
+    T weight = first.weight ? first.weight : in.terms().number(1);
     if (first.factor != 1)
       weight = in.terms().apply(recover::Fn::kMul, {weight, in.terms().number(first.factor)});
     auto router = mixture.sparseMixer ? recover::readSparseMixer(in, mixture.choice, reason)
@@ -273,8 +283,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (mixture.body)
       bodies.push_back(mixture.body);
     std::optional<int64_t> twice;
-    for (auto [expert, body] : in.mixtureList().experts(mixture, twice))
-      bodies.push_back(body);
+    for (const auto &[expert, part] : in.mixtureList().experts(mixture, twice))
+      bodies.push_back(part.body);
     for (T body : bodies)
       if (!in.terms().isConsistent(body, {first.input, router->input}))
         return notRecovered(op, "indices that it keeps apart run together elsewhere");

@@ -273,6 +273,11 @@ std::optional<std::vector<double>> Evaluator::run(T term, ArrayRef<Var> vars) {
   return result;
 }
 
+std::optional<std::vector<double>> Evaluator::all(T term) {
+  const Array *array = evaluate(term);
+  return array ? std::optional(array->values) : std::nullopt;
+}
+
 std::optional<std::vector<double>> Evaluator::choose(int32_t choice) {
   const Array *array = chosen(choice);
   return array ? std::optional(array->values) : std::nullopt;

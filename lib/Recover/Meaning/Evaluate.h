@@ -34,6 +34,8 @@ public:
   /// The values of a term along `vars`, which cover what it depends on besides the row; nothing when it depends on
   /// what is neither given nor computable, or has more than 2^20 values.
   std::optional<std::vector<double>> run(T term, llvm::ArrayRef<Var> vars);
+  /// All values of a term, in an order of its own.
+  std::optional<std::vector<double>> all(T term);
   /// The experts that a choice makes, along its variables and then its ranks.
   std::optional<std::vector<double>> choose(int32_t choice);
 

@@ -20,12 +20,19 @@ void Mixtures::close(Mixture &mixture) {
 }
 
 int32_t Mixtures::single(int32_t choice, int64_t expert, ArrayRef<T> weights, T body, Value at) {
-  parts_.push_back({-1, 1, expert, body});
   Mixture mixture;
   mixture.choice = choice, mixture.at = at;
-  llvm::SmallVector<T, 4> ordered(weights); // so that equal weights are one term
+  llvm::SmallVector<T, 4> factors, ordered; // so that equal weights are one term
+  for (T weight : weights)
+    terms_.factors(weight, factors);
+  for (T factor : factors)
+    if (factor->kind == Term::kNumber) // an activation's as well as a router's
+      body = terms_.apply(Fn::kMul, {factor, body});
+    else
+      ordered.push_back(factor);
   llvm::sort(ordered);
-  mixture.weight = terms_.product(ordered), mixture.weighted = !weights.empty();
+  mixture.weighted = !weights.empty();
+  parts_.push_back({-1, 1, expert, mixture.weighted ? terms_.product(ordered) : nullptr, body});
   mixture.parts = static_cast<int32_t>(parts_.size()) - 1;
   return add(std::move(mixture));
 }
@@ -33,7 +40,7 @@ int32_t Mixtures::single(int32_t choice, int64_t expert, ArrayRef<T> weights, T 
 std::optional<int32_t> Mixtures::join(int32_t a, int32_t b, Value at) {
   const Mixture *longer = &mixtures_[a], *shorter = &mixtures_[b];
   if (longer->form != Mixture::kEach || shorter->form != Mixture::kEach || longer->choice != shorter->choice ||
-      longer->weight != shorter->weight || longer->weighted != shorter->weighted || longer->whole || shorter->whole)
+      longer->weighted != shorter->weighted || longer->whole || shorter->whole)
     return std::nullopt;
   // Terms of one expert's hidden values, masked as its input is.
   if (countOf(*longer) == 1 && countOf(*shorter) == 1 && parts_[longer->parts].expert == parts_[shorter->parts].expert)
@@ -60,10 +67,31 @@ int32_t Mixtures::plus(int32_t mixture, Value rest, Value at) {
   return add(std::move(sum));
 }
 
-std::map<int64_t, T> Mixtures::experts(const Mixture &mixture, std::optional<int64_t> &twice) const {
-  std::map<int64_t, T> result;
+int32_t Mixtures::scale(int32_t mixture, Fn fn, T factor, Value at) {
+  Mixture scaled = mixtures_[mixture];
+  scaled.absorbs = mixture;
+  scaled.at = at;
+  if (scaled.form == Mixture::kEach) {
+    int32_t previous = -1;
+    for (int32_t part = std::exchange(scaled.parts, -1); part >= 0; part = parts_[part].previous) {
+      MixturePart copy = parts_[part];
+      copy.count = previous < 0 ? 1 : parts_[previous].count + 1;
+      copy.weight = terms_.apply(fn, {copy.weight, factor});
+      copy.previous = previous;
+      previous = static_cast<int32_t>(parts_.size());
+      parts_.push_back(copy);
+    }
+    scaled.parts = previous;
+  } else {
+    scaled.weight = terms_.apply(fn, {scaled.weight, factor});
+  }
+  return add(std::move(scaled));
+}
+
+std::map<int64_t, MixturePart> Mixtures::experts(const Mixture &mixture, std::optional<int64_t> &twice) const {
+  std::map<int64_t, MixturePart> result;
   for (int32_t part = mixture.parts; part >= 0; part = parts_[part].previous)
-    if (!result.try_emplace(parts_[part].expert, parts_[part].body).second)
+    if (!result.try_emplace(parts_[part].expert, parts_[part]).second)
       twice = parts_[part].expert;
   return result;
 }

@@ -19,7 +19,7 @@ struct Mixture {
   };
   Form form = kEach;
   int32_t choice = -1;
-  T weight = nullptr;                     // of a pair: what multiplies the expert
+  T weight = nullptr;                     // of a pair: what multiplies the expert; kEach: each part's own
   bool weighted = false;                  // something does
   T body = nullptr;                       // kByChoice, kByIndex
   Var over = -1;                          // kByIndex
@@ -37,6 +37,7 @@ struct MixturePart {
   int32_t previous;
   int32_t count; // up to this one
   int64_t expert;
+  T weight; // of a pair, multiplies the body; null when nothing does
   T body;
 };
 
@@ -49,8 +50,10 @@ public:
   int32_t add(Mixture mixture);
   /// One expert: `weights` (of a pair) times `body`.
   int32_t single(int32_t choice, int64_t expert, llvm::ArrayRef<T> weights, T body, mlir::Value at);
-  /// The sum of two; nothing when they are not of one choice with equal weights.
+  /// The sum of two; nothing when they are not of one choice.
   std::optional<int32_t> join(int32_t a, int32_t b, mlir::Value at);
+  /// A mixture with its weights multiplied (divided) by `factor`; it takes the place of the one that it scales.
+  int32_t scale(int32_t mixture, Fn fn, T factor, mlir::Value at);
   /// A mixture plus a value.
   int32_t plus(int32_t mixture, mlir::Value rest, mlir::Value at);
   /// Is its last expert that one?
@@ -59,8 +62,8 @@ public:
   }
   /// Number of experts so far.
   int64_t countOf(const Mixture &mixture) const { return mixture.parts < 0 ? 0 : parts_[mixture.parts].count; }
-  /// Experts and bodies in the order of experts; the first repeated one in `twice`.
-  std::map<int64_t, T> experts(const Mixture &mixture, std::optional<int64_t> &twice) const;
+  /// The parts in the order of experts; the first repeated one in `twice`.
+  std::map<int64_t, MixturePart> experts(const Mixture &mixture, std::optional<int64_t> &twice) const;
 
 private:
   void close(Mixture &mixture);

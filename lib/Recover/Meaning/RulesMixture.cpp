@@ -110,7 +110,7 @@ std::optional<Meaning> OperatorRules::scale(Fn fn, const Meaning &a, const Meani
   if (!first && (fn == Fn::kDiv || !isWhole(b)))
     return std::nullopt;
   const Meaning &mixed = first ? a : b, &other = first ? b : a;
-  Mixture scaled = in_.mixtures_.at(mixed.mixture);
+  const Mixture &scaled = in_.mixtures_.at(mixed.mixture);
   if (!scaled.weighted || scaled.sparseMixer || !scaled.rest.empty())
     return std::nullopt;
   // By the choice, or by one that it rests on: chosen logs as the logits of a fused operator.
@@ -134,11 +134,9 @@ std::optional<Meaning> OperatorRules::scale(Fn fn, const Meaning &a, const Meani
   auto axes = alignAll({a.axes, b.axes}, outExtents());
   if (!axes)
     return std::nullopt;
-  scaled.weight = terms_.apply(fn, {scaled.weight, other.term});
-  scaled.absorbs = mixed.mixture;
-  scaled.at = onnx::getOutput(op_, 0);
-  Meaning result{*axes, nullptr, in_.mixtures_.add(scaled)};
-  return leaf(std::move(result), scaled.at);
+  Value at = onnx::getOutput(op_, 0);
+  Meaning result{*axes, nullptr, in_.mixtures_.scale(mixed.mixture, fn, other.term, at)};
+  return leaf(std::move(result), at);
 }
 
 /// The mixture that a sum over ranks or over experts is.

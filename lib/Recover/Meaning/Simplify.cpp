@@ -376,6 +376,7 @@ T Terms::softmax(ArrayRef<Var> vars, T term) {
     return softmax(vars, term->operands[0]);
   if (isApply(term, Fn::kLog)) {
     T x = term->operands[0];
+    logarithms_.push_back(x);
     return apply(Fn::kDiv, {x, sum(over, x)});
   }
   // Over experts of which all but the chosen are as good as left out: over those.

@@ -21,6 +21,8 @@ T Terms::rebuild(T term, llvm::function_ref<bool(T)> touches, Leaf leaf, llvm::D
         return memo[term] = nullptr;
       operands.push_back(rebuilt);
     }
+    if (llvm::equal(operands, term->operands)) // made again it could be another term, since variables became one
+      return memo[term] = term;
     switch (term->kind) {
     case Term::kApply:
       result = apply(term->fn, operands);

@@ -135,6 +135,9 @@ public:
   /// Choices that this one joins or whose outcome its input depends on.
   llvm::SmallVector<int32_t> restsOn(int32_t choice) const;
   int32_t choiceCount() const { return static_cast<int32_t>(choices_.size()); }
+  /// Terms that logarithms were taken of which no longer stand: where one is below 0, what the graph computes is no
+  /// number.
+  llvm::ArrayRef<T> logarithms() const { return logarithms_; }
   llvm::ArrayRef<double> tableOf(T term) const { return tables_[term->table]; }
   /// Variables of the rows that a choice is made for, and of its pairs (rows and rank).
   Dim rowVars(int32_t choice) const;
@@ -170,6 +173,7 @@ private:
   std::unordered_set<T, Hash, Equal> interned_;
   std::deque<StoredWeight> weights_;
   std::vector<Choice> choices_;
+  std::vector<T> logarithms_;
   std::map<std::tuple<T, Var, int64_t, std::vector<int32_t>>, int32_t> choiceIndex_;
   std::deque<std::vector<double>> tables_;
   std::map<std::vector<double>, int32_t> tableIndex_;
