@@ -1,6 +1,9 @@
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/RowForm.h"
 
+#include <map>
+#include <string>
+
 using namespace mlir;
 
 namespace janus {
@@ -48,7 +51,34 @@ struct CanonicaliseGraph : impl::CanonicaliseGraphPassBase<CanonicaliseGraph> {
       if (Value x = passedOn(*op))
         op->getResult(0).replaceAllUsesWith(x);
     });
+    shareLists(step);
     recover::eraseDead(step);
+  }
+
+  /// The places where a mask is not 0, listed again: the first list, whose length is that of the others.
+  static void shareLists(func::FuncOp step) {
+    DenseMap<Value, onnx::NonZeroOp> first;
+    std::map<std::string, onnx::SymExpr> lengths;
+    for (auto list : step.getOps<onnx::NonZeroOp>()) {
+      auto [known, inserted] = first.try_emplace(list.getX(), list);
+      auto here = onnx::getDims(list.getY().getType()), there = onnx::getDims(known->second.getY().getType());
+      if (inserted || !here || !there || here->size() != 2 || !here->back().asSymbol())
+        continue;
+      lengths.emplace(*here->back().asSymbol(), there->back());
+      list.getY().replaceAllUsesWith(known->second.getY());
+    }
+    if (lengths.empty())
+      return;
+    step.walk([&](Operation *op) {
+      for (Value result : op->getResults()) {
+        auto dims = onnx::getDims(result.getType());
+        if (!dims)
+          continue;
+        for (onnx::SymExpr &dim : *dims)
+          dim = dim.substitute(lengths);
+        result.setType(onnx::getTensorType(*dims, cast<RankedTensorType>(result.getType()).getElementType()));
+      }
+    });
   }
 };
 } // namespace

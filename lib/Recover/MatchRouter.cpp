@@ -167,6 +167,8 @@ private:
     collect(terms_.choice(choice).input);
     for (int32_t member : terms_.choice(choice).members)
       collectChoice(member);
+    if (terms_.choice(choice).of >= 0)
+      collectChoice(terms_.choice(choice).of);
   }
 
   /// Logits, vectors, numbers and choices that a term is made of.

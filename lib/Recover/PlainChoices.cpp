@@ -36,7 +36,8 @@ bool isReadable(Interpreter &in, const Mixture &mixture) {
     auto experts = in.mixtureList().experts(mixture, twice);
     if (experts.empty())
       return true;
-    body = experts.begin()->second;
+    body = experts.begin()->second.body;
+    source.weight = experts.begin()->second.weight;
   } else if (mixture.form == Mixture::kByChoice || mixture.form == Mixture::kByIndex) {
     bool byChoice = mixture.form == Mixture::kByChoice;
     if (contains(body, byChoice ? Term::kSwitch : Term::kFamily)) {

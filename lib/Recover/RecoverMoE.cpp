@@ -45,8 +45,8 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     DenseSet<int32_t> absorbed, done;
     refused_ = false;
     for (const Mixture &mixture : in.mixtures())
-      if (mixture.whole && mixture.absorbs >= 0)
-        absorbed.insert(mixture.absorbs);
+      if (mixture.whole)
+        absorbed.insert(mixture.absorbs.begin(), mixture.absorbs.end());
     int64_t layer = 0;
     for (auto [i, mixture] : llvm::enumerate(in.mixtures())) {
       if (!mixture.whole || absorbed.contains(static_cast<int32_t>(i)) || mixture.at.use_empty())
@@ -65,9 +65,12 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
   LogicalResult report(Interpreter &in, func::FuncOp step, const DenseSet<int32_t> &done) {
     std::map<int32_t, const Mixture *> longest;
     DenseSet<int32_t> whole; // all experts are there, whether or not they could be read
-    for (const Mixture &mixture : in.mixtures()) {
-      if (mixture.whole)
+    for (auto [i, mixture] : llvm::enumerate(in.mixtures())) {
+      if (mixture.whole) {
         whole.insert(mixture.choice);
+        for (int32_t rank : in.mixtureList().ranksOf(static_cast<int32_t>(i)))
+          whole.insert(in.mixtures()[rank].choice);
+      }
       const Mixture *&known = longest[mixture.choice];
       if (!known || in.mixtureList().countOf(*known) < in.mixtureList().countOf(mixture))
         known = &mixture;
@@ -78,26 +81,39 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       if (!told.insert(refusal.choice).second)
         continue;
       ok = false;
-      if (refusal.experts >= 0)
-        refusePartial(refusal.op->getLoc(), layerOf(in, refusal.choice), in.terms().choice(refusal.choice).width,
-                      refusal.experts);
+      int64_t width = in.terms().choice(refusal.choice).width;
+      if (refusal.experts >= 0 && refusal.experts < width)
+        refusePartial(refusal.op->getLoc(), layerOf(in, refusal.choice), width, refusal.experts);
       else
         emitError(refusal.op->getLoc()) << "[JNS-ONNX-040] " << refusal.op->getName() << ": " << refusal.text
                                         << "; the export computes something else than its model for other inputs; "
                                            "export again with a loop over all experts or a fused MoE operator";
     }
     for (auto [choice, mixture] : longest) {
-      if (told.contains(choice) || whole.contains(choice) || mixture->form != Mixture::kEach)
+      if (told.contains(choice) || told.contains(in.terms().wholeOf(choice)) || whole.contains(choice) ||
+          mixture->form != Mixture::kEach)
         continue;
-      int64_t width = in.terms().choice(choice).width, found = in.mixtureList().countOf(*mixture);
+      int64_t width = in.terms().choice(choice).width, found = expertsOf(in, choice);
       if (found >= width || !areExperts(in, *mixture))
         continue;
       refusePartial(mixture->at.getLoc(), layerOf(in, choice), width, found);
       told.insert(choice);
+      told.insert(in.terms().wholeOf(choice));
       ok = false;
     }
     explain(in, step, told);
     return success(ok);
+  }
+
+  /// How many experts of a choice are anywhere in the graph: what is not followed to their sum need not be missing.
+  static int64_t expertsOf(Interpreter &in, int32_t choice) {
+    std::set<int64_t> experts;
+    std::optional<int64_t> twice;
+    for (const Mixture &mixture : in.mixtures())
+      if (mixture.choice == choice && mixture.form == Mixture::kEach)
+        for (const auto &[expert, part] : in.mixtureList().experts(mixture, twice))
+          experts.insert(expert);
+    return static_cast<int64_t>(experts.size());
   }
 
   /// Is every part of a mixture an expert, and not a masked row on the way to one?
@@ -119,12 +135,24 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
 
   /// The number of an MoE layer: choices of mixtures and wrong ones in order.
   static int64_t layerOf(Interpreter &in, int32_t choice) {
+    // Choices that belong to one layer are the first one's.
+    std::map<int32_t, int32_t> first;
+    for (const Mixture &mixture : in.mixtures())
+      for (int32_t rank : mixture.ranks)
+        first.try_emplace(in.terms().wholeOf(in.mixtures()[rank].choice),
+                          in.terms().wholeOf(in.mixtures()[mixture.ranks.front()].choice));
+    auto keyOf = [&](int32_t id) {
+      const auto &members = in.terms().choice(id).members;
+      int32_t key = in.terms().wholeOf(members.empty() ? id : members.front());
+      auto it = first.find(key);
+      return it == first.end() ? key : it->second;
+    };
     std::set<int32_t> choices;
     for (const Mixture &mixture : in.mixtures())
-      choices.insert(mixture.choice);
+      choices.insert(keyOf(mixture.choice));
     for (const recover::Refusal &refusal : in.refusals())
-      choices.insert(refusal.choice);
-    return std::distance(choices.begin(), choices.find(choice));
+      choices.insert(keyOf(refusal.choice));
+    return std::distance(choices.begin(), choices.find(keyOf(choice)));
   }
 
   /// The first operator behind each other choice whose meaning is not followed.
@@ -146,7 +174,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       for (Value operand : op.getOperands())
         llvm::append_range(routed, in.meaning(operand).term->routed);
       for (int32_t choice : routed) {
-        if (!told.insert(choice).second)
+        if (told.contains(in.terms().wholeOf(choice)) || !told.insert(choice).second)
           continue;
         InFlightDiagnostic warning = emitWarning(op.getLoc())
                                      << "[JNS-ONNX-021] " << recover::kMissedChoice << in.terms().choice(choice).width
@@ -176,18 +204,18 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     if (!(first.activation == expert.activation))
       return refuse("its activation");
     if (!a.gateBias != !b.gateBias || !a.upBias != !b.upBias || !a.downBias != !b.downBias ||
-        first.input != expert.input || first.scaled != expert.scaled ||
-        !in.space().same(first.columns, expert.columns))
+        first.input != expert.input || first.scaled != expert.scaled || !in.space().same(first.columns, expert.columns))
       return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its biases, input or result");
     constexpr double kRounding = 1e-6; // of numbers that activations are spelled with
-    if (first.weight != expert.weight ||
-        std::fabs(first.factor - expert.factor) > kRounding * std::fabs(first.factor))
+    if (first.weight != expert.weight || std::fabs(first.factor - expert.factor) > kRounding * std::fabs(first.factor))
       return notRecovered(op, "expert " + Twine(number) + " is weighted in another way than expert 0");
     return success();
   }
 
   FailureOr<Experts> readExperts(Interpreter &in, const RowForm &form, const Mixture &mixture, Operation *op) {
     recover::Terms &terms = in.terms();
+    if (mixture.form == Mixture::kRanks)
+      return readRanks(in, form, mixture, op);
     int64_t width = terms.choice(mixture.choice).width;
     std::string reason;
     recover::ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
@@ -226,6 +254,13 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
         parts[expert] = {-1, 1, expert, source.weight, body};
       }
     }
+    // What no expert of a trace was put over is the number that was there before.
+    auto found = llvm::count_if(parts, [](const auto &part) { return part.second.body->kind != Term::kNumber; });
+    if (found > 0 && found < width) {
+      refusePartial(op->getLoc(), layerOf(in, mixture.choice), width, found);
+      refused_ = true;
+      return failure();
+    }
     for (const auto &[expert, part] : parts) {
       source.weight = part.weight;
       auto one = recover::readExpert(in, part.body, source, reason);
@@ -236,6 +271,43 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       result.push_back(*one);
     }
     return result;
+  }
+
+  /// The experts of mixtures of one rank each, which are the same; each rank has its weight.
+  FailureOr<Experts> readRanks(Interpreter &in, const RowForm &form, const Mixture &mixture, Operation *op) {
+    recover::Terms &terms = in.terms();
+    Experts result;
+    SmallVector<T> weights;
+    for (int32_t rank : mixture.ranks) {
+      auto experts = readExperts(in, form, in.mixtures()[rank], op);
+      if (failed(experts))
+        return failure();
+      const ReadExpert &first = experts->front();
+      weights.push_back(terms.apply(recover::Fn::kMul, {terms.number(first.factor), first.weight}));
+      if (result.empty())
+        result = *experts;
+      else if (!areSame(in, result, *experts))
+        return notRecovered(op, "its ranks choose among different experts");
+    }
+    for (ReadExpert &expert : result) {
+      expert.weight = terms.family(terms.choice(mixture.choice).rank, weights);
+      expert.factor = 1;
+    }
+    return result;
+  }
+
+  static bool areSame(Interpreter &in, const Experts &a, const Experts &b) {
+    auto same = [](const std::optional<StoredWeight> &x, const std::optional<StoredWeight> &y) {
+      return !x == !y && (!x || x->isSame(*y));
+    };
+    return a.size() == b.size() && llvm::all_of(llvm::zip(a, b), [&](const auto &pair) {
+             const auto &[x, y] = pair;
+             return same(x.weights.gate, y.weights.gate) && same(x.weights.up, y.weights.up) &&
+                    same(x.weights.down, y.weights.down) && same(x.weights.gateBias, y.weights.gateBias) &&
+                    same(x.weights.upBias, y.weights.upBias) && same(x.weights.downBias, y.weights.downBias) &&
+                    x.activation == y.activation && x.input == y.input && x.scaled == y.scaled &&
+                    in.space().same(x.columns, y.columns);
+           });
   }
 
   /// Does a term of this kind occur in what depends on choices?
@@ -285,6 +357,12 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     std::optional<int64_t> twice;
     for (const auto &[expert, part] : in.mixtureList().experts(mixture, twice))
       bodies.push_back(part.body);
+    for (int32_t rank : mixture.ranks) {
+      if (T body = in.mixtures()[rank].body)
+        bodies.push_back(body);
+      for (const auto &[expert, part] : in.mixtureList().experts(in.mixtures()[rank], twice))
+        bodies.push_back(part.body);
+    }
     for (T body : bodies)
       if (!in.terms().isConsistent(body, {first.input, router->input}))
         return notRecovered(op, "indices that it keeps apart run together elsewhere");

@@ -33,6 +33,19 @@ struct StoredWeight::Blocks {
   unsigned dim; // along which blocks lie
 };
 
+bool StoredWeight::isSame(const StoredWeight &other) const {
+  auto view = [](const StoredWeight &w) {
+    return std::tie(w.file_, w.storage_, w.offset_, w.begin_, w.values_, w.shape_, w.strides_);
+  };
+  if (view(*this) != view(other) || !blocks_ != !other.blocks_)
+    return false;
+  if (!blocks_)
+    return true;
+  const Blocks &a = *blocks_, &b = *other.blocks_;
+  return a.size == b.size && a.dim == b.dim && a.scales.isSame(b.scales) && !a.zeros == !b.zeros &&
+         (!a.zeros || a.zeros->isSame(*b.zeros));
+}
+
 std::optional<StoredWeight> StoredWeight::trace(Value value, const SymbolTable &symbols) {
   return traceAs(value, symbols, isFloat);
 }

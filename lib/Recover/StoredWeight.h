@@ -44,6 +44,8 @@ public:
   static std::optional<StoredWeight> trace(const QuantisedTensor &tensor, const mlir::SymbolTable &symbols);
 
   llvm::ArrayRef<int64_t> shape() const { return shape_; }
+  /// Are they the same numbers in the same place?
+  bool isSame(const StoredWeight &other) const;
   /// How its numbers are stored: the encoding of the type of its moe.weight; null for plain ones.
   moe::BlocksAttr blocks(mlir::MLIRContext *context) const;
   /// Whether a moe.weight can hold it as it lies there: blocks lie along the last dimension.

@@ -138,7 +138,11 @@ def one(g, experts: Experts, x: str, e: int, rank: int = 2) -> str:
         transposed, _, name = stacked[id(weight)]
         w = g.op("Gather", name, g.constant(e), axis=0)
         y = g.op("MatMul", x, w if transposed else g.op("Transpose", w, perm=[1, 0]))
-        return y if bias is None else g.op("Add", y, g.op("Gather", g.tensor(bias), g.constant(e), axis=0))
+        if bias is None:
+            return y
+        if id(bias) not in stacked:
+            stacked[id(bias)] = (None, bias, g.tensor(bias))
+        return g.op("Add", y, g.op("Gather", stacked[id(bias)][2], g.constant(e), axis=0))
     if experts.layout == "separate" or experts.up is None:
         gate = linear(x, experts.gate, experts.gate_bias)
         up = None if experts.up is None else linear(x, experts.up, experts.up_bias)

@@ -70,7 +70,11 @@ def listed(g, options, x, ids, weights, experts):
     k, count, hidden = options.k, experts.count, x_width(experts)
     hot = None
     if g.random.random() < 0.5:
-        hot = g.op("Transpose", g.op("OneHot", ids, g.constant(count), g.constant([0, 1]), axis=-1), perm=[2, 1, 0])
+        classes = g.choice(count, count, count + 1)  # of which the last is nobody's
+        hot = g.op("OneHot", ids, g.constant(classes), g.constant([0, 1]), axis=-1)
+        if classes > count and g.random.random() < 0.5:
+            hot = g.op("Slice", hot, g.constant([0]), g.constant([count]), g.constant([2]))
+        hot = g.op("Transpose", hot, perm=[2, 1, 0])
     zeros = g.op("ConstantOfShape", g.op("Shape", x))
     total, by_elements = None, g.random.random() < 0.5
     for e in numbers(g, count):
@@ -124,12 +128,97 @@ def assigned(g, options, x, ids, weights, experts):
         else:
             chosen = g.op("Gather", rows, g.op("Squeeze", places, g.constant([1])), axis=0)
         y = ex.one(g, experts, chosen, e)
-        if by_elements:  # as exporters write y[mask] = ...
-            mask = g.op("Expand", g.op("Unsqueeze", hot, g.constant([1])), g.op("Shape", rows))
-            total = g.op("ScatterND", total, g.op("Transpose", g.op("NonZero", mask), perm=[1, 0]), g.reshape(y, -1))
-        else:
-            total = g.op("ScatterND", total, places, y)
+        total = put_elements(g, total, hot, y) if by_elements else g.op("ScatterND", total, places, y)
     y = g.op("Mul", g.reshape(total, -1, k, hidden), g.op("Unsqueeze", weights, g.constant([-1])))
+    return g.op("ReduceSum", y, g.constant([1]), keepdims=0)
+
+
+def put_elements(g, total, hot, y):
+    """total with the rows y where hot is: element by element, as exporters write total[hot] = y."""
+    mask = g.op("Expand", g.op("Unsqueeze", hot, g.constant([1])), g.op("Shape", total))
+    places = g.op("Transpose", g.op("NonZero", mask), perm=[1, 0])
+    values = g.reshape(y, -1)
+    if g.random.random() < 0.5:  # no more of them than places
+        length = g.op("Gather", g.op("Shape", places), g.constant(0), axis=0)
+        values = g.op("Slice", values, g.constant([0]), g.op("Unsqueeze", length, g.constant([0])), g.constant([0]))
+    return g.op("ScatterND", total, places, values)
+
+
+def column(g, pairs, rank):
+    """[T] of [T, k]."""
+    if g.random.random() < 0.5:
+        return g.op("Gather", pairs, g.constant(rank), axis=1)
+    return g.op("Squeeze", g.op("Slice", pairs, g.constant([rank]), g.constant([rank + 1]), g.constant([1])), g.constant([1]))
+
+
+def ranked(g, options, x, ids, weights, experts):
+    """Rank by rank: ids[:, r] == e."""
+    parts, zeros = [], g.op("ConstantOfShape", g.op("Shape", x))
+    kind = g.choice("masks", "where", "rows", "assigned")
+    if getattr(experts, "stacks", None) is None:
+        experts.stacks = {}  # the weights of an expert are stored once, whatever the rank
+    for rank in numbers(g, options.k):
+        chosen, weight = column(g, ids, rank), g.op("Unsqueeze", column(g, weights, rank), g.constant([1]))
+        y = zeros
+        for e in numbers(g, experts.count):
+            hot = g.op("Equal", chosen, g.constant(e))
+            places = g.op("Transpose", g.op("NonZero", hot), perm=[1, 0]) if kind in ("rows", "assigned") else None
+            if kind == "masks":
+                mask = g.op("Unsqueeze", g.op("Cast", hot, to=1), g.constant([1]))
+                parts.append(g.op("Mul", ex.one(g, experts, x, e), g.op("Mul", mask, weight)))
+            elif kind == "where":
+                y = g.op("Where", g.op("Unsqueeze", hot, g.constant([1])), ex.one(g, experts, x, e), y)
+            elif kind == "rows":
+                part = g.op("Mul", ex.one(g, experts, g.op("GatherND", x, places), e), g.op("GatherND", weight, places))
+                zeros = g.op("ScatterND", zeros, places, part, reduction="add")
+            else:
+                y = put_elements(g, y, hot, ex.one(g, experts, g.op("GatherND", x, places), e))
+        if kind in ("where", "assigned"):
+            parts.append(g.op("Mul", y, weight))
+    return zeros if kind == "rows" else chain(g, options, parts, x)
+
+
+def placed(g, options, x, ids, weights, experts):
+    """Pairs sorted by expert, each expert's found by comparing the sorted ids."""
+    k, hidden, flat = options.k, x_width(experts), g.reshape(ids, -1)
+    size = g.op("Shape", flat)
+    sorted_ids, order = g.op("TopK", flat, size, outputs=2, axis=-1, largest=0, sorted=1)
+    rows = g.op("Div", order, g.constant(k))
+    if g.random.random() < 0.3:  # a division of floats that rounds to 0
+        quotient = g.op("Div", g.op("Cast", order, to=1), g.scalar(k))
+        rows = g.op("Cast", g.op("Mul", g.op("Floor", g.op("Abs", quotient)), g.op("Sign", quotient)), to=7)
+    chosen, weight = g.op("Gather", x, rows, axis=0), g.op("Gather", g.reshape(weights, -1), order, axis=0)
+    weight = g.op("Unsqueeze", weight, g.constant([1]))
+    kind, zeros = g.choice("masks", "put", "elements", "rows"), g.op("ConstantOfShape", g.op("Shape", chosen))
+    if kind == "rows":
+        zeros = g.op("ConstantOfShape", g.op("Shape", x))
+    parts = []
+    for e in numbers(g, experts.count):
+        hot = g.op("Equal", sorted_ids, g.constant(e))
+        if kind == "masks":
+            mask = g.op("Unsqueeze", g.op("Cast", hot, to=1), g.constant([1]))
+            parts.append(g.op("Mul", ex.one(g, experts, chosen, e), mask))
+            continue
+        places = g.op("Transpose", g.op("NonZero", hot), perm=[1, 0])
+        if g.random.random() < 0.5:
+            y = ex.one(g, experts, g.op("GatherND", chosen, places), e)
+        else:
+            y = ex.one(g, experts, g.op("Gather", chosen, g.op("Squeeze", places, g.constant([1])), axis=0), e)
+        if kind == "put":
+            zeros = g.op("ScatterND", zeros, places, y)
+        elif kind == "elements":
+            zeros = put_elements(g, zeros, hot, y)
+        else:
+            y = g.op("Mul", y, g.op("GatherND", weight, places))
+            zeros = g.op("ScatterND", zeros, g.op("Unsqueeze", g.op("GatherND", rows, places), g.constant([1])), y, reduction="add")
+    if kind == "rows":
+        return zeros
+    y = chain(g, options, parts, chosen) if kind == "masks" else zeros
+    if g.random.random() < 0.5:
+        like = g.op("ConstantOfShape", g.op("Shape", x))
+        return g.op("ScatterND", like, g.op("Unsqueeze", rows, g.constant([-1])), g.op("Mul", y, weight), reduction="add")
+    y = g.op("ScatterND", g.op("ConstantOfShape", g.op("Shape", y)), g.op("Unsqueeze", order, g.constant([-1])), y)
+    y = g.op("Mul", g.reshape(y, -1, k, hidden), g.op("Unsqueeze", weights, g.constant([-1])))
     return g.op("ReduceSum", y, g.constant([1]), keepdims=0)
 
 
@@ -223,8 +312,13 @@ def sorted_rows(g, options, x, ids, weights, experts):
     ends = g.op("Split", ends, outputs=count, axis=0, num_outputs=count)
     zero = g.constant([0])
     by_range = g.random.random() < 0.5
+    pieces_of = {} if g.random.random() < 0.3 else None
 
     def stretch(v, e):
+        if pieces_of is not None:
+            if v not in pieces_of:
+                pieces_of[v] = g.op("Split", v, g.op("Cast", counts, to=7), outputs=count, axis=0)
+            return pieces_of[v][e]
         begin, end = (ends[e - 1] if e else zero), ends[e]
         if by_range:
             places = g.op("Range", *(g.op("Squeeze", p, g.constant([0])) for p in (begin, end)), g.constant(1))
@@ -362,8 +456,8 @@ FUSED_ROUTERS = ("softmax", "softmax-renormalised", "topk-softmax", "sparse-mixe
 
 PATTERNS = {"fused": fused, "logs": logs, "masked": masked, "where": where, "listed": listed, "gathered": gathered,
             "sorted": sorted_rows, "batched": batched, "einsums": einsums, "assigned": assigned, "gathered-sums": gathered_sums,
-            "collected": collected}
-UNWEIGHED_INPUT = ("fused", "logs", "where", "einsums", "assigned", "gathered-sums", "collected")  # the weight is on the result
+            "collected": collected, "ranked": ranked, "placed": placed}
+UNWEIGHED_INPUT = ("fused", "logs", "where", "einsums", "assigned", "gathered-sums", "collected", "ranked", "placed")  # the weight is on the result
 
 
 def exists(pattern: str, router: str, activation: str) -> bool:

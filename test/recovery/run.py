@@ -37,7 +37,7 @@ import routers
 from graph import FLOAT, INT64, Graph, value_info
 
 TOLERANCE, WHOLE_TOLERANCE = 1e-5, 1e-4
-TIMEOUT = 60
+TIMEOUT = 300  # s; generous, since other work may share the machine
 
 
 class Options:

@@ -119,6 +119,19 @@ const Evaluator::Array *Evaluator::chosen(int32_t id) {
     });
     return &(choices_[id] = std::move(result));
   }
+  if (made.of >= 0) {
+    const Array *all = chosen(made.of);
+    Dim ranks = space_.resolve({terms_.choice(made.of).rank});
+    if (!all || ranks.size() != 1)
+      return nullptr;
+    each(outer, env, [&](Env &env) {
+      Env bound = env;
+      bound[ranks[0]] = made.at;
+      result.values[next++] = at(*all, bound);
+      return true;
+    });
+    return &(choices_[id] = std::move(result));
+  }
   each(outer, env, [&](Env &env) {
     std::vector<double> scores;
     each(over, env, [&](Env &env) {

@@ -63,6 +63,7 @@ public:
   Extent extentOfVar(Var var) const;
   Extent extentOf(llvm::ArrayRef<Var> dim);
   std::optional<int64_t> sizeOf(llvm::ArrayRef<Var> dim);
+  Extent multiply(Extent a, Extent b);
   /// a / b where that is exact.
   std::optional<Extent> ratio(Extent a, Extent b) { return divide(a, b); }
 
@@ -81,7 +82,6 @@ private:
   };
   Var find(Var var) const;
   void expand(Var var, Dim &out) const;
-  Extent multiply(Extent a, Extent b);
   std::optional<Extent> divide(Extent a, Extent b);
   bool canSplit(Var var) const { return !vars_[var].fixed && vars_[var].list < 0; }
   /// Splits `var` into a part of extent `major` and the rest; false when that does not divide.

@@ -84,6 +84,7 @@ private:
   std::vector<mlir::Operation *> waiting_;                 // for the list that their positions belong to, in order
   llvm::DenseSet<mlir::Value> awaited_;                    // results of these
   bool listedAll_ = false;                                 // nothing is left that could list
+  llvm::DenseMap<Extent, Dim> lengths_;                    // of lists of elements: the axis that has it
   std::map<std::pair<Var, int64_t>, Var> stretches_;       // of a sorted list, by expert
   std::map<std::pair<int32_t, int64_t>, Var> listed_;      // the last list of an expert's pairs, by choice and expert
 };

@@ -84,6 +84,10 @@ bool OperatorRules::set(unsigned result, Meaning meaning) {
   Value value = onnx::getOutput(op_, result);
   if (!value)
     return true;
+  if (!rowDims_.empty()) {
+    meaning.axes.erase(meaning.axes.begin());
+    meaning.axes.insert(meaning.axes.begin(), rowDims_.begin(), rowDims_.end());
+  }
   meaning.axes = space_.resolveAll(meaning.axes);
   if (hasDuplicates(meaning.axes))
     return fail("two of its dimensions run together");

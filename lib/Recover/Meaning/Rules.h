@@ -40,6 +40,7 @@ private:
   std::optional<Mixture> mixtureOfOne(T term);
   Meaning closeOne(Meaning result, mlir::Value at);
   void closeApart(llvm::MutableArrayRef<Meaning> operands);
+  void closeRanks(llvm::MutableArrayRef<Meaning> operands);
   int32_t singleOf(const Meaning &meaning, mlir::Value at);
   Meaning leaf(Meaning meaning, mlir::Value value);
   // RulesLayout.cpp
@@ -54,7 +55,9 @@ private:
   bool shape();
   /// Every `step`-th index of a dimension from `begin` on, `count` of them.
   std::optional<Meaning> cut(Meaning x, size_t axis, int64_t begin, int64_t step, int64_t count);
+  bool areCounts(T sizes, int32_t choice) const;
   bool stretch(Meaning x, size_t axis);
+  bool isWhole(const Meaning &x, llvm::ArrayRef<int64_t> axes, T ends);
   // RulesProducts.cpp
   bool matmul();
   bool matmulNBits();
@@ -70,6 +73,7 @@ private:
   bool scatterElements();
   bool scatterNd();
   bool scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds);
+  bool scatterPlaces(const Meaning &data, const PairList &pairs, const Meaning &updates, bool adds);
   bool joinElements(llvm::ArrayRef<T> coordinates, Meaning &indices, Meaning &updates);
   bool isEveryPair(const Dim &target, const Meaning &updates, int32_t choice) const;
   bool addsToRows(const Meaning &data, const PairList *pairs, const Meaning &updates);
@@ -117,6 +121,7 @@ private:
   mlir::Operation *op_;
   std::string reason_;
   bool needsList_ = false;
+  Axes rowDims_; // of a scatter by several coordinates: the dimensions that its rows have
 };
 
 /// Elements of a constant tensor of integers or floats; nothing when it is none or has more than 4096.

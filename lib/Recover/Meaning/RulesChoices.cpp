@@ -85,16 +85,20 @@ bool OperatorRules::oneHot() {
   axis = axis < 0 ? axis + rank + 1 : axis;
   if (indices.term->kind != Term::kId || !values || values->size() != 2)
     return fail("its indices are no experts");
-  const Choice &made = terms_.choice(indices.term->id);
-  if (space_.constant(outExtents()[axis]) != made.width)
-    return fail("it has another width than the router's " + Twine(made.width));
+  const Choice made = terms_.choice(indices.term->id);
+  auto width = space_.constant(outExtents()[axis]);
+  if (!width || *width < 2)
+    return fail("its width is not known");
   (void)depth;
-  T hot = terms_.chosen(indices.term->id, Index::var(made.over));
+  // Of another width: classes that are cut off, or that no expert has.
+  Var classes = width == made.width ? made.over : space_.fresh(outExtents()[axis]);
+  T hot = width == made.width ? terms_.chosen(indices.term->id, Index::var(made.over))
+                              : terms_.apply(Fn::kEqual, {terms_.index({classes}), indices.term});
   if ((*values)[0] != 0 || (*values)[1] != 1)
     hot = terms_.apply(Fn::kAdd, {terms_.number((*values)[0]),
                                   terms_.apply(Fn::kMul, {terms_.number((*values)[1] - (*values)[0]), hot})});
   Axes axes = indices.axes;
-  axes.insert(axes.begin() + axis, Dim{made.over});
+  axes.insert(axes.begin() + axis, Dim{classes});
   return set(0, axes, hot);
 }
 
@@ -135,8 +139,26 @@ bool OperatorRules::nonZero() {
     return fail("it lists what is not followed");
   Dim covers = space_.flat(x.axes), all = pairs ? terms_.pairVars(term->id) : terms_.rowVars(term->id), repeated;
   // A mask repeated along the last dimensions lists each pair as often.
-  while (!covers.empty() && !llvm::is_contained(all, covers.back()))
+  while (!covers.empty() && !llvm::is_contained(all, covers.back()) && !space_.list(covers.back()))
     repeated.insert(repeated.begin(), covers.pop_back_val());
+  // In a sorted order: the stretch of the expert.
+  const PairList *order = covers.size() == 1 ? space_.list(covers[0]) : nullptr;
+  if (order && order->expert < 0 && !order->experts && order->choice == term->id) {
+    Dim coordinate = space_.freshDim(outExtents()[0]);
+    bool isNew = !in_.stretches_.contains({covers[0], term->indices[0].value});
+    if (isNew && !repeated.empty()) {
+      needsList_ = true;
+      return fail("it lists elements of rows that nothing lists");
+    }
+    in_.lists_ += isNew;
+    Dim axis{stretchOf(covers[0], term->indices[0].value, outExtents()[1])};
+    axis.append(repeated);
+    in_.lengths_[outExtents()[1]] = axis;
+    SmallVector<T> places;
+    for (const Dim &dim : x.axes)
+      places.push_back(space_.same(dim, {covers[0]}) ? terms_.place(covers[0]) : terms_.index(dim));
+    return set(0, Axes{coordinate, axis}, coordinate.empty() ? places[0] : terms_.family(coordinate[0], places));
+  }
   if (covers.size() != all.size() || !llvm::all_of(all, [&](Var var) { return llvm::is_contained(covers, var); }))
     return fail("it lists what is not followed");
   ArrayRef<Extent> out = outExtents();
@@ -156,6 +178,7 @@ bool OperatorRules::nonZero() {
   }
   Dim coordinate = space_.freshDim(out[0]), axis{listed};
   axis.append(repeated);
+  in_.lengths_[out[1]] = axis;
   SmallVector<T> coordinates;
   for (const Dim &dim : x.axes)
     coordinates.push_back(terms_.index(dim));

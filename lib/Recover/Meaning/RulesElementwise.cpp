@@ -29,8 +29,10 @@ bool OperatorRules::elementwise() {
   std::optional<Fn> fn = functionOf(op_);
   if (!fn) // a Cast that keeps the number
     return set(0, operands[0]);
-  if (*fn == Fn::kAdd)
+  if (*fn == Fn::kAdd) {
     closeApart(operands);
+    closeRanks(operands);
+  }
   auto result = *fn == Fn::kAdd                      ? join(operands[0], operands[1], outExtents())
                 : *fn == Fn::kMul || *fn == Fn::kDiv ? scale(*fn, operands[0], operands[1])
                                                      : std::nullopt;
@@ -56,9 +58,14 @@ bool OperatorRules::clip() {
 bool OperatorRules::variadic() {
   StringRef name = op_->getName().stripDialect();
   Fn fn = name == "Min" ? Fn::kMin : name == "Max" ? Fn::kMax : Fn::kAdd;
-  Meaning result = in(0);
+  SmallVector<Meaning> operands;
+  for (unsigned i = 0; i < op_->getNumOperands(); ++i)
+    operands.push_back(in(i));
+  if (fn == Fn::kAdd)
+    closeRanks(operands);
+  Meaning result = operands[0];
   for (unsigned i = 1; i < op_->getNumOperands(); ++i) {
-    Meaning next = in(i);
+    Meaning next = operands[i];
     ArrayRef<Extent> out = outExtents();
     if (fn == Fn::kAdd)
       if (auto joined = join(result, next, out)) {

@@ -20,6 +20,11 @@ bool OperatorRules::gatherAt(const Meaning &data, ArrayRef<T> coordinates, const
     if (auto number = terms_.numberOf(at)) {
       auto size = space_.sizeOf(dim);
       auto index = static_cast<int64_t>(*number);
+      for (Var var : dim)
+        if (const PairList *list = space_.list(var); list && list->expert < 0) {
+          in_.refusals_.push_back({op_, list->choice, -1, "it takes a constant place of an axis that data determines"});
+          return fail(in_.refusals_.back().text);
+        }
       if (index < 0 && size)
         index += *size;
       if (!size || index < 0 || index >= *size || llvm::any_of(dim, [&](Var var) { return space_.list(var); }))
@@ -130,7 +135,7 @@ bool OperatorRules::putSum(const Meaning &data, const Dim &target, const Meaning
   part.rest.clear();
   part.at = at;
   int32_t mixture = in_.mixtures_.add(part);
-  if (data.mixture >= 0 && !in_.mixtures_.at(data.mixture).whole) {
+  if (data.mixture >= 0 && (!in_.mixtures_.at(data.mixture).whole || in_.mixtures_.areRanks(data.mixture, mixture))) {
     auto joined = in_.mixtures_.join(data.mixture, mixture, at);
     if (!joined)
       return fail("it adds experts with other weights");
@@ -142,10 +147,51 @@ bool OperatorRules::putSum(const Meaning &data, const Dim &target, const Meaning
   return set(0, leaf(result, at));
 }
 
+/// What an expert's stretch of a sorted order holds is put (added) where the stretch is.
+bool OperatorRules::scatterPlaces(const Meaning &data, const PairList &pairs, const Meaning &updates, bool adds) {
+  if (updates.mixture >= 0 || !space_.align(data.axes[0], {pairs.sorted}))
+    return fail("it scatters to places that are not followed");
+  Meaning result{data.axes, nullptr, -1};
+  result.axes[0] = {pairs.sorted};
+  for (size_t d = 1; d < data.axes.size(); ++d) {
+    if (data.term->kind != Term::kNumber && !space_.align(data.axes[d], updates.axes[d]))
+      return fail("its operands' dimensions do not run together");
+    result.axes[d] = updates.axes[d];
+  }
+  T mask = terms_.chosen(pairs.choice, Index::number(pairs.expert));
+  T value = adds ? terms_.apply(Fn::kAdd, {data.term, updates.term}) : updates.term;
+  result.term = terms_.apply(Fn::kWhere, {mask, value, data.term});
+  return set(0, result);
+}
+
+/// A sum without one of its addends, `there`; null when that is none.
+static T without(Terms &terms, T sum, T there) {
+  if (sum->kind != Term::kApply || sum->fn != Fn::kAdd)
+    return nullptr;
+  for (unsigned i : {0u, 1u}) {
+    if (sum->operands[i] == there)
+      return sum->operands[1 - i];
+    if (T rest = without(terms, sum->operands[i], there))
+      return terms.apply(Fn::kAdd, {rest, sum->operands[1 - i]});
+  }
+  return nullptr;
+}
+
 /// `updates`, listed along `list`, are put (added) into rows of data.
-bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds) {
+bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &given, bool adds) {
+  Meaning updates = given;
+  const PairList *pairsOfOne = list.size() == 1 ? space_.list(list[0]) : nullptr;
+  // Rows looked up, added to and put back: an addition.
+  if (!adds && pairsOfOne && pairsOfOne->expert >= 0 && pairsOfOne->uniqueRows && updates.mixture < 0 &&
+      data.term->kind != Term::kNumber)
+    if (T added = without(terms_, updates.term, data.term)) {
+      updates.term = added;
+      adds = true;
+    }
   const PairList *pairs = list.size() == 1 ? space_.list(list[0]) : nullptr;
   Value at = onnx::getOutput(op_, 0);
+  if (pairs && rows->kind == Term::kPlace && space_.same(rows->vars, {pairs->sorted}))
+    return scatterPlaces(data, *pairs, updates, adds);
   if (!pairs || rows->kind != Term::kIndex)
     return fail("it scatters to rows that are not followed");
   Dim target = space_.resolve(rows->vars);
@@ -173,7 +219,10 @@ bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, co
   if (!space_.same(target, terms_.rowVars(pairs->choice)))
     return fail("it scatters to rows that are not followed");
   bool zero = terms_.numberOf(data.term) == 0;
-  bool open = data.mixture >= 0 && !in_.mixtures_.at(data.mixture).whole;
+  auto takesMore = [&](int32_t mixture) { // in the sum that data is
+    return data.mixture >= 0 &&
+           (!in_.mixtures_.at(data.mixture).whole || in_.mixtures_.areRanks(data.mixture, mixture));
+  };
   if (!adds && !pairs->uniqueRows) {
     constexpr StringLiteral kLost =
         "a scatter without addition to rows that can repeat, one for each expert that a row "
@@ -215,7 +264,7 @@ bool OperatorRules::scatterRows(const Meaning &data, T rows, const Dim &list, co
   T body = terms_.restrict(terms_.product(bodies), pairs->choice, pairs->expert);
   body = terms_.given(body, pairs->choice, index, /*masksOnly=*/true);
   int32_t mixture = in_.mixtures_.single(pairs->choice, pairs->expert, weights, body, at);
-  if (open) {
+  if (takesMore(mixture)) {
     auto joined = in_.mixtures_.join(data.mixture, mixture, at);
     if (!joined)
       return fail("it adds experts with other weights");
@@ -342,6 +391,18 @@ bool OperatorRules::scatterNd() {
   SmallVector<T> coordinates = indices.axes.empty() ? SmallVector<T>() : coordinatesOf(terms_, space_, indices);
   if (joinElements(coordinates, indices, updates))
     coordinates.resize(1);
+  bool isRows = coordinates.size() > 1 && data.axes.size() > coordinates.size() &&
+                llvm::all_of(coordinates, [](T at) { return at->kind == Term::kIndex; });
+  if (isRows) { // rows of several dimensions, as of one
+    Dim flat = space_.flat(ArrayRef(data.axes).take_front(coordinates.size())), rows;
+    for (T at : coordinates) {
+      rowDims_.push_back(Dim(at->vars));
+      rows.append(at->vars.begin(), at->vars.end());
+    }
+    data.axes.erase(data.axes.begin(), data.axes.begin() + static_cast<int64_t>(coordinates.size()));
+    data.axes.insert(data.axes.begin(), flat);
+    coordinates.assign(1, terms_.index(rows));
+  }
   if (coordinates.size() != 1 || indices.axes.size() != 1)
     return fail("its indices are not followed");
   indices.term = coordinates[0];

@@ -5,6 +5,8 @@ using namespace mlir;
 
 namespace janus::recover {
 
+static constexpr StringLiteral kConstantCut = "it cuts constant sizes out of an axis that data determines";
+
 bool OperatorRules::reshape() {
   Meaning x = in(0);
   if (outExtents().size() == 1) { // all in a row, whatever their number
@@ -137,6 +139,18 @@ bool OperatorRules::concat() {
   return set(0, axes, terms_.choose(first->choice, terms));
 }
 
+/// How many pairs chose each expert, in their order?
+bool OperatorRules::areCounts(T sizes, int32_t choice) const {
+  if (sizes->kind == Term::kCount)
+    return sizes->id == choice && terms_.sameIndex(sizes->indices[0], Index::var(terms_.choice(choice).over));
+  return sizes->kind == Term::kFamily && static_cast<int64_t>(sizes->operands.size()) == terms_.choice(choice).width &&
+         llvm::all_of(llvm::enumerate(sizes->operands), [&](const auto &size) {
+           T count = size.value();
+           return count->kind == Term::kCount && count->id == choice &&
+                  count->indices[0] == Index::number(static_cast<int64_t>(size.index()));
+         });
+}
+
 /// Pieces of a dimension: by number, or every `step`-th index from `begin`.
 bool OperatorRules::split() {
   Meaning x = in(0);
@@ -144,10 +158,22 @@ bool OperatorRules::split() {
   if (!axis)
     return fail("its axis is not known");
   Dim dim = space_.resolve(x.axes[*axis]);
-  if (const PairList *list = dim.size() == 1 ? space_.list(dim[0]) : nullptr; list && op_->getNumResults() > 1) {
-    in_.refusals_.push_back({op_, list->choice, list->experts ? static_cast<int64_t>(op_->getNumResults()) : -1,
-                             "it cuts constant sizes out of an axis that data determines"});
-    return fail("it cuts constant sizes out of an axis that data determines");
+  const PairList *list = dim.size() == 1 ? space_.list(dim[0]) : nullptr;
+  if (list && list->expert < 0 && !list->experts && has(1))
+    if (T sizes = in(1).term;
+        areCounts(sizes, list->choice) && terms_.choice(list->choice).width == op_->getNumResults()) {
+      for (unsigned i = 0; i < op_->getNumResults(); ++i) {
+        Meaning piece = x;
+        piece.axes[*axis] = {stretchOf(dim[0], i, outExtents(i)[*axis])};
+        if (!set(i, piece))
+          return false;
+      }
+      return true;
+    }
+  if (list && op_->getNumResults() > 1 && (!has(1) || numbersOf(1))) {
+    in_.refusals_.push_back(
+        {op_, list->choice, list->experts ? static_cast<int64_t>(op_->getNumResults()) : -1, kConstantCut.str()});
+    return fail(kConstantCut);
   }
   int64_t begin = 0;
   for (unsigned i = 0; i < op_->getNumResults(); ++i) {
@@ -175,6 +201,8 @@ std::optional<Meaning> OperatorRules::cut(Meaning x, size_t axis, int64_t begin,
     return stop("it cuts a constant size out of an axis that data determines");
   if (dim.empty() || !size)
     return stop("it cuts a dimension that is not followed");
+  if (count <= 0 || begin + (count - 1) * step >= *size)
+    return stop("it cuts nothing out");
   Substitution by{dim, begin, step, count, std::nullopt};
   x.axes[axis] = count == 1 ? Dim() : space_.freshDim(space_.extent(onnx::SymExpr(count)));
   if (count != 1)
@@ -182,6 +210,24 @@ std::optional<Meaning> OperatorRules::cut(Meaning x, size_t axis, int64_t begin,
   x.term = terms_.substitute(x.term, by);
   x.mixture = -1;
   return x.term ? std::optional(x) : stop("it cuts what is not followed");
+}
+
+/// Do the ends along those axes leave all of x? A list of elements is as long as the rows that it repeats.
+bool OperatorRules::isWhole(const Meaning &x, ArrayRef<int64_t> axes, T ends) {
+  for (auto [i, axis] : llvm::enumerate(axes)) {
+    T end = ends->kind == Term::kFamily && ends->operands.size() == axes.size() ? ends->operands[i] : ends;
+    if (axes.size() > 1 && end == ends && end->kind != Term::kNumber)
+      return false;
+    Extent extent = space_.extentOf(x.axes[axis]);
+    auto known = end->kind == Term::kSize ? in_.lengths_.find(end->id) : in_.lengths_.end();
+    Extent length = known == in_.lengths_.end() ? -1 : space_.extentOf(known->second);
+    bool all = end->kind == Term::kSize && (end->id == extent || length == extent);
+    if (auto number = terms_.numberOf(end))
+      all = space_.constant(extent) && *number >= static_cast<double>(*space_.constant(extent));
+    if (!all)
+      return false;
+  }
+  return true;
 }
 
 bool OperatorRules::slice() {
@@ -192,6 +238,10 @@ bool OperatorRules::slice() {
   auto steps = has(4) ? numbersOf(4) : std::nullopt;
   if ((has(3) && !axes) || (has(4) && !steps))
     return fail("its axes or steps are not known");
+  // As long as before, in steps of 1: all of it, wherever its bounds come from.
+  bool byOne = !steps || llvm::all_of(*steps, [](double step) { return step == 1; });
+  if (byOne && space_.extents(operand(0).getType()) == std::optional(outExtents()))
+    return set(0, x);
   if (!axes) {
     auto extents = space_.extents(operand(1).getType());
     auto count = extents && extents->size() == 1 ? space_.constant((*extents)[0]) : std::nullopt;
@@ -199,6 +249,9 @@ bool OperatorRules::slice() {
       return fail("its axes are not known");
     axes = llvm::to_vector(llvm::seq<int64_t>(*count));
   }
+  if (starts && !ends && byOne && llvm::all_of(*starts, [](double start) { return start == 0; }) &&
+      isWhole(x, *axes, in(2).term))
+    return set(0, x);
   if (!starts || !ends)
     return axes->size() == 1 ? stretch(x, static_cast<size_t>((*axes)[0])) : fail("its bounds are not known");
   for (auto [i, axis] : llvm::enumerate(*axes)) {
@@ -207,6 +260,12 @@ bool OperatorRules::slice() {
     if (before == after && step == 1)
       continue;
     auto size = space_.constant(before), count = space_.constant(after);
+    Dim dim = space_.resolve(x.axes[axis]);
+    const PairList *list = dim.size() == 1 ? space_.list(dim[0]) : nullptr;
+    if (list && list->expert < 0) { // other rows would need other bounds
+      in_.refusals_.push_back({op_, list->choice, -1, kConstantCut.str()});
+      return fail(kConstantCut);
+    }
     if (!size || !count || step <= 0)
       return fail("it cuts a dimension of unknown size");
     auto begin = static_cast<int64_t>(std::clamp<double>((*starts)[i], -1e15, 1e15));

@@ -69,12 +69,48 @@ void OperatorRules::closeApart(MutableArrayRef<Meaning> operands) {
     }
 }
 
+/// The experts of several ranks, each chosen by itself, next to each other: a mixture each.
+void OperatorRules::closeRanks(MutableArrayRef<Meaning> operands) {
+  SmallVector<int32_t, 2> choices;
+  bool isNew = false;
+  for (const Meaning &operand : operands) {
+    if (operand.mixture >= 0) {
+      if (!in_.mixtures_.at(operand.mixture).whole)
+        return;
+      for (int32_t rank : in_.mixtures_.ranksOf(operand.mixture))
+        choices.push_back(in_.mixtures_.at(rank).choice);
+    } else if (auto one = operands.size() > 1 ? mixtureOfOne(operand.term) : std::nullopt) {
+      choices.push_back(one->choice);
+      isNew = true;
+    } else {
+      return;
+    }
+  }
+  llvm::sort(choices, [&](int32_t a, int32_t b) { return terms_.isBefore(a, b); });
+  if (!isNew || !terms_.joinChoices(choices))
+    return;
+  for (auto [i, operand] : llvm::enumerate(operands)) {
+    Value at = this->operand(static_cast<unsigned>(i));
+    if (operand.mixture >= 0)
+      continue;
+    operand = closeOne(operand, at);
+    in_.record(at, operand);
+  }
+}
+
 /// Sums of experts, and of what else is added to them.
 std::optional<Meaning> OperatorRules::join(const Meaning &a, const Meaning &b, ArrayRef<Extent> out) {
   Mixtures &mixtures = in_.mixtures_;
   auto isOpen = [&](int32_t mixture) { return mixture >= 0 && !mixtures.at(mixture).whole; };
-  int32_t left = isOpen(a.mixture) ? a.mixture : singleOf(a, operand(0));
-  int32_t right = isOpen(b.mixture) ? b.mixture : singleOf(b, operand(1));
+  // In an order of pairs there are no rows yet.
+  if (llvm::any_of(space_.flat(a.axes), [&](Var var) { return space_.list(var); }))
+    return std::nullopt;
+  int32_t left = a.mixture >= 0 ? a.mixture : singleOf(a, operand(0));
+  int32_t right = b.mixture >= 0 ? b.mixture : singleOf(b, operand(1));
+  if (left < 0 || right < 0 || !mixtures.areRanks(left, right)) {
+    left = isOpen(left) ? left : -1;
+    right = isOpen(right) ? right : -1;
+  }
   if (left < 0 && right < 0)
     return std::nullopt;
   auto axes = alignAll({a.axes, b.axes}, out);
@@ -209,6 +245,12 @@ static bool selects(const Terms &terms, T term, int32_t choice, ArrayRef<Var> ro
          llvm::any_of(term->operands, [&](T operand) { return selects(terms, operand, choice, rows, seen); });
 }
 
+/// Is it made of the term?
+static bool isMadeOf(T term, T part, llvm::DenseSet<T> &seen) {
+  return term == part || (seen.insert(term).second &&
+                          llvm::any_of(term->operands, [&](T operand) { return isMadeOf(operand, part, seen); }));
+}
+
 /// Of a choice of one expert there is no sum: its weight times the expert chosen.
 std::optional<Mixture> OperatorRules::mixtureOfOne(T term) {
   for (int32_t choice : term->routed) {
@@ -218,7 +260,9 @@ std::optional<Mixture> OperatorRules::mixtureOfOne(T term) {
     SmallVector<T, 4> factors, weights, bodies;
     terms_.factors(term, factors);
     for (T factor : factors) {
-      bool weight = factor->kind != Term::kNumber && terms_.onlyOn(factor, rows) && terms_.isRouted(factor, choice);
+      llvm::DenseSet<T> seen; // the largest score is the weight of the expert that has it
+      bool weight = factor->kind != Term::kNumber && terms_.onlyOn(factor, rows) &&
+                    (terms_.isRouted(factor, choice) || isMadeOf(factor, terms_.choice(choice).input, seen));
       (weight ? weights : bodies).push_back(factor);
     }
     T body = terms_.product(bodies);

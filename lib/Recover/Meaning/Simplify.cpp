@@ -33,6 +33,14 @@ bool isInteger(T term) {
   }
 }
 
+/// A number that is never below 0.
+bool isNonNegative(T term) {
+  if (term->kind == Term::kApply && term->fn == Fn::kDiv)
+    return isNonNegative(term->operands[0]) && term->operands[1]->kind == Term::kNumber &&
+           term->operands[1]->number > 0;
+  return isInteger(term);
+}
+
 bool isApply(T term, Fn fn) { return term->kind == Term::kApply && term->fn == fn; }
 
 /// Wider choices than this are no routers.
@@ -69,6 +77,14 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
   case Fn::kMul:
     if (is(0, 1) || is(1, 1))
       return x[is(0, 1) ? 1 : 0];
+    for (unsigned i : {0u, 1u}) // floor(y) * sign(y), a division that rounds to 0
+      if (T y = isApply(x[1 - i], Fn::kSign) ? x[1 - i]->operands[0] : nullptr;
+          y && isNonNegative(y) && x[i] == apply(Fn::kFloor, {y}))
+        return x[i];
+    break;
+  case Fn::kAbs:
+    if (isNonNegative(x[0]))
+      return x[0];
     break;
   case Fn::kDiv:
   case Fn::kIntDiv:
@@ -80,6 +96,8 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
   case Fn::kCeil:
     if (isInteger(x[0]))
       return x[0];
+    if (fn != Fn::kCeil && isApply(x[0], Fn::kDiv) && isInteger(x[0]->operands[0]) && isNonNegative(x[0]))
+      return apply(Fn::kIntDiv, x[0]->operands);
     break;
   case Fn::kAnd:
     if (is(0, 0) || is(1, 0))
@@ -106,7 +124,9 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
     return result;
   if (T result = mapDense(fn, x))
     return result;
-  return mapTable(fn, x);
+  if (T result = mapTable(fn, x))
+    return result;
+  return fn == Fn::kAdd ? addSelected(x) : nullptr;
 }
 
 /// Scores against that of the last expert chosen by them: whether an expert was chosen.
@@ -119,7 +139,7 @@ T Terms::compareWithLast(Fn fn, ArrayRef<T> x) {
     if (least && isApply(last->operands[0]->operands[0], Fn::kNeg)) // of those chosen
       last = last->operands[0]->operands[0]->operands[0];
     if (last->kind != Term::kPick || last->operands[0] != scores || choice(last->id).input != scores ||
-        least != (choice(last->id).rank >= 0))
+        choice(last->id).of >= 0 || least != (choice(last->id).rank >= 0))
       continue;
     bool below = i == 0 ? fn == Fn::kLess : fn == Fn::kGreater; // scores < last
     bool notBelow = i == 0 ? fn == Fn::kGreaterEqual : fn == Fn::kLessEqual;
@@ -140,13 +160,27 @@ bool Terms::isOfExperts(T term, int32_t id) const {
 T Terms::joinDense(T a, T b) {
   if (a->number != 0 || b->number != 0 || a->id == b->id || !sameIndex(a->indices[0], b->indices[0]))
     return nullptr;
-  if (b->id < a->id)
-    std::swap(a, b);
-  auto joint = joinChoices({a->id, b->id});
-  if (!joint)
-    return nullptr;
-  T values = family(choice(*joint).rank, {a->operands[0], b->operands[0]});
-  return dense(*joint, a->indices[0], 0, values);
+  llvm::SmallVector<std::pair<int32_t, T>> ranks;
+  for (T term : {a, b}) {
+    const Choice made = choice(term->id);
+    if (made.rank < 0)
+      ranks.push_back({term->id, term->operands[0]});
+    else if (made.members.empty())
+      return nullptr;
+    for (auto [i, member] : llvm::enumerate(made.members)) {
+      T value = substitute(term->operands[0], {{made.rank}, static_cast<int64_t>(i), 1, 1, std::nullopt});
+      if (!value)
+        return nullptr;
+      ranks.push_back({member, value});
+    }
+  }
+  llvm::sort(ranks, [&](const auto &x, const auto &y) { return isBefore(x.first, y.first); });
+  llvm::SmallVector<int32_t> choices;
+  llvm::SmallVector<T> values;
+  for (auto [id, value] : ranks)
+    choices.push_back(id), values.push_back(value);
+  auto joint = joinChoices(choices);
+  return joint ? dense(*joint, a->indices[0], 0, family(choice(*joint).rank, values)) : nullptr;
 }
 
 /// One thing where an expert was chosen, a number where it was not.
@@ -159,6 +193,12 @@ T Terms::mapMask(ArrayRef<T> x) {
   if (elsewhere->kind != Term::kNumber || !isOfExperts(there, mask->id))
     return nullptr;
   return dense(mask->id, mask->indices[0], elsewhere->number, pick(mask->id, there));
+}
+
+/// Is a factor 0?
+static bool isMasked(T term) {
+  return isApply(term, Fn::kMul) ? llvm::any_of(term->operands, isMasked)
+                                 : term->kind == Term::kNumber && term->number == 0;
 }
 
 /// One thing for the pairs of an expert, another for those of others.
@@ -175,9 +215,51 @@ T Terms::selectExpert(ArrayRef<T> x) {
     part = part->kind == Term::kSwitch && part->id == mask->id ? part->operands[e] : restrict(part, mask->id, e);
     if (!part)
       return nullptr;
-    experts.push_back(given(part, mask->id, Index::number(e), /*masksOnly=*/true));
+    part = given(part, mask->id, Index::number(e), /*masksOnly=*/true);
+    experts.push_back(isMasked(part) ? number(0) : part);
   }
   return choose(mask->id, experts);
+}
+
+/// F for the pairs of one expert, next to what is there for the others.
+T Terms::addSelected(ArrayRef<T> x) {
+  auto expertOf = [&](T term, llvm::SmallVectorImpl<T> &rest) -> T {
+    T mask = nullptr;
+    factors(term, rest);
+    for (T factor : rest)
+      if (bool ofOne = factor->kind == Term::kDense && choice(factor->id).rank < 0 && factor->number == 0 &&
+                       numberOf(factor->operands[0]) == 1;
+          (factor->kind == Term::kChosen || ofOne) && factor->indices[0].kind == Index::kNumber)
+        mask = factor;
+    llvm::erase(rest, mask);
+    return mask && choice(mask->id).width <= kMaxTable ? mask : nullptr;
+  };
+  llvm::SmallVector<T, 4> left, right;
+  for (bool swap : {false, true}) {
+    T added = x[swap ? 0 : 1], there = x[swap ? 1 : 0];
+    left.clear(), right.clear();
+    T mask = expertOf(added, left);
+    if (!mask)
+      continue;
+    int64_t width = choice(mask->id).width;
+    llvm::SmallVector<T, 8> experts(width, number(0));
+    T other = nullptr;
+    if (there->kind == Term::kSwitch && there->id == mask->id)
+      experts.assign(there->operands.begin(), there->operands.end());
+    else if (!(other = expertOf(there, right)) || other->id != mask->id || other->indices[0] == mask->indices[0])
+      continue; // of one expert: its hidden values
+    auto add = [&](T at, llvm::ArrayRef<T> rest) {
+      int64_t e = at->indices[0].value;
+      T part = restrict(product(rest), mask->id, e);
+      part = isMasked(part) ? number(0) : part;
+      experts[e] = apply(Fn::kAdd, {experts[e], part});
+    };
+    if (other)
+      add(other, right);
+    add(mask, left);
+    return choose(mask->id, experts);
+  }
+  return nullptr;
 }
 
 /// Positions: never negative; row-major combination and its inverse.
@@ -190,6 +272,16 @@ T Terms::indexArithmetic(Fn fn, ArrayRef<T> x) {
       return numberOf(term) == static_cast<double>(*constant);
     return term->kind == Term::kSize && term->id == extent;
   };
+  auto sizeOf = [&](T term) -> std::optional<Extent> {
+    if (term->kind == Term::kSize)
+      return term->id;
+    auto number = numberOf(term);
+    bool counts = number && *number >= 1 && *number == std::floor(*number) && *number < 0x1p53;
+    return counts ? std::optional(space_.extent(onnx::SymExpr(static_cast<int64_t>(*number)))) : std::nullopt;
+  };
+  if (fn == Fn::kMul && (x[0]->kind == Term::kSize || x[1]->kind == Term::kSize))
+    if (auto a = sizeOf(x[0]), b = sizeOf(x[1]); a && b)
+      return size(space_.multiply(*a, *b));
   bool position = x[0]->kind == Term::kIndex;
   if (fn == Fn::kLess && position && numberOf(x[1]).value_or(1) <= 0)
     return number(0);
@@ -331,7 +423,19 @@ T Terms::sum(ArrayRef<Var> vars, T term) {
     return product(outside);
 
   T result = nullptr;
+  // Pairs that chose each of other classes than the experts are.
+  T alone = inside.size() == 1 && isApply(inside[0], Fn::kEqual) ? inside[0] : nullptr;
+  for (unsigned j : {0u, 1u}) {
+    T at = alone ? alone->operands[j] : nullptr, chose = alone ? alone->operands[1 - j] : nullptr;
+    if (!alone || at->kind != Term::kIndex || at->vars.size() != 1 || chose->kind != Term::kId)
+      continue;
+    Dim pairs = pairVars(chose->id);
+    if (pairs.size() == summed.size() && llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(summed, var); }))
+      result = count(chose->id, Index::var(at->vars[0]));
+  }
   for (auto [i, factor] : llvm::enumerate(inside)) {
+    if (result)
+      break;
     if (factor->kind != Term::kChosen && factor->kind != Term::kDense)
       continue;
     const Choice &made = choice(factor->id);
@@ -340,6 +444,10 @@ T Terms::sum(ArrayRef<Var> vars, T term) {
     Dim pairs = pairVars(factor->id);
     bool everyPair = rest.empty() && pairs.size() == summed.size() &&
                      llvm::all_of(pairs, [&](Var var) { return llvm::is_contained(summed, var); });
+    // Ranks of a row choose different experts, so that rows that chose one are pairs that did.
+    Dim rows = rowVars(factor->id);
+    everyPair |= rest.empty() && factor->kind == Term::kDense && factor->number == 0 && rows.size() == summed.size() &&
+                 llvm::all_of(rows, [&](Var var) { return llvm::is_contained(summed, var); });
     if (everyPair && (factor->kind == Term::kChosen || numberOf(factor->operands[0]) == 1))
       result = count(factor->id, factor->indices[0]);
     else if (factor->kind == Term::kChosen && summed == space_.resolve({made.rank}) &&

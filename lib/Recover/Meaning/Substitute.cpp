@@ -92,12 +92,33 @@ T Terms::substitute(T term, const Substitution &by) {
   auto mentions = [&](ArrayRef<Var> vars) {
     return llvm::any_of(space_.resolve(vars), [&](Var var) { return llvm::is_contained(replaced, var); });
   };
+  // One rank of a choice, as the choice of that rank alone.
+  auto rankOf = [&](int32_t id) -> std::optional<int32_t> {
+    const Choice &made = choice(id);
+    if (by.to || made.rank < 0 || space_.resolve({made.rank}) != replaced)
+      return std::nullopt;
+    return this->rankOf(id, by.begin);
+  };
   auto leaf = [&](T t) -> std::optional<T> {
     switch (t->kind) {
     case Term::kValue:
     case Term::kPlace:
     case Term::kInverse:
       return nullptr;
+    case Term::kId:
+    case Term::kTable:
+      if (auto rank = rankOf(t->id))
+        return t->kind == Term::kId ? id(*rank) : table(*rank, tableOf(t));
+      return nullptr;
+    case Term::kSwitch:
+      if (auto rank = rankOf(t->id)) {
+        llvm::SmallVector<T, 8> experts;
+        for (T operand : t->operands)
+          if (T one = substitute(operand, by))
+            experts.push_back(one);
+        return experts.size() == t->operands.size() ? choose(*rank, experts) : nullptr;
+      }
+      return std::nullopt;
     case Term::kIndex:
       if (space_.resolve(t->vars) != replaced)
         return nullptr;
@@ -114,6 +135,9 @@ T Terms::substitute(T term, const Substitution &by) {
       StoredWeight stored = weightOf(cut->id);
       std::vector<int64_t> key;
       for (auto [dim, index] : llvm::enumerate(indices)) {
+        if (index.kind == Index::kChosen)
+          if (auto rank = rankOf(static_cast<int32_t>(index.value)))
+            index = Index::chosen(*rank);
         if (!isReplaced(index))
           continue;
         if (!stored.isDivisible(static_cast<unsigned>(dim)))
@@ -135,6 +159,9 @@ T Terms::substitute(T term, const Substitution &by) {
       return mentions(result->free) ? nullptr : result;
     }
     case Term::kChosen:
+      if (auto rank = rankOf(t->id))
+        return chosen(*rank, t->indices[0]);
+      [[fallthrough]];
     case Term::kCount:
     case Term::kOffset:
       if (by.to || !isReplaced(t->indices[0]))
@@ -160,17 +187,26 @@ T Terms::substitute(T term, const Substitution &by) {
         return family(*by.to, kept);
       }
     case Term::kPick: { // the largest and the least of the scores that were chosen by
-      const Choice &made = choice(t->id);
-      if (made.rank < 0 || by.to || space_.resolve({made.rank}) != replaced)
+      const Choice made = choice(t->id);
+      auto rank = rankOf(t->id);
+      if (!rank)
         return std::nullopt;
-      if (t->operands[0] != made.input || (by.begin != 0 && by.begin != made.k - 1))
-        return nullptr;
+      if (!made.members.empty() || t->operands[0] != made.input || (by.begin != 0 && by.begin != made.k - 1)) {
+        T operand = mentions(t->operands[0]->free) ? substitute(t->operands[0], by) : t->operands[0];
+        return operand ? pick(*rank, operand) : nullptr;
+      }
       if (by.begin == 0)
         return max({made.rank}, t);
       return apply(Fn::kNeg, {max({made.rank}, apply(Fn::kNeg, {t}))});
     }
-    case Term::kSoftmax:
-      return mentions(t->vars) ? std::optional<T>(nullptr) : std::nullopt;
+    case Term::kSoftmax: { // one of those that it is taken over
+      if (!mentions(t->vars))
+        return std::nullopt;
+      T here = by.to || space_.resolve(t->vars) != replaced ? nullptr : substitute(t->operands[0], by);
+      if (!here)
+        return nullptr;
+      return apply(Fn::kDiv, {apply(Fn::kExp, {here}), sum(t->vars, apply(Fn::kExp, {t->operands[0]}))});
+    }
     default:
       return std::nullopt;
     }

@@ -247,7 +247,9 @@ bool Terms::isConsistent(T term, ArrayRef<T> stop) const {
 }
 
 bool Terms::isRouted(T term, int32_t id) const {
-  auto depends = [&](int32_t choice) { return llvm::is_contained(term->routed, choice); };
+  auto depends = [&](int32_t choice) {
+    return llvm::any_of(term->routed, [&](int32_t other) { return wholeOf(other) == wholeOf(choice); });
+  };
   return depends(id) || llvm::any_of(choice(id).members, depends);
 }
 
@@ -286,7 +288,8 @@ int32_t Terms::addWeight(StoredWeight weight) {
 
 int32_t Terms::addChoice(const Choice &choice) {
   std::vector<int32_t> members(choice.members.begin(), choice.members.end());
-  auto [it, inserted] = choiceIndex_.try_emplace({choice.input, choice.over, choice.k, members}, choiceCount());
+  auto [it, inserted] =
+      choiceIndex_.try_emplace({choice.input, choice.over, choice.k, members, choice.of, choice.at}, choiceCount());
   if (inserted)
     choices_.push_back(choice);
   return it->second;
@@ -308,13 +311,32 @@ std::optional<int32_t> Terms::joinChoices(ArrayRef<int32_t> choices) {
       return std::nullopt;
     joint.members.push_back(id);
   }
+  joint.of = -1, joint.at = 0;
+  if (int32_t of = choice(choices[0]).of; of >= 0 && choice(of).k == static_cast<int64_t>(choices.size())) {
+    bool inOrder = true;
+    for (auto [i, id] : llvm::enumerate(choices))
+      inOrder &= choice(id).of == of && choice(id).at == static_cast<int64_t>(i);
+    if (inOrder)
+      return of;
+  }
   joint.k = static_cast<int64_t>(choices.size());
   joint.rank = space_.fresh(space_.extent(onnx::SymExpr(joint.k)));
   return addChoice(joint);
 }
 
+int32_t Terms::rankOf(int32_t id, int64_t at) {
+  if (!choice(id).members.empty())
+    return choice(id).members[at];
+  Choice rank = choice(id);
+  rank.k = 1, rank.rank = -1;
+  rank.of = id, rank.at = at;
+  return addChoice(rank);
+}
+
 llvm::SmallVector<int32_t> Terms::restsOn(int32_t id) const {
   llvm::SmallVector<int32_t> result(choice(id).members.begin(), choice(id).members.end());
+  if (choice(id).of >= 0)
+    result.push_back(choice(id).of);
   llvm::append_range(result, choice(id).input->routed);
   return result;
 }

@@ -77,6 +77,8 @@ struct Choice {
   Var rank; // numbers the chosen; -1 when k is 1
   int64_t k, width;
   llvm::SmallVector<int32_t, 2> members = {}; // of one expert each, if it joins such: `input` is the first one's
+  int32_t of = -1; // it is what rank `at` of that choice chose: of one expert, by the same input
+  int64_t at = 0;
 };
 
 class Terms {
@@ -129,8 +131,16 @@ public:
   const StoredWeight &weightOf(int32_t id) const { return weights_[id]; }
   int32_t addChoice(const Choice &choice);
   /// The choice whose ranks are these choices, of one expert each among the same for the same rows; nothing when they
-  /// are others.
+  /// are others. All ranks of a choice, in order, are that choice.
   std::optional<int32_t> joinChoices(llvm::ArrayRef<int32_t> choices);
+  /// What rank `at` of a choice chose, as a choice of one expert.
+  int32_t rankOf(int32_t choice, int64_t at);
+  /// The choice that it is a rank of, or itself.
+  int32_t wholeOf(int32_t choice) const { return choices_[choice].of >= 0 ? choices_[choice].of : choice; }
+  /// An order of choices in which the ranks of one are in order.
+  bool isBefore(int32_t a, int32_t b) const {
+    return std::tuple(wholeOf(a), choices_[a].at, a) < std::tuple(wholeOf(b), choices_[b].at, b);
+  }
   const Choice &choice(int32_t id) const { return choices_[id]; }
   /// Choices that this one joins or whose outcome its input depends on.
   llvm::SmallVector<int32_t> restsOn(int32_t choice) const;
@@ -156,6 +166,7 @@ private:
   T intern(Term term, llvm::ArrayRef<Var> extra = {});
   T simplifyApply(Fn fn, llvm::ArrayRef<T> operands);
   T mapDense(Fn fn, llvm::ArrayRef<T> operands);
+  T addSelected(llvm::ArrayRef<T> operands);
   T joinDense(T a, T b);
   T compareWithLast(Fn fn, llvm::ArrayRef<T> operands);
   T mapMask(llvm::ArrayRef<T> operands);
@@ -174,7 +185,7 @@ private:
   std::deque<StoredWeight> weights_;
   std::vector<Choice> choices_;
   std::vector<T> logarithms_;
-  std::map<std::tuple<T, Var, int64_t, std::vector<int32_t>>, int32_t> choiceIndex_;
+  std::map<std::tuple<T, Var, int64_t, std::vector<int32_t>, int32_t, int64_t>, int32_t> choiceIndex_;
   std::deque<std::vector<double>> tables_;
   std::map<std::vector<double>, int32_t> tableIndex_;
   std::map<std::pair<int32_t, std::vector<int64_t>>, int32_t> slices_; // weight and slice -> weight
