@@ -59,21 +59,46 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     auto caches = recover::findCaches(step, problem);
     if (!caches)
       return refuse(problem.op->getLoc(), problem.op->getName().getStringRef() + " " + problem.reason);
+    std::optional<SymExpr> slots;
     for (const recover::PastCache &cache : *caches) {
       setRole(cache.past, "past");
       auto extents = *onnx::getDims(cache.past.getType());
-      if (!past_)
+      if (cache.fixed) {
+        SymExpr count = extents[cache.axis];
+        if (slots && *slots != count)
+          return refuse(cache.past.getLoc(),
+                        "caches of " + slots->str() + " and of " + count.str() + " slots are not filled alike");
+        slots = count;
+      } else if (!past_) {
         past_ = extents[cache.axis];
-      if (failed(unify(cache.past, {{0, batch_}, {cache.axis, *past_}})))
+      }
+    }
+    if (slots && !past_) // no dimension counts the past
+      past_ = SymExpr::symbol(unusedName(step, "past"));
+    for (const recover::PastCache &cache : *caches) {
+      SmallVector<std::pair<unsigned, SymExpr>> wanted = {{0, batch_}};
+      if (!cache.fixed)
+        wanted.push_back({cache.axis, *past_});
+      if (failed(unify(cache.past, wanted)))
         return failure();
     }
     SymExpr keys = past_ ? *past_ + sequence_ : sequence_;
     for (BlockArgument argument : step.getArguments().drop_front(recover::kStepArguments)) {
       auto type = dyn_cast<RankedTensorType>(argument.getType());
-      if (argument == tokens || !recover::inputRole(argument).empty() || !type || type.getRank() == 0 ||
-          type.getRank() > 2)
+      if (argument == tokens || !recover::inputRole(argument).empty() || !type || type.getRank() > 2)
         continue;
       recover::InputUses evidence = recover::examineUses(argument);
+      if (slots && type.getRank() < 2 && (evidence.written || evidence.valid) && recover::isIntegerTensor(type)) {
+        if (evidence.written && evidence.valid)
+          return refuse(argument.getLoc(), "argument " + Twine(argument.getArgNumber()) +
+                                               " says both how many tokens are written and how many are valid");
+        setRole(argument, evidence.written ? "written" : "valid");
+        if (type.getRank() == 1 && failed(unify(argument, {{0, batch_}})))
+          return failure();
+        continue;
+      }
+      if (type.getRank() == 0)
+        continue;
       unsigned last = type.getRank() - 1;
       SmallVector<std::pair<unsigned, SymExpr>> wanted;
       if (last == 1)
@@ -83,7 +108,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
         wanted.push_back({last, sequence_});
       } else if (evidence.mask && last == 1) {
         setRole(argument, "mask");
-        wanted.push_back({last, keys});
+        if (!slots || (*onnx::getDims(type))[last] != *slots)
+          wanted.push_back({last, keys});
       } else {
         continue;
       }
@@ -99,7 +125,21 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     step->setAttr(recover::kRowsAttr, b.getStringAttr((batch_ * sequence_).str()));
     if (past_)
       step->setAttr(recover::kPastAttr, b.getStringAttr(past_->substitute(values_).str()));
+    if (slots)
+      step->setAttr(recover::kSlotsAttr, b.getStringAttr(slots->substitute(values_).str()));
     return success();
+  }
+
+  /// A name that no extent of an argument has.
+  static std::string unusedName(func::FuncOp step, std::string name) {
+    std::set<std::string> used;
+    for (BlockArgument argument : step.getArguments())
+      if (auto extents = onnx::getDims(argument.getType()))
+        for (const SymExpr &extent : *extents)
+          used.merge(extent.symbols());
+    while (used.count(name))
+      name += "_";
+    return name;
   }
 
   /// Makes dimensions of an argument equal to given sizes, by giving symbols that nothing has settled yet their value.

@@ -1,6 +1,5 @@
 #include "janus/Recover/Passes.h"
-#include "lib/Recover/Attention/KnownValues.h"
-#include "lib/Recover/PastCaches.h"
+#include "lib/Recover/FixedCaches.h"
 #include "lib/Recover/RowForm.h"
 
 #include "llvm/ADT/TypeSwitch.h"
@@ -42,25 +41,34 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
     auto caches = recover::findCaches(step, problem);
     if (!caches)
       return refuse(problem.op, problem.reason);
-    recover::KnownValues known(step, interface);
+    recover::StoredNumbers numbers(modelDir);
+    recover::KnownValues known(step, interface, &numbers);
+    recover::FixedCaches fixed(known, interface);
     if (caches->empty()) {
       rewrite(step, *caches, known, interface);
       return success();
     }
-    llvm::DenseSet<Operation *> concats;
+    llvm::DenseSet<Operation *> writers;
     for (const recover::PastCache &cache : *caches) {
-      if (isa<onnx::ConcatOp>(cache.user))
-        concats.insert(cache.user);
+      if (isa<onnx::ConcatOp>(cache.user) || recover::isCacheWrite(cache.user))
+        writers.insert(cache.user);
       if (failed(checkCache(step, cache, interface)))
         return failure();
+      if (recover::isCacheWrite(cache.user) && !fixed.provesWrite(cache))
+        return refuse(fixed.culprit, fixed.reason);
     }
+    if (!fixed.follow(step))
+      return refuse(fixed.culprit, fixed.reason);
     for (Operation &op : step.front().without_terminator()) {
-      if (concats.contains(&op) || (op.getNumResults() && known.find(op.getResult(0))) ||
+      if (writers.contains(&op) || (op.getNumResults() && known.find(op.getResult(0))) ||
           llvm::all_of(op.getOperands(), [&](Value v) { return known.find(v) || isPast(v); }))
         continue;
       if (failed(checkKnown(&op, known, interface)) || failed(checkAlignment(&op, known, interface)))
         return failure();
     }
+    fixed.retype();
+    if (auto slots = interface.slots ? interface.slots->constant() : std::nullopt)
+      recover::limitPositions(step, *slots);
     rewrite(step, *caches, known, interface);
     return success();
   }
@@ -72,10 +80,11 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
 
   /// The present is a result of the model with the past's form, and each past has its own.
   LogicalResult checkCache(func::FuncOp step, const recover::PastCache &cache, const ModelInterface &interface) {
-    if (!cache.present || !isa<onnx::ConcatOp>(cache.user))
+    if (!cache.present || recover::pastOperands(cache.user))
       return success(); // the operator's own past: what its present is used for does not matter any more
     Dims past = *onnx::getDims(cache.past.getType()), present = *onnx::getDims(cache.present.getType());
-    past[cache.axis] = interface.keys();
+    if (!cache.fixed)
+      past[cache.axis] = interface.keys();
     if (past != present)
       return refuse(cache.user, "does not put new tokens behind all past ones");
     if (!llvm::is_contained(step.front().getTerminator()->getOperands(), cache.present))
@@ -192,7 +201,7 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
     auto fromFront = [&](int64_t axis) { return axis < 0 ? axis + rank : axis; };
     if (isa<onnx::MatMulOp, onnx::EinsumOp, onnx::FusedMatMulOp>(op))
       return true;
-    if (isa<onnx::SoftmaxOp, onnx::ReduceSumOp, onnx::ReduceMaxOp, onnx::ReduceMeanOp>(op))
+    if (isa<onnx::SoftmaxOp, onnx::ReduceSumOp, onnx::ReduceMaxOp, onnx::ReduceMeanOp, onnx::ReduceLogSumExpOp>(op))
       return true;
     if (auto concat = dyn_cast<onnx::ConcatOp>(op)) {
       if (fromFront(concat.getAxis()) != dimension || operand != 0)
@@ -235,6 +244,10 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
     for (recover::PastCache cache : caches) {
       if (isa<onnx::ConcatOp>(cache.user)) {
         cache.present.replaceAllUsesWith(cache.user->getOperand(1));
+        cache.user->erase();
+      } else if (recover::isCacheWrite(cache.user)) {
+        unsigned updates = isa<onnx::TensorScatterOp>(cache.user) ? 1 : 2;
+        cache.user->getResult(0).replaceAllUsesWith(cache.user->getOperand(updates));
         cache.user->erase();
       } else {
         dropPast(cache);

@@ -67,6 +67,10 @@ InputUses examineUses(BlockArgument argument) {
           result.mask = true;
         else
           stack.push_back(conversion.getY());
+      } else if (isa<onnx::TensorScatterOp>(user)) {
+        result.written |= user->getOperand(at) == cast<onnx::TensorScatterOp>(user).getWriteIndices();
+      } else if (isa<onnx::AttentionOp>(user) && value == cast<onnx::AttentionOp>(user).getNonpadKvSeqlen()) {
+        result.valid = true;
       } else if (isa<onnx::GatherOp>(user) && at == 1) {
         result.positions |= isa<FloatType>(cast<RankedTensorType>(user->getOperand(0).getType()).getElementType());
       } else if (isa<onnx::RotaryEmbeddingOp, onnx::MicrosoftRotaryEmbeddingOp, onnx::GroupQueryAttentionOp>(user)) {

@@ -15,9 +15,10 @@ namespace janus::recover {
 bool isIntegerTensor(mlir::Type type);
 
 /// What the uses of an integer, truth or number input say: rows of tables are chosen by positions, or they are
-/// multiplied as numbers; a mask is summed, compared, or made a truth. Looks at a bounded number of values.
+/// multiplied as numbers; a mask is summed, compared, or made a truth. Caches of fixed size are told how many tokens
+/// are written already, and how many are valid. Looks at a bounded number of values.
 struct InputUses {
-  bool positions = false, mask = false;
+  bool positions = false, mask = false, written = false, valid = false;
 };
 InputUses examineUses(mlir::BlockArgument argument);
 

@@ -19,6 +19,8 @@ std::optional<ModelInterface> ModelInterface::read(func::FuncOp step) {
   if (auto past = step->getAttrOfType<StringAttr>(kPastAttr))
     if (auto size = onnx::SymExpr::parse(past.getValue().str()))
       result.past = *size;
+  if (auto slots = step->getAttrOfType<StringAttr>(kSlotsAttr))
+    result.slots = onnx::SymExpr::parse(slots.getValue().str());
   return result;
 }
 

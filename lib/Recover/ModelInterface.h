@@ -15,14 +15,19 @@
 
 namespace janus::recover {
 
-/// On an argument of @step: "tokens", "positions", "mask", "past" or "state".
+/// On an argument of @step: "tokens", "positions", "mask", "past", "state"; "written", the number of past tokens, or "valid",
+/// that of all tokens, where the caches have a fixed size.
 inline constexpr llvm::StringLiteral kInputAttr = "moe.input";
 /// On @step, while its graph has caches: the number of tokens in them, a symbol.
 inline constexpr llvm::StringLiteral kPastAttr = "moe.past";
 
+/// On @step: the slots of caches of fixed size, an expression. Key j lies in slot j; what lies behind is not defined.
+inline constexpr llvm::StringLiteral kSlotsAttr = "moe.slots";
+
 struct ModelInterface {
-  onnx::SymExpr batch, sequence; // the token ids' extents; batch is 1 where the ids have one dimension
-  onnx::SymExpr past;            // 0 where the graph has no caches
+  onnx::SymExpr batch, sequence;      // the token ids' extents; batch is 1 where the ids have one dimension
+  onnx::SymExpr past;                 // 0 where the graph has no caches
+  std::optional<onnx::SymExpr> slots; // of caches of fixed size
   onnx::SymExpr keys() const { return past + sequence; }
 
   /// Nothing when the function carries no such attributes.

@@ -9,14 +9,20 @@
 
 namespace janus::recover {
 
-/// An argument that an operator puts before new keys or values.
+/// An argument that an operator puts before new keys or values, or whose slots it overwrites with them.
 struct PastCache {
   mlir::BlockArgument past;
-  mlir::Operation *user; // the Concat, or an attention operator
+  mlir::Operation *user; // the Concat, a scatter, or an attention operator
   unsigned operand;      // the past's position in the user
   unsigned axis;         // the past's dimension that counts tokens
-  mlir::Value present;   // null when the user hands out none
+  mlir::Value present;   // null when the user hands out none; of a scatter perhaps with its dimensions permuted back
+  bool fixed = false;    // its extent counts slots, more than there are tokens
+  unsigned slot = 0;     // of a scatter: the dimension of its data that counts slots
 };
+/// Operators that write a cache of fixed size: TensorScatter, ScatterElements, ScatterND.
+bool isCacheWrite(mlir::Operation *op);
+/// Does this use of an argument lead to such an operator, as its data?
+bool isWritten(mlir::BlockArgument argument, mlir::OpOperand &use);
 
 /// The attention operators that take past keys and values themselves: positions of past key and past value, present
 /// results by position, and queries, keys, values. Nothing for other operators.

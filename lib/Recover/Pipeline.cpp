@@ -27,11 +27,14 @@ void buildRecoverPipeline(OpPassManager &manager, const std::string &modelDir, b
   manager.addPass(createWidenFloatsPass());
   manager.addPass(createCanonicaliseGraphPass());
   manager.addPass(createFindRowsPass());
+  manager.addPass(createExpandAttentionPass());
   manager.addPass(createRecoverMoEPass());
   manager.addPass(createFuseNormsPass());
   manager.addPass(createBindInterfacePass());
   manager.addPass(createOutlineStatesPass());
-  manager.addPass(createForgetPastPass());
+  ForgetPastPassOptions past;
+  past.modelDir = modelDir;
+  manager.addPass(createForgetPastPass(past));
   RecoverAttentionPassOptions attention;
   attention.modelDir = modelDir;
   manager.addPass(createRecoverAttentionPass(attention));

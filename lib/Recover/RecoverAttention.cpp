@@ -87,7 +87,7 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
       return;
     rows.clear();
     recover::StoredNumbers numbers(modelDir);
-    recover::KnownValues known(step, *interface);
+    recover::KnownValues known(step, *interface, &numbers);
     recover::ColumnViews views(known, *interface);
     RowForm form(step);
     recover::PositionTables tables(form, recover::configuredContext(getOperation()).value_or(recover::kDefaultContext),
@@ -124,6 +124,7 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
         embedPositions(form, add, views, tables, known, *interface);
     }
     recover::eraseDead(step);
+    step->removeAttr(recover::kSlotsAttr);
   }
 
   LogicalResult rewrite(const RowForm &form, const AttentionCore &core, recover::ColumnViews &views,

@@ -74,6 +74,27 @@ std::optional<StoredWeight> StoredWeight::traceAs(Value value, const SymbolTable
     return type.getElementType().isF32() || cast.getX().getType() == type ? traceAs(cast.getX(), symbols, isFloat)
                                                                           : std::nullopt;
 
+  if (auto slice = dyn_cast<onnx::SliceOp>(op)) { // of one dimension, forwards
+    auto number = [](Value list) -> std::optional<int64_t> {
+      auto constant = list ? list.getDefiningOp<onnx::ConstantValueOp>() : nullptr;
+      auto numbers = constant ? dyn_cast<DenseIntElementsAttr>(constant.getValue()) : nullptr;
+      return numbers && numbers.getNumElements() == 1
+                 ? std::optional((*numbers.getValues<APInt>().begin()).getSExtValue())
+                 : std::nullopt;
+    };
+    auto base = traceAs(slice.getX(), symbols, isStorage);
+    auto begin = number(slice.getStarts()), axis = number(slice.getAxes());
+    auto step = slice.getSteps() ? number(slice.getSteps()) : std::optional<int64_t>(1);
+    if (!base || !begin || !axis || !step || *step < 1 || *axis < -type.getRank() || *axis >= type.getRank())
+      return std::nullopt;
+    unsigned dim = *axis < 0 ? *axis + type.getRank() : *axis;
+    int64_t extent = base->shape()[dim], first = *begin < 0 ? *begin + extent : *begin, count = type.getDimSize(dim);
+    if (first < 0 || count < 1 || first >= extent || (extent - first - 1) / *step < count - 1 ||
+        !base->isDivisible(dim))
+      return std::nullopt;
+    return base->slice(dim, first, *step, count);
+  }
+
   StoredWeight weight(op->getLoc());
   weight.shape_ = SmallVector<int64_t>(type.getShape());
   weight.strides_ = rowMajor(type.getShape());

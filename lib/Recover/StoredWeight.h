@@ -36,8 +36,8 @@ std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op);
 
 class StoredWeight {
 public:
-  /// The tensor behind transposes, reshapes and exact casts of an initializer or constant of a module with those
-  /// symbols; nothing when there is something else or the numbers are no floating-point ones.
+  /// The tensor behind transposes, reshapes, slices and exact casts of an initializer or constant of a module with
+  /// those symbols; nothing when there is something else or the numbers are no floating-point ones.
   static std::optional<StoredWeight> trace(mlir::Value value, const mlir::SymbolTable &symbols);
 
   /// The tensor behind constant integers and scales; nothing when they are none or do not fit.

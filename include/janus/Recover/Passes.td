@@ -75,6 +75,17 @@ def FuseNormsPass : RecoverPass<"janus-fuse-norms"> {
   }];
 }
 
+def ExpandAttentionPass : RecoverPass<"janus-expand-attention"> {
+  let summary = "what attention operators do to their operands first -> operators in front of them";
+  let description = [{
+    MultiHeadAttention's bias of query, key and value becomes an Add of each part; GroupQueryAttention's norms of the heads of
+    query and key become SimplifiedLayerNormalization, and a packed query is cut for them. They are recovered as any other.
+    ```
+    onnx.MultiHeadAttention(%q, %k, %v, %b)   ->   onnx.MultiHeadAttention(Add(%q, %b[0:n]), Add(%k, %b[n:2n]), Add(%v, %b[2n:]))
+    ```
+  }];
+}
+
 def BindInterfacePass : RecoverPass<"janus-bind-interface"> {
   let summary = "says what each input of the candidate is, and gives equal sizes one symbol";
   let description = [{
@@ -115,8 +126,13 @@ def ForgetPastPass : RecoverPass<"janus-forget-past"> {
     or values are put behind it, and what that yields is a result of the model; known values that meet rows are functions of
     absolute positions (a token at index s of S counts P + s, a key at index k of P + S counts k; then P and S do not occur);
     no operator moves or cuts a dimension that counts past tokens. Otherwise: no candidate, and a remark at the operator.
+
+    A cache of fixed size is a past whose slots a scatter overwrites: `TensorScatter(past, x, P)`, or ScatterElements and
+    ScatterND at P + s, become `x`, and what counted slots counts keys. Proved first: key j lies in slot j, slots from P + S
+    on are hidden before a softmax goes over them, and nothing moves slots (FixedCaches.h).
     Precondition: `--janus-bind-interface`.
   }];
+  let options = [Option<"modelDir", "model-dir", "std::string", [{""}], "where the files with weights are">];
 }
 
 def OutlineRegionsPass : RecoverPass<"janus-outline-regions"> {

@@ -47,6 +47,7 @@ private:
     bool tanh = false, masked = false;
     MaskShape mask;
     llvm::SmallVector<ElementRef> sinks;
+    mlir::Value normalised; // what the softmax is given
   };
   std::optional<Scores> scores(mlir::Value value);
   std::optional<Scores> probabilities(mlir::Value value);
@@ -54,6 +55,8 @@ private:
   bool mask(Scores &scores, mlir::Value mask, mlir::Operation *op);
   bool intersect(Scores &scores, ElementRef element, mlir::Operation *op);
   bool addSinks(Scores &scores, onnx::ConcatOp op);
+  /// The product times sigmoid(log(sum(exp(scores))) - sink) is attention with a sink for each head.
+  void sinkGate(AttentionCore &core, const Scores &scores);
   bool scaleBy(Scores &scores, double factor, mlir::Operation *op);
   bool regroupScores(Scores &scores, mlir::Value result);
 

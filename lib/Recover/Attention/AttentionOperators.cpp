@@ -81,6 +81,11 @@ bool AttentionMatcher::operandMask(AttentionCore &core, Value mask) {
   }
   SmallVector<SymExpr> index;
   unsigned rank = known->dims.size();
+  if (rank && !known->dims.back().isConstant(1) && known->dims.back() != interface_.sequence &&
+      known->dims.back() != interface_.slots) {
+    (void)fail(core.root, "its mask is for " + known->dims.back().str() + " keys");
+    return false;
+  }
   for (unsigned d = 0; d < rank; ++d)
     index.push_back(known->dims[d].isConstant(1) ? SymExpr(0)
                     : d + 2 == rank              ? SymExpr::symbol(kQuerySymbol)
@@ -103,8 +108,8 @@ bool AttentionMatcher::operandMask(AttentionCore &core, Value mask) {
 }
 
 std::optional<AttentionCore> AttentionMatcher::matchGroupQuery(onnx::GroupQueryAttentionOp op) {
-  if (op.getQkOutput() || isUsed(op.getOutputQk()))
-    return fail(op, "qk_output");
+  if (isUsed(op.getOutputQk()))
+    return fail(op, "its scores are used by other operators");
   if (op.getKScale() || op.getVScale() || op.getKQuantType() != "NONE" || op.getVQuantType() != "NONE" ||
       op.getKvCacheBitWidth())
     return fail(op, "a quantised cache (JNS-ONNX-030)");
@@ -220,10 +225,14 @@ std::optional<AttentionCore> AttentionMatcher::matchMultiHead(onnx::MultiHeadAtt
     if (isUsed(onnx::getOutput(op, i)))
       return fail(op, "its present or its scores are used by other operators");
   if (Value bias = op.getBias(); bias && known_.constant(bias) != 0.0)
-    return fail(op, "a bias of query, key and value inside the operator");
+    return fail(op, "a bias inside the operator of operands that are packed, or projected already");
   if (Value padding = op.getKeyPaddingMask()) {
     const Known *known = known_.find(padding);
     bool all = known && known->dims.size() >= 2 && known->element && known->element->constant() == 1.0;
+    if (known && known->dims.size() == 1 && known->dims[0] == interface_.batch) { // how many keys are valid
+      ElementRef count = known->element ? known->element : known->items.size() == 1 ? known->items[0] : nullptr;
+      all = count && count->kind == Element::Kind::kInteger && count->value == interface_.sequence;
+    }
     if (!all)
       return fail(op, "a key_padding_mask that is not all ones when all tokens are valid");
   }
@@ -265,8 +274,13 @@ std::optional<AttentionCore> AttentionMatcher::matchMultiHead(onnx::MultiHeadAtt
 std::optional<AttentionCore> AttentionMatcher::matchStandard(onnx::AttentionOp op) {
   if (op.getPastKey() || op.getPastValue())
     return fail(op, "its past is no input of its own");
-  if (op.getNonpadKvSeqlen())
-    return fail(op, "nonpad_kv_seqlen: a cache of fixed size");
+  if (Value count = op.getNonpadKvSeqlen()) {
+    const Known *known = known_.find(count);
+    ElementRef valid = !known ? nullptr : known->element || known->items.size() != 1 ? known->element : known->items[0];
+    if (!valid || valid->kind != Element::Kind::kInteger || valid->value != interface_.sequence)
+      return fail(op, "nonpad_kv_seqlen is " + describe(valid) + " when all tokens are valid, expected " +
+                          interface_.sequence.str());
+  }
   for (unsigned i = 1; i < 4; ++i)
     if (isUsed(onnx::getOutput(op, i)))
       return fail(op, "its present or its scores are used by other operators");

@@ -144,7 +144,57 @@ std::optional<AttentionCore> AttentionMatcher::matchProduct(Operation *op) {
   core.scale = scores->tanh ? scores->scale * scores->post : scores->scale;
   core.softcap = scores->tanh ? scores->post : 0;
   core.mask = scores->mask;
+  if (core.sinks.empty())
+    sinkGate(core, *scores);
   return core;
+}
+
+void AttentionMatcher::sinkGate(AttentionCore &core, const Scores &scores) {
+  auto product = core.output.hasOneUse() ? dyn_cast<onnx::MulOp>(*core.output.getUsers().begin()) : onnx::MulOp();
+  if (!product || product.getC().getType() != core.output.getType() || scores.heads != core.heads)
+    return;
+  auto behind = [](Value value) {
+    while (Operation *op = value.getDefiningOp()) {
+      if (!isa<onnx::ReshapeOp, onnx::SqueezeOp, onnx::UnsqueezeOp, onnx::IdentityOp, onnx::CastOp>(op))
+        break;
+      value = op->getOperand(0);
+    }
+    return value;
+  };
+  Value gate = product.getA() == core.output ? product.getB() : product.getA();
+  auto extents = onnx::getDims(gate.getType()), made = onnx::getDims(core.output.getType());
+  auto sigmoid = behind(gate).getDefiningOp<onnx::SigmoidOp>();
+  auto less = sigmoid ? behind(sigmoid.getX()).getDefiningOp<onnx::SubOp>() : onnx::SubOp();
+  auto sum = less ? behind(less.getA()).getDefiningOp<onnx::ReduceLogSumExpOp>() : onnx::ReduceLogSumExpOp();
+  const Known *sinks = less ? known_.find(less.getB()) : nullptr;
+  auto from = sum ? onnx::getDims(less.getA().getType()) : std::nullopt;
+  // One number for each head and token, [.., tokens] or [.., tokens, 1]; the gate as [.., tokens, 1] in each case.
+  Parts dims(scores.dims.begin(), scores.dims.end() - 1);
+  if (!sinks || !from || sum.getX() != scores.normalised || !extents || !made || extents->size() != dims.size() + 1 ||
+      extents->size() != made->size() || !extents->back().isConstant(1))
+    return;
+  for (size_t d = 0; d + 1 < made->size(); ++d)
+    if ((*extents)[d] != (*made)[d])
+      return;
+  if (from->size() == dims.size() + 1 && from->back().isConstant(1))
+    dims.push_back({});
+  if (from->size() != dims.size())
+    return;
+  std::optional<SmallVector<int64_t>> axes = known_.integers(onnx::getInput(sum, 1));
+  if (auto given = sum->getAttrOfType<DenseI64ArrayAttr>("axes"))
+    axes = llvm::to_vector(given.asArrayRef());
+  int64_t rank = scores.dims.size();
+  if (!axes || axes->size() != 1 || (axes->front() != -1 && axes->front() != rank - 1))
+    return;
+  SmallVector<ElementRef> numbers;
+  for (int64_t h = 0; h < core.heads; ++h) {
+    ElementRef sink = views_.factor(*sinks, dims, h);
+    if (!sink || sink->type != ElementType::kReal || !sink->symbols.empty())
+      return;
+    numbers.push_back(sink);
+  }
+  core.sinks = numbers;
+  core.output = product.getC();
 }
 
 std::optional<AttentionMatcher::Scores> AttentionMatcher::probabilities(Value value) {
@@ -154,7 +204,10 @@ std::optional<AttentionMatcher::Scores> AttentionMatcher::probabilities(Value va
   if (auto softmax = dyn_cast<onnx::SoftmaxOp>(op)) {
     if (!isLast(op, softmax.getAxis(), softmax.getX()))
       return fail(op, "is not over the keys");
-    return scores(softmax.getX());
+    auto result = scores(softmax.getX());
+    if (result)
+      result->normalised = softmax.getX();
+    return result;
   }
   if (isa<onnx::IdentityOp, onnx::CastOp, onnx::DropoutOp>(op))
     return probabilities(op->getOperand(0));

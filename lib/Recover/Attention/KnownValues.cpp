@@ -3,6 +3,8 @@
 #include "lib/Recover/Attention/KnownTransfer.h"
 #include "mlir/IR/SymbolTable.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace janus::recover {
@@ -27,6 +29,31 @@ ElementRef constantElement(ElementPool &pool, Attribute number, Type type) {
              : nullptr;
 }
 
+constexpr int64_t kMaxAffine = 1 << 17; // numbers of a table that are looked at
+
+/// sum of slope * index + offset, where every number is that; nothing for other tables.
+std::optional<SymExpr> affine(const StoredNumbers::Tensor &tensor) {
+  SmallVector<int64_t> strides(tensor.shape.size(), 1);
+  for (size_t d = strides.size(); d-- > 1;)
+    strides[d - 1] = strides[d] * tensor.shape[d];
+  SymExpr result(static_cast<int64_t>(tensor.numbers[0]));
+  SmallVector<double> slopes;
+  for (size_t d = 0; d < strides.size(); ++d) {
+    slopes.push_back(tensor.shape[d] > 1 ? tensor.numbers[strides[d]] - tensor.numbers[0] : 0);
+    if (std::fabs(slopes[d]) > INT32_MAX || std::fabs(tensor.numbers[0]) > INT32_MAX)
+      return std::nullopt;
+    result = result + SymExpr(static_cast<int64_t>(slopes[d])) * indexSymbol(d);
+  }
+  for (int64_t i = 0, n = tensor.numbers.size(); i < n; ++i) {
+    double want = tensor.numbers[0];
+    for (size_t d = 0; d < strides.size(); ++d)
+      want += slopes[d] * static_cast<double>(i / strides[d] % tensor.shape[d]);
+    if (want != tensor.numbers[i])
+      return std::nullopt;
+  }
+  return result;
+}
+
 } // namespace
 
 std::optional<RealFormat> realFormat(Type type) {
@@ -49,7 +76,7 @@ std::optional<ElementType> elementType(Type type) {
   return isa<IntegerType>(type) ? std::optional(ElementType::kInteger) : std::nullopt;
 }
 
-KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface) {
+KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface, StoredNumbers *numbers) {
   pool_.declarePositive(interface.batch);
   pool_.declarePositive(interface.sequence);
   for (BlockArgument argument : step.getArguments())
@@ -85,6 +112,11 @@ KnownValues::KnownValues(func::FuncOp step, const ModelInterface &interface) {
       if (llvm::is_contained(known.items, nullptr))
         continue;
     }
+    if (numbers && *kind == ElementType::kInteger && type.getRank() > 0 && type.hasStaticShape() && !known.element &&
+        known.items.empty() && type.getNumElements() > 1 && type.getNumElements() <= kMaxAffine)
+      if (const StoredNumbers::Tensor *table = numbers->read(op.getResult(0)))
+        if (auto formula = affine(*table))
+          known.element = pool_.integer(*formula);
     if (!known.element && known.items.empty()) {
       SmallVector<SymExpr> index;
       for (unsigned d = 0; d < dims->size(); ++d)
@@ -99,9 +131,16 @@ void KnownValues::addArgument(BlockArgument argument, const ModelInterface &inte
   auto type = dyn_cast<RankedTensorType>(argument.getType());
   auto dims = onnx::getDims(argument.getType());
   StringRef role = inputRole(argument);
-  if (!type || !dims || dims->empty())
+  if (!type || !dims || dims->size() > 2)
     return;
   Known known{*dims, nullptr, {}};
+  if (role == "written" || role == "valid") {
+    known.element = pool_.integer(role == "valid" ? interface.keys() : interface.past);
+    known_[argument] = known;
+    return;
+  }
+  if (dims->empty())
+    return;
   if (role == "positions") {
     if (!type.getElementType().isInteger() || type.getElementType().isInteger(1))
       return;
@@ -111,6 +150,14 @@ void KnownValues::addArgument(BlockArgument argument, const ModelInterface &inte
     known.element = format                               ? pool_.real(1, *format)
                     : type.getElementType().isInteger(1) ? pool_.truth(true)
                                                          : pool_.integer(SymExpr(1));
+    if (interface.slots && dims->back() == *interface.slots) { // of a cache of fixed size: 0 behind the valid ones
+      pool_.setExtents(*dims);
+      ElementRef valid = pool_.atLeast0(interface.keys() - SymExpr(1) - indexSymbol(dims->size() - 1));
+      ElementRef none = format                               ? pool_.real(0, *format)
+                        : type.getElementType().isInteger(1) ? pool_.truth(false)
+                                                             : pool_.integer(SymExpr(0));
+      known.element = pool_.apply(ElementFn::kSelect, {valid, known.element, none}, format.value_or(RealFormat::kF32));
+    }
   } else {
     return;
   }
@@ -135,6 +182,13 @@ ElementRef KnownValues::at(const Known &known, ArrayRef<SymExpr> index) {
     return known.items[0];
   if (auto n = index[0].constant())
     return *n >= 0 && *n < static_cast<int64_t>(known.items.size()) ? known.items[*n] : nullptr;
+  bool affine = llvm::all_of(known.items, [](ElementRef e) { return e->kind == Element::Kind::kInteger; });
+  SymExpr first = affine ? known.items[0]->value : SymExpr(0),
+          slope = affine ? known.items[1]->value - first : SymExpr(0);
+  for (size_t i = 2; affine && i < known.items.size(); ++i)
+    affine = known.items[i]->value == first + SymExpr(static_cast<int64_t>(i)) * slope;
+  if (affine && slope.constant())
+    return pool_.integer(first + slope * index[0]);
   ElementRef result = known.items.back();
   for (int64_t i = static_cast<int64_t>(known.items.size()) - 2; i >= 0; --i)
     result = pool_.apply(ElementFn::kSelect, {pool_.equals0(index[0] - SymExpr(i)), known.items[i], result},

@@ -7,6 +7,7 @@
 #define JANUS_RECOVER_ATTENTION_KNOWNVALUES_H
 
 #include "lib/Recover/Attention/ElementExpr.h"
+#include "lib/Recover/Attention/StoredNumbers.h"
 #include "lib/Recover/ModelInterface.h"
 
 namespace janus::recover {
@@ -28,7 +29,8 @@ struct Known {
 
 class KnownValues {
 public:
-  KnownValues(mlir::func::FuncOp step, const ModelInterface &interface);
+  /// With `numbers`, stored integers that are affine in their index (an arange) are formulas, not tables.
+  KnownValues(mlir::func::FuncOp step, const ModelInterface &interface, StoredNumbers *numbers = nullptr);
 
   /// Null when the value depends on tokens, or in a way that formulas cannot say.
   const Known *find(mlir::Value value) const;

@@ -33,8 +33,8 @@ SmallVector<BlockArgument> findStates(func::FuncOp step) {
     bool comesOut = llvm::any_of(terminator->getOperands(), [&](Value value) {
       return !isa<BlockArgument>(value) && sameState(value.getType(), argument.getType());
     });
-    bool byPosition = llvm::any_of(argument.getUsers(), [](Operation *user) {
-      return pastOperands(user) || isa<onnx::TensorScatterOp, onnx::ScatterNDOp, onnx::ScatterElementsOp>(user);
+    bool byPosition = llvm::any_of(argument.getUses(), [&](OpOperand &use) {
+      return pastOperands(use.getOwner()) || isCacheWrite(use.getOwner()) || isWritten(argument, use);
     });
     if (comesOut && !byPosition && !argument.use_empty())
       states.push_back(argument);
