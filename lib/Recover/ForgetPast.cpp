@@ -44,6 +44,10 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
     recover::StoredNumbers numbers(modelDir);
     recover::KnownValues known(step, interface, &numbers);
     recover::FixedCaches fixed(known, interface);
+    if (!caches->empty() || llvm::any_of(step.getArguments(), [](BlockArgument argument) {
+          return recover::inputRole(argument) == "state";
+        }))
+      markPieces(step, *caches, known, interface);
     if (caches->empty()) {
       rewrite(step, *caches, known, interface);
       return success();
@@ -71,6 +75,40 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
       recover::limitPositions(step, *slots);
     rewrite(step, *caches, known, interface);
     return success();
+  }
+
+  /// Operators of a graph that is called with pieces of a sequence which mix the tokens of a piece: over whole
+  /// sequences they would compute something else.
+  static void markPieces(func::FuncOp step, ArrayRef<recover::PastCache> caches, recover::KnownValues &known,
+                         const ModelInterface &interface) {
+    auto past = interface.past.asSymbol(), sequence = interface.sequence.asSymbol();
+    auto countsPiece = [&](const SymExpr &extent) {
+      auto symbols = extent.symbols();
+      return sequence && symbols.count(*sequence) && !(past && symbols.count(*past));
+    };
+    llvm::DenseSet<Operation *> users;
+    for (const recover::PastCache &cache : caches)
+      users.insert(cache.user);
+    for (Operation &op : step.front().without_terminator()) {
+      auto effects = dyn_cast<onnx::ShapeInterface>(op);
+      if (!effects || users.contains(&op) || isa<onnx::ShapeOp, onnx::SizeOp>(op) || op.getNumResults() == 0)
+        continue;
+      bool attention = recover::pastOperands(&op).has_value(); // keys are operand 1
+      for (unsigned i = attention ? 1 : 0, end = attention ? 2 : op.getNumOperands(); i < end; ++i) {
+        Value operand = onnx::getInput(&op, i);
+        auto dims = operand && !known.find(operand) ? onnx::getDims(operand.getType()) : std::nullopt;
+        if (!dims)
+          continue;
+        SmallVector<bool> kept(dims->size());
+        for (unsigned result = 0; result < op.getNumResults(); ++result)
+          if (onnx::getOutput(&op, result))
+            for (const onnx::DimGroup &group : effects.getRowEffect(i, result))
+              std::fill(kept.begin() + group.operandBegin, kept.begin() + group.operandEnd, true);
+        for (auto [dim, keeps] : llvm::zip(*dims, kept))
+          if (!keeps && countsPiece(dim))
+            op.setAttr(recover::kPieceAttr, UnitAttr::get(op.getContext()));
+      }
+    }
   }
 
   static bool isPast(Value value) {

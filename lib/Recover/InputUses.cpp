@@ -48,6 +48,21 @@ bool becomesStream(Value gathered) {
   return false;
 }
 
+/// Is the value made of inputs, by more than their sizes?
+bool dependsOnInputs(Value value) {
+  SmallVector<Value> stack = {value};
+  llvm::DenseSet<Value> seen;
+  while (!stack.empty()) {
+    Value next = stack.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (!op || seen.size() == kMaxFollowed)
+      return true;
+    if (seen.insert(next).second && !isa<onnx::ShapeOp, onnx::SizeOp>(op))
+      llvm::append_range(stack, op->getOperands());
+  }
+  return false;
+}
+
 } // namespace
 
 InputUses examineUses(BlockArgument argument) {
@@ -76,7 +91,9 @@ InputUses examineUses(BlockArgument argument) {
       } else if (isa<onnx::RotaryEmbeddingOp, onnx::MicrosoftRotaryEmbeddingOp, onnx::GroupQueryAttentionOp>(user)) {
         result.positions = true;
       } else if (isa<onnx::MulOp, onnx::MatMulOp, onnx::EinsumOp>(user) && isa<FloatType>(element)) {
-        result.positions = true;
+        // Positions times frequencies, or rows times a mask.
+        bool rows = user->getNumOperands() == 2 && dependsOnInputs(user->getOperand(1 - at));
+        (rows ? result.mask : result.positions) = true;
       } else if (isa<onnx::ReduceSumOp, onnx::CumSumOp, onnx::WhereOp, onnx::NotOp, onnx::EqualOp, onnx::GatherOp,
                      onnx::GatherNDOp, onnx::AttentionOp, onnx::MultiHeadAttentionOp>(user)) {
         result.mask = true;

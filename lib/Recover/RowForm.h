@@ -28,6 +28,9 @@ inline constexpr llvm::StringLiteral kTokensAttr = "moe.tokens"; // on @step: in
 inline constexpr llvm::StringLiteral kReasonAttr = "moe.reason"; // on an op that could not be recovered: why
 inline constexpr llvm::StringLiteral kPlaceAttr = "moe.place";   // on a module beside it: where, a location
 
+/// On an operator of a graph with caches or states: it mixes the tokens that one call is given.
+inline constexpr llvm::StringLiteral kPieceAttr = "moe.piece";
+
 inline constexpr llvm::StringLiteral kLimitAttr = "moe.limit"; // on @step: positions that its masks were told for
 
 enum StepArgument : unsigned { kIds = 0, kPositions = 1, kWanted = 2, kStepArguments = 3 };

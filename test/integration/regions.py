@@ -43,7 +43,7 @@ class Model:
     def __init__(self, seed: int):
         self.g = Graph(seed)
         self.inputs, self.outputs, self.feeds = [], [], {}
-        self.past = False
+        self.past = self.mask = ""
 
     def add_input(self, kind: int, shape: list, feed) -> str:
         name = self.g.name()
@@ -119,6 +119,42 @@ class Model:
             y = g.op("Conv", x, kernel, group=HIDDEN, pads=[1, 1] if ahead else [TAPS - 1, 0])
         return g.linear(g.op("Transpose", g.op("Mul", gate, y), perm=[0, 2, 1]), g.weight(HIDDEN, HIDDEN))
 
+    def masked(self, x: str) -> str:
+        """Rows times the mask's last columns, as exporters blank padding."""
+        g = self.g
+        if not self.mask:
+            self.mask = self.add_input(INT64, ["B", "T" if self.past else "S"], "mask")
+        last = self.mask
+        if self.past:
+            last = g.op("Slice", last, g.op("Unsqueeze", self.sizes()[1], g.constant([0])), g.constant([1 << 40]), g.constant([1]))
+        return g.op("Mul", x, g.op("Unsqueeze", g.op("Cast", last, to=FLOAT), g.constant([2])))
+
+    def decay(self, x: str) -> str:
+        """A gated linear attention: the state decays by a factor of each token's own, products of them by running sums."""
+        g = self.g
+        q, k, v = self.heads(x), self.heads(x), self.heads(x)
+        state = self.add_input(FLOAT, ["B", HEADS, WIDTH, WIDTH], np.zeros((1, HEADS, WIDTH, WIDTH), np.float32))
+        rate = g.op("Neg", g.op("Softplus", g.linear(x, g.weight(HEADS, HIDDEN))))
+        sums = g.op("CumSum", g.op("Transpose", rate, perm=[0, 2, 1]), g.constant(2))
+        row, column = g.op("Unsqueeze", sums, g.constant([3])), g.op("Unsqueeze", sums, g.constant([2]))
+        triangle = g.op("Trilu", g.op("Exp", g.op("Trilu", g.op("Sub", row, column), upper=0)), upper=0)
+        inner = g.op("MatMul", g.op("Mul", g.op("MatMul", q, g.op("Transpose", k, perm=[0, 1, 3, 2])), triangle), v)
+        y = g.op("Add", inner, g.op("MatMul", g.op("Mul", q, g.op("Exp", row)), state))
+        last = g.op("Gather", row, g.constant([-1]), axis=2)
+        kept = g.op("Mul", state, g.op("Exp", last))
+        added = g.op("MatMul", g.op("Transpose", g.op("Mul", k, g.op("Exp", g.op("Sub", last, row))), perm=[0, 1, 3, 2]), v)
+        self.add_output(g.op("Add", kept, added), ["B", HEADS, WIDTH, WIDTH])
+        return g.linear(self.joined(g.op("Tanh", y)), g.weight(HIDDEN, HIDDEN))
+
+    def counted(self, x: str) -> str:
+        """The sum of all rows so far by their position: the state is their sum up to the last one."""
+        g = self.g
+        state = self.add_input(FLOAT, ["B", HIDDEN], np.zeros((1, HIDDEN), np.float32))
+        ids = self.add_input(INT64, ["B", "S"], "positions")
+        sums = g.op("Add", g.op("CumSum", x, g.constant(1)), g.op("Unsqueeze", state, g.constant([1])))
+        self.add_output(g.op("Squeeze", g.op("Slice", sums, g.constant([-1]), g.constant([1 << 40]), g.constant([1])), g.constant([1])), ["B", HIDDEN])
+        return g.op("Div", sums, g.op("Unsqueeze", g.op("Add", g.op("Mul", g.op("Cast", ids, to=FLOAT), g.scalar(2)), g.scalar(1)), g.constant([2])))
+
     def recurrence(self, x: str) -> str:
         """Linear attention: y = q (state + sum of k v up to here), by a triangle within the step."""
         g = self.g
@@ -136,8 +172,10 @@ class Model:
             return self.attention(x, kind.split()[0], "cache" in kind)
         if kind.startswith("conv"):
             return self.convolution(x, "state" in kind, "ahead" in kind)
-        if kind == "recurrence state":
-            return self.recurrence(x)
+        if kind == "masked":
+            return self.masked(g.op("Tanh", x))
+        if kind in ("recurrence state", "decay state", "counted state"):
+            return {"recurrence": self.recurrence, "decay": self.decay, "counted": self.counted}[kind.split()[0]](x)
         if kind == "running sum":
             return g.op("Tanh", g.op("CumSum", g.linear(x, g.weight(HIDDEN, HIDDEN, scale=0.1)), g.constant(1)))
         if kind == "sort":
@@ -184,6 +222,10 @@ CASES = {
     "convolution": (["conv state", "plain cache", "conv state"], (2, 0, 0)),
     "recurrence": (["recurrence state", "conv state", "plain cache"], (2, 0, 0)),
     "states alone": (["recurrence state"], (1, 0, 0)),
+    "decay": (["decay state", "plain cache", "conv state"], (2, 0, 1)),
+    "sum apart from its state": (["plain cache", "counted state"],
+                                 "onnx.CumSum: it mixes the tokens of one call, and what it saw of those before is kept nowhere"),
+    "masked, without cache": (["masked", "alibi"], (0, 1, 0)),
     "alibi": (["alibi", "plain"], (0, 1, 0)),
     "alibi, cache": (["plain cache", "alibi cache"], (0, 1, 0)),
     "relu attention": (["relu", "alibi"], (0, 2, 0)),
@@ -192,6 +234,8 @@ CASES = {
     "running sum": (["running sum", "sort"], (0, 1, 3)),
     "rows": (["sort", "plain cache", "lp norm"], (0, 0, 4)),
     "by position": (["by position", "plain"], (0, 0, 3)),
+    "convolution without state, cache": (["conv", "plain cache"], "error[JNS-ONNX-031]: onnx.Conv: its layer keeps a state that the model neither takes nor hands out, "
+                                         "and it mixes the tokens of one call"),
     "convolution ahead": (["conv ahead", "plain"], "error[JNS-ONNX-031]: onnx.Conv: its layer keeps a state that the model neither takes nor hands out"),
     "later tokens": (["mean of all", "plain"], "a row may depend on later ones: onnx.ReduceMean mixes all rows of input 0"),
 }
@@ -211,7 +255,7 @@ def reference(file: Path, model: Model, logits: str):
     def feeds(ids):
         given = {"input_ids": np.array([ids], np.int64)}
         for name, feed in model.feeds.items():
-            given[name] = np.arange(len(ids))[None] if isinstance(feed, str) else feed
+            given[name] = {"positions": np.arange(len(ids))[None], "mask": np.ones((1, len(ids)), np.int64)}[feed] if isinstance(feed, str) else feed
         return given
     try:
         import onnxruntime

@@ -76,10 +76,21 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
         (void)recover::notRecovered(reported(finder.culprit, culprit), "no region of rows around it: " + finder.reason);
         return any;
       }
+      const auto *piece =
+          llvm::find_if(region->operators, [](Operation *op) { return op->hasAttr(recover::kPieceAttr); });
+      if (piece != region->operators.end()) {
+        StringRef why = "it mixes the tokens of one call, and what it saw of those before is kept nowhere";
+        if (Operation *keeps = firstRecurrence(*region); keeps && hasExperts(step) && !hasStates(step))
+          return refuse(keeps, why), any;
+        return (void)recover::notRecovered(*piece, why), any;
+      }
       recover::Causality causality(interface, known, finder, *region);
       if (!causality.prove()) {
         if (Operation *keeps = firstRecurrence(*region); keeps && hasExperts(step))
-          return refuse(keeps, causality), any;
+          return refuse(keeps, ("a row may depend on later ones: " + causality.culprit->getName().getStringRef() + " " +
+                                causality.reason)
+                                   .str()),
+                 any;
         Operation *why = firstReason(*region);
         (void)recover::notRecovered(
             why ? why : causality.culprit,
@@ -106,13 +117,16 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
     return it == region.operators.end() ? nullptr : *it;
   }
 
+  static bool hasStates(func::FuncOp step) {
+    return llvm::any_of(step.getArguments(),
+                        [](BlockArgument argument) { return recover::inputRole(argument) == "state"; });
+  }
+
   static bool hasExperts(func::FuncOp step) { return !step.front().getOps<moe::ExpertsOp>().empty(); }
 
-  void refuse(Operation *op, const recover::Causality &causality) {
+  void refuse(Operation *op, StringRef why) {
     emitError(op->getLoc()) << "[JNS-ONNX-031] " << op->getName()
-                            << ": its layer keeps a state that the model neither takes nor hands out, and a row may "
-                               "depend on later ones: "
-                            << causality.culprit->getName() << " " << causality.reason
+                            << ": its layer keeps a state that the model neither takes nor hands out, and " << why
                             << "; export the model with the states of its layers as inputs and outputs, or compile it "
                                "with --contract=tensor";
     signalPassFailure();

@@ -226,6 +226,7 @@ bool RegionFunction::clone(Operation *op) {
       return false;
   Operation *copy = builder_.clone(*op, mapping_);
   copy->removeAttr(kReasonAttr);
+  copy->removeAttr(kPieceAttr);
   bool known = true;
   auto renew = [&](Value value) {
     Type type = insideType(value.getType());
