@@ -210,22 +210,6 @@ bool SymExpr::isNonNegative() const {
   });
 }
 
-SymExpr SymExpr::min(const SymExpr &a, const SymExpr &b) {
-  if ((b - a).isNonNegative())
-    return a;
-  if ((a - b).isNonNegative())
-    return b;
-  return a < b ? function("min", a, b) : function("min", b, a);
-}
-
-SymExpr SymExpr::max(const SymExpr &a, const SymExpr &b) {
-  if ((b - a).isNonNegative())
-    return b;
-  if ((a - b).isNonNegative())
-    return a;
-  return a < b ? function("max", a, b) : function("max", b, a);
-}
-
 /// Recursive descent over str()'s syntax.
 class SymParser {
 public:
@@ -254,6 +238,25 @@ public:
     result.a = *a, result.b = *b;
     return result;
   }
+  /// The min or max of both, in the one form that nested ones have: each choice once, none that another one settles.
+  static SymExpr extreme(const char *name, const SymExpr &a, const SymExpr &b) {
+    const bool least = std::string_view(name) == "min";
+    auto settles = [&](const SymExpr &x, const SymExpr &y) { return (least ? y - x : x - y).isNonNegative(); };
+    std::vector<SymExpr> choices, kept;
+    collect(name, a, choices);
+    collect(name, b, choices);
+    for (const SymExpr &choice : choices) {
+      if (std::any_of(kept.begin(), kept.end(), [&](const SymExpr &known) { return settles(known, choice); }))
+        continue;
+      std::erase_if(kept, [&](const SymExpr &known) { return settles(choice, known); });
+      kept.push_back(choice);
+    }
+    std::sort(kept.begin(), kept.end());
+    SymExpr result = kept.back();
+    for (size_t i = kept.size() - 1; i-- > 0;)
+      result = SymExpr::function(name, kept[i], result);
+    return result;
+  }
   static std::optional<SymExpr> apply(const std::string &name, const SymExpr &a, const SymExpr &b) {
     if (name == "floordiv")
       return SymExpr::floordiv(a, b);
@@ -271,6 +274,21 @@ public:
   }
 
 private:
+  static constexpr size_t kMaxNested = 160;
+  /// What a nested min or max chooses from: of min(min(a, b), c) all three. Long ones stay whole: they are read anew at
+  /// each level.
+  static void collect(std::string_view name, const SymExpr &of, std::vector<SymExpr> &choices) {
+    const std::string text = of.str();
+    SymParser parser(text);
+    auto call = text.size() <= kMaxNested && text.starts_with(name) ? parser.call() : std::nullopt;
+    if (!call || call->name != name || parser.at_ != text.size()) {
+      choices.push_back(of);
+      return;
+    }
+    collect(name, call->a, choices);
+    collect(name, call->b, choices);
+  }
+
   void skip() {
     while (at_ < text_.size() && text_[at_] == ' ')
       ++at_;
@@ -342,6 +360,9 @@ private:
   size_t at_ = 0;
   int depth_ = 0;
 };
+
+SymExpr SymExpr::min(const SymExpr &a, const SymExpr &b) { return SymParser::extreme("min", a, b); }
+SymExpr SymExpr::max(const SymExpr &a, const SymExpr &b) { return SymParser::extreme("max", a, b); }
 
 std::optional<SymExpr> SymExpr::parse(std::string_view text) { return SymParser(text).all(); }
 

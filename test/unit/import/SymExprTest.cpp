@@ -42,6 +42,13 @@ TEST(SymExpr, Simplification) {
   EXPECT_EQ(SymExpr::divideExactly(s * SymExpr(2) + b * SymExpr(4), SymExpr(2))->str(), "2*B+S");
   EXPECT_FALSE(SymExpr::divideExactly(s + SymExpr(1), SymExpr(2)).has_value());
   EXPECT_EQ(SymExpr::min(s, s + SymExpr(1)), s);
+  const SymExpr cut = SymExpr::min(SymExpr(256), s), t = SymExpr::symbol("T");
+  EXPECT_EQ(SymExpr::min(cut, s), cut);
+  EXPECT_EQ(SymExpr::min(SymExpr(256), cut), cut);
+  EXPECT_EQ(SymExpr::min(SymExpr::min(s, t), SymExpr(8)), SymExpr::min(SymExpr::min(SymExpr(8), t), s));
+  EXPECT_EQ(SymExpr::max(SymExpr::max(s, t), s), SymExpr::max(t, s));
+  EXPECT_EQ(SymExpr::parse(SymExpr::min(SymExpr::min(s, t), SymExpr(8)).str()),
+            SymExpr::min(s, SymExpr::min(t, SymExpr(8))));
   EXPECT_EQ(SymExpr::max(SymExpr(0), s), s);
   EXPECT_EQ(SymExpr::max(s, b).str(), "max(B,S)");
   EXPECT_EQ(SymExpr::mod(s * SymExpr(4), SymExpr(2)).str(), "0");
