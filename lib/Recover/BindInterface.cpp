@@ -225,17 +225,19 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
     return success();
   }
 
-  /// size == min(size, N): at most N tokens.
+  /// An equality that holds as long as there are at most N tokens, as size == min(size, N).
   bool limits(func::FuncOp step, const SymExpr &size, const SymExpr &cut) {
-    std::optional<int64_t> limit;
-    (void)cut.substitute({},
-                         [&](const std::string &name, const SymExpr &a, const SymExpr &b) -> std::optional<SymExpr> {
-                           if (name == "min")
-                             limit = a == size ? b.constant() : b == size ? a.constant() : std::nullopt;
-                           return std::nullopt;
-                         });
     SymExpr keys = past_ ? past_->substitute(values_) + sequence_.substitute(values_) : sequence_.substitute(values_);
-    if (!limit || *limit < 1 || size != keys || cut != SymExpr::min(size, SymExpr(*limit)))
+    std::optional<int64_t> limit;
+    SymExpr whole =
+        cut.substitute({}, [&](const std::string &name, const SymExpr &a, const SymExpr &b) -> std::optional<SymExpr> {
+          const int64_t most = a == keys ? b.constant().value_or(0) : b == keys ? a.constant().value_or(0) : 0;
+          if (name != "min" || most < 1)
+            return std::nullopt;
+          limit = std::min(limit.value_or(most), most);
+          return keys;
+        });
+    if (!limit || whole != size)
       return false;
     recover::limitPositions(step, *limit);
     limit_ = std::min(limit_.value_or(*limit), *limit);
