@@ -28,7 +28,7 @@ struct ReadExpert {
   Dim columns;        // of the result
   T weight = nullptr; // of a pair: multiplies the input (if `scaled`) or the result; null when nothing does
   bool scaled = false;
-  double factor = 1;  // the hidden values are the activation's times this
+  double factor = 1; // the hidden values are the activation's times this
 };
 
 /// What is read: an expert of `choice`, or all, whose weights `stacked` selects.

@@ -15,8 +15,8 @@
 
 namespace janus::recover {
 
-/// On an argument of @step: "tokens", "positions", "mask", "past", "state"; "written", the number of past tokens, or "valid",
-/// that of all tokens, where the caches have a fixed size.
+/// On an argument of @step: "tokens", "positions", "mask", "past", "state"; "written", the number of past tokens, or
+/// "valid", that of all tokens, where the caches have a fixed size.
 inline constexpr llvm::StringLiteral kInputAttr = "moe.input";
 /// On @step, while its graph has caches: the number of tokens in them, a symbol.
 inline constexpr llvm::StringLiteral kPastAttr = "moe.past";
