@@ -45,6 +45,8 @@ def attention_text(layers: list[dict]) -> str:
             special = [name for name in ("window", "chunk", "sinks", "softcap") if attention.get(name)]
             special += ["q/k norm"] * attention["qk_norm"] + ["no rotary"] * ("rotary" not in attention)
             kinds[", ".join([attention["kind"], *special])] += 1
+        for function in layer.get("sequences", []):
+            kinds["with a state" if function["state"] else "over all rows" if function["history"] else "function of rows"] += 1
     return "; ".join(f"{count} {kind}" for kind, count in kinds.items()) or "-"
 
 
