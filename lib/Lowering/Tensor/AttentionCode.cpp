@@ -10,17 +10,6 @@ using namespace mlir;
 namespace janus::lowering {
 using Values = Emitter::Values;
 
-namespace {
-/// A number rounded to a narrower stored type and back.
-Value rounded(Emitter &e, Value x, Type stored) {
-  if (!stored || computeType(stored) == stored)
-    return x;
-  Type type = x.getType();
-  Value narrow = arith::TruncFOp::create(e.b, e.loc(), stored, e.convert(x, type, computeType(stored)));
-  return e.convert(arith::ExtFOp::create(e.b, e.loc(), computeType(stored), narrow), computeType(stored), type);
-}
-} // namespace
-
 void emitAttention(OperatorContext &c, const AttentionSpec &s, const Buffer &scores) {
   Emitter &e = c.e;
   auto &b = e.b;
@@ -72,7 +61,7 @@ void emitAttention(OperatorContext &c, const AttentionSpec &s, const Buffer &sco
           }
           if (s.bias)
             score = sum(e, score, s.bias(batch, head, row, key));
-          score = rounded(e, score, s.softmaxType);
+          score = e.rounded(score, s.softmaxType);
           if (s.counts)
             score = e.select(s.counts(batch, head, row, key), score, none);
           e.store(scores, e.add(lineScores, key), score);
@@ -93,7 +82,7 @@ void emitAttention(OperatorContext &c, const AttentionSpec &s, const Buffer &sco
         if (s.softmaxType || (s.scoresOut && s.scoresStage == 3))
           e.serial(begin, end, [&](Value key) {
             Value at = e.add(lineScores, key);
-            Value weight = rounded(e, arith::DivFOp::create(b, loc, e.load(scores, at), divisor), s.softmaxType);
+            Value weight = e.rounded(arith::DivFOp::create(b, loc, e.load(scores, at), divisor), s.softmaxType);
             if (s.softmaxType)
               e.store(scores, at, weight);
             stage(3, line, key, weight);

@@ -52,6 +52,15 @@ Value saturated(Emitter &e, Value x, Type to) {
 }
 } // namespace
 
+Value Emitter::rounded(Value x, Type stored) {
+  if (!stored || computeType(stored) == stored)
+    return x;
+  Type type = x.getType();
+  Value narrow = arith::TruncFOp::create(b, loc_, stored, convert(x, type, computeType(stored)));
+  Value wide = arith::ExtFOp::create(b, loc_, computeType(stored), narrow);
+  return convert(wide, computeType(stored), type);
+}
+
 Value Emitter::convert(Value x, Type from, Type to) {
   Type have = x.getType(), want = computeType(to);
   if (from == to)

@@ -80,6 +80,8 @@ public:
   /// A number of a buffer of type `from` as one of a buffer of type `to`, both in registers. Floats to integers round
   /// towards 0 and saturate (NaN is 0), integers wrap, bool is x != 0.
   mlir::Value convert(mlir::Value x, mlir::Type from, mlir::Type to);
+  /// A number rounded to a narrower stored type and back; itself where `stored` is null or no narrow type.
+  mlir::Value rounded(mlir::Value x, mlir::Type stored);
 
   // --- memory
   mlir::Value address(const Buffer &buffer, mlir::Value linear);

@@ -6,6 +6,8 @@
 #include "mlir/IR/BuiltinAttributes.h"
 #include "llvm/ADT/StringSwitch.h"
 
+#include <limits>
+
 using namespace mlir;
 using namespace janus::lowering;
 using Values = Emitter::Values;
@@ -181,7 +183,8 @@ LogicalResult lowerCumulative(OperatorContext &c) {
   return success();
 }
 
-/// Softmax and LogSoftmax. exp is taken twice rather than rounded to a narrow type between.
+/// Softmax and LogSoftmax. In narrow types Softmax rounds where its definition does: differences, exponentials, their
+/// sum and the quotients.
 LogicalResult lowerSoftmax(OperatorContext &c) {
   Emitter &e = c.e;
   const Buffer &x = *c.input(0), &y = *c.output(0);
@@ -189,7 +192,6 @@ LogicalResult lowerSoftmax(OperatorContext &c) {
   bool log = c.op->getName().stripDialect() == "LogSoftmax";
   Lines lines = linesOf(e, x, c.axis(-1, x.rank()));
   Type type = computeType(x.element);
-  bool kept = type == x.element && !log;
   e.parallel(
       lines.count(e),
       [&](Value line) {
@@ -199,21 +201,24 @@ LogicalResult lowerSoftmax(OperatorContext &c) {
         Value most = e.fold(e.i64(0), lines.length, ValueRange{lowest(e, x.element)}, [&](Value i, ValueRange s) {
           return Values{arith::MaximumFOp::create(b, loc, s[0], e.load(x, at(i)))};
         })[0];
-        auto shifted = [&](Value i) -> Value { return arith::SubFOp::create(b, loc, e.load(x, at(i)), most); };
+        auto rounded = [&](Value number) { return log ? number : e.rounded(number, x.element); };
+        auto shifted = [&](Value i) { return rounded(arith::SubFOp::create(b, loc, e.load(x, at(i)), most)); };
         Value total = e.fold(e.i64(0), lines.length, ValueRange{e.real(type, 0)}, [&](Value i, ValueRange s) {
-          Value weight = math::ExpOp::create(b, loc, shifted(i));
-          if (kept)
+          Value weight = rounded(math::ExpOp::create(b, loc, shifted(i)));
+          if (!log)
             e.store(y, at(i), weight);
           return Values{arith::AddFOp::create(b, loc, s[0], weight)};
         })[0];
+        // A sum beyond the range of its type stays as it is.
+        Value narrow = rounded(total), infinite = e.real(type, std::numeric_limits<double>::infinity());
+        total = e.select(arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, narrow, infinite), total, narrow);
         Value logarithm = log ? Value(math::LogOp::create(b, loc, total)) : Value();
         e.serial(e.i64(0), lines.length, [&](Value i) {
           Value result;
           if (log)
             result = arith::SubFOp::create(b, loc, shifted(i), logarithm);
           else
-            result = arith::DivFOp::create(
-                b, loc, kept ? e.load(y, at(i)) : Value(math::ExpOp::create(b, loc, shifted(i))), total);
+            result = arith::DivFOp::create(b, loc, e.load(y, at(i)), total);
           e.store(y, at(i), result);
         });
       },
