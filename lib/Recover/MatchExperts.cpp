@@ -313,6 +313,38 @@ private:
 
 } // namespace
 
+/// Does a term of this kind occur in what depends on choices?
+static bool contains(T term, Term::Kind kind) {
+  llvm::DenseSet<T> seen;
+  SmallVector<T> stack{term};
+  while (!stack.empty()) {
+    T next = stack.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    if (next->kind == kind)
+      return true;
+    if (next->kind == Term::kApply || next->kind == Term::kSum || next->kind == Term::kDense)
+      stack.append(next->operands.begin(), next->operands.end());
+  }
+  return false;
+}
+
+bool spellsEach(const Mixture &mixture) {
+  return contains(mixture.body, mixture.form == Mixture::kByChoice ? Term::kSwitch : Term::kFamily);
+}
+
+T expertBody(Interpreter &in, const Mixture &mixture, int64_t expert) {
+  Terms &terms = in.terms();
+  T body = mixture.form == Mixture::kByChoice
+               ? terms.restrict(mixture.body, mixture.choice, expert)
+               : terms.substitute(mixture.body, {{mixture.over}, expert, 1, 1, std::nullopt});
+  return body ? terms.given(body, mixture.choice, Index::number(expert), /*masksOnly=*/true) : nullptr;
+}
+
+Index stackedBy(const Mixture &mixture) {
+  return mixture.form == Mixture::kByChoice ? Index::chosen(mixture.choice) : Index::var(mixture.over);
+}
+
 std::optional<ReadExpert> readExpert(Interpreter &in, T body, const ExpertSource &source, std::string &reason) {
   return ExpertReader(in, source, reason).read(body);
 }

@@ -38,6 +38,13 @@ struct ExpertSource {
   T weight; // of a pair, multiplies the result; null when there is none
 };
 
+/// Of a mixture by choice or by index: is each expert spelled out, or do all share one body?
+bool spellsEach(const Mixture &mixture);
+/// The body of one of the experts that are spelled out; null when they are not told apart.
+T expertBody(Interpreter &in, const Mixture &mixture, int64_t expert);
+/// What selects the weights in the body that all experts share.
+Index stackedBy(const Mixture &mixture);
+
 /// Reads an expert from `body`, a row's result; otherwise nothing, and `reason` says what it is not.
 std::optional<ReadExpert> readExpert(Interpreter &in, T body, const ExpertSource &source, std::string &reason);
 

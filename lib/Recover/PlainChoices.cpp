@@ -10,26 +10,10 @@ namespace {
 
 constexpr size_t kMaxRead = 1u << 18; // operators that are read again, in all
 
-bool contains(T term, Term::Kind kind) {
-  llvm::DenseSet<T> seen;
-  SmallVector<T> stack{term};
-  while (!stack.empty()) {
-    T next = stack.pop_back_val();
-    if (!seen.insert(next).second)
-      continue;
-    if (next->kind == kind)
-      return true;
-    if (next->kind == Term::kApply || next->kind == Term::kSum || next->kind == Term::kDense)
-      stack.append(next->operands.begin(), next->operands.end());
-  }
-  return false;
-}
-
 /// Is the first expert of the mixture one?
 bool isReadable(Interpreter &in, const Mixture &mixture) {
   std::string reason;
   ExpertSource source{mixture.choice, std::nullopt, mixture.weighted ? mixture.weight : nullptr};
-  Terms &terms = in.terms();
   T body = mixture.body;
   if (mixture.form == Mixture::kEach) {
     std::optional<int64_t> twice;
@@ -39,14 +23,10 @@ bool isReadable(Interpreter &in, const Mixture &mixture) {
     body = experts.begin()->second.body;
     source.weight = experts.begin()->second.weight;
   } else if (mixture.form == Mixture::kByChoice || mixture.form == Mixture::kByIndex) {
-    bool byChoice = mixture.form == Mixture::kByChoice;
-    if (contains(body, byChoice ? Term::kSwitch : Term::kFamily)) {
-      body = byChoice ? terms.restrict(body, mixture.choice, 0)
-                      : terms.substitute(body, {{mixture.over}, 0, 1, 1, std::nullopt});
-      body = body ? terms.given(body, mixture.choice, Index::number(0), /*masksOnly=*/true) : nullptr;
-    } else {
-      source.stacked = byChoice ? Index::chosen(mixture.choice) : Index::var(mixture.over);
-    }
+    if (spellsEach(mixture))
+      body = expertBody(in, mixture, 0);
+    else
+      source.stacked = stackedBy(mixture);
   } else {
     return true;
   }

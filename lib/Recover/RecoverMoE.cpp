@@ -228,29 +228,22 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       fused->weight = mixture.weight;
       return Experts{*fused};
     }
-    auto stack = [&](recover::Index index) {
-      source.stacked = index;
-      return recover::readExpert(in, mixture.body, source, reason);
-    };
     std::map<int64_t, recover::MixturePart> parts;
     std::optional<int64_t> twice;
     if (mixture.form == Mixture::kEach) {
       parts = in.mixtureList().experts(mixture, twice);
     } else {
-      bool byChoice = mixture.form == Mixture::kByChoice;
-      bool each = contains(terms, mixture.body, byChoice ? Term::kSwitch : Term::kFamily);
-      if (!each) {
-        auto all = stack(byChoice ? recover::Index::chosen(mixture.choice) : recover::Index::var(mixture.over));
+      if (!recover::spellsEach(mixture)) {
+        source.stacked = recover::stackedBy(mixture);
+        auto all = recover::readExpert(in, mixture.body, source, reason);
         if (!all)
           return notRecovered(op, "its experts: " + reason);
         return Experts{*all};
       }
       for (int64_t expert = 0; expert < width; ++expert) {
-        T body = byChoice ? terms.restrict(mixture.body, mixture.choice, expert)
-                          : terms.substitute(mixture.body, {{mixture.over}, expert, 1, 1, std::nullopt});
+        T body = recover::expertBody(in, mixture, expert);
         if (!body)
           return notRecovered(op, "its experts are not told apart");
-        body = terms.given(body, mixture.choice, recover::Index::number(expert), /*masksOnly=*/true);
         parts[expert] = {-1, 1, expert, source.weight, body};
       }
     }
@@ -308,22 +301,6 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
                     x.activation == y.activation && x.input == y.input && x.scaled == y.scaled &&
                     in.space().same(x.columns, y.columns);
            });
-  }
-
-  /// Does a term of this kind occur in what depends on choices?
-  static bool contains(recover::Terms &terms, T term, Term::Kind kind) {
-    DenseSet<T> seen;
-    SmallVector<T> stack{term};
-    while (!stack.empty()) {
-      T next = stack.pop_back_val();
-      if (!seen.insert(next).second)
-        continue;
-      if (next->kind == kind)
-        return true;
-      if (next->kind == Term::kApply || next->kind == Term::kSum || next->kind == Term::kDense)
-        stack.append(next->operands.begin(), next->operands.end());
-    }
-    return false;
   }
 
   LogicalResult rewrite(Interpreter &in, const RowForm &form, const Mixture &mixture, int64_t layer) {

@@ -36,10 +36,10 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
       foldOnes(step, known);
     bool any = rows ? outlineLeft(form, *interface, finder) : outlineMixing(form, *interface, known, finder);
     recover::eraseDead(step);
-    if (any)
-      dropAttentions(step);
-    if (any)
-      mlir::sortTopologically(&step.front());
+    if (!any)
+      return;
+    dropAttentions(step);
+    mlir::sortTopologically(&step.front());
   }
 
   /// Rows times a mask that the contract says is all ones.

@@ -5,6 +5,7 @@
 #include "runtime/executor/Clock.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 #include <utility>
 
@@ -295,6 +296,14 @@ absl::StatusOr<std::vector<Outcome>> Deployment::Play(const std::vector<Sequence
       }
     }
   }
+}
+
+bool Same(const std::vector<Outcome> &a, const std::vector<Outcome> &b) {
+  bool same = a.size() == b.size();
+  for (size_t s = 0; same && s < a.size(); ++s)
+    same = a[s].tokens == b[s].tokens && a[s].logits.size() == b[s].logits.size() &&
+           std::memcmp(a[s].logits.data(), b[s].logits.data(), a[s].logits.size() * sizeof(float)) == 0;
+  return same;
 }
 
 } // namespace janus::hand

@@ -48,6 +48,8 @@ struct Outcome {
   std::vector<int32_t> tokens; // generated
   std::vector<float> logits;   // of every position, [positions, vocab]
 };
+/// The same tokens and the same bytes of logits?
+bool Same(const std::vector<Outcome> &a, const std::vector<Outcome> &b);
 
 InstanceLimits TestLimits();
 

@@ -4,7 +4,6 @@
 
 #include "gtest/gtest.h"
 
-#include <cstring>
 #include <random>
 
 namespace janus::hand {
@@ -15,14 +14,6 @@ std::vector<Outcome> PlayAll(Deployment &deployment) {
   absl::StatusOr<std::vector<Outcome>> outcomes = deployment.Play(TestSequences());
   EXPECT_TRUE(outcomes.ok()) << outcomes.status() << " " << deployment.options.str();
   return outcomes.ok() ? *std::move(outcomes) : std::vector<Outcome>();
-}
-
-bool Same(const std::vector<Outcome> &a, const std::vector<Outcome> &b) {
-  bool same = a.size() == b.size();
-  for (size_t s = 0; same && s < a.size(); ++s)
-    same = a[s].tokens == b[s].tokens && a[s].logits.size() == b[s].logits.size() &&
-           std::memcmp(a[s].logits.data(), b[s].logits.data(), a[s].logits.size() * sizeof(float)) == 0;
-  return same;
 }
 
 const std::vector<Outcome> &Expected() {

@@ -105,14 +105,6 @@ std::vector<Outcome> PlayAll(Deployment &deployment) {
   return outcomes.ok() ? *std::move(outcomes) : std::vector<Outcome>();
 }
 
-bool Same(const std::vector<Outcome> &a, const std::vector<Outcome> &b) {
-  bool same = a.size() == b.size();
-  for (size_t s = 0; same && s < a.size(); ++s)
-    same = a[s].tokens == b[s].tokens && a[s].logits.size() == b[s].logits.size() &&
-           std::memcmp(a[s].logits.data(), b[s].logits.data(), a[s].logits.size() * sizeof(float)) == 0;
-  return same;
-}
-
 const std::vector<Outcome> &Expected() {
   static const std::vector<Outcome> expected = [] {
     Deployment deployment((Options()));
