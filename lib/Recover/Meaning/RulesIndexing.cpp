@@ -13,6 +13,8 @@ bool OperatorRules::gatherAt(const Meaning &data, ArrayRef<T> coordinates, const
   axes.append(indexAxes.begin(), indexAxes.end());
   axes.append(data.axes.begin() + axis + coordinates.size(), data.axes.end());
   result.axes = axes;
+  if (data.term->kind == Term::kNumber) // the same everywhere
+    return set(0, result);
   for (auto [i, at] : llvm::enumerate(coordinates)) {
     Dim dim = space_.resolve(data.axes[axis + i]);
     if (dim.empty())
