@@ -1,3 +1,4 @@
+#include "dialects/onnx/IR/InputElements.h"
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "janus/Import/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -13,7 +14,9 @@ namespace janus {
 namespace {
 class Folder {
 public:
-  explicit Folder(MLIRContext *context) : context_(context), b_(context) {}
+  explicit Folder(func::FuncOp function) : context_(function.getContext()), b_(function.getContext()) {
+    onnx::nameElements(function, context_);
+  }
 
   /// Folds what the operators before it decide; graphs inside what stays are left alone.
   void run(Block &block) {
@@ -145,7 +148,7 @@ struct FoldControlFlowPass : impl::FoldControlFlowBase<FoldControlFlowPass> {
       // What does not fit together is for janus-infer-shapes to say.
       ScopedDiagnosticHandler silent(&getContext(), [](Diagnostic &) { return success(); });
       Block &body = function.getBody().front();
-      Folder(&getContext()).run(body);
+      Folder(function).run(body);
       function.setFunctionType(
           FunctionType::get(&getContext(), body.getArgumentTypes(), body.getTerminator()->getOperandTypes()));
     }

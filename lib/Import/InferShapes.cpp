@@ -1,3 +1,4 @@
+#include "dialects/onnx/IR/InputElements.h"
 #include "dialects/onnx/IR/OnnxOps.h"
 #include "janus/Import/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -49,7 +50,8 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
         diagnostic << " (ONNX node '" << name.getName().getValue() << "')";
       return mlir::failure(); // on to the next handler
     });
-    failed = mlir::failed(onnx::inferBlock(function.getBody().front(), context));
+    onnx::nameElements(function, context);
+    failed = mlir::failed(onnx::inferBlock(function.getBody().front(), context)) || mlir::failed(checkRanks(function));
     Operation *end = function.getBody().front().getTerminator();
     for (auto [i, value] : llvm::enumerate(end->getOperands())) {
       auto declared = function.getResultAttrOfType<TypeAttr>(i, onnx::kDeclaredAttr);
@@ -70,6 +72,40 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
           failed |= mlir::failed(context.require(end, a, b, "declared and inferred extents of a result"));
     }
     return success(!failed);
+  }
+
+  /// A result of an If has the higher rank where its graphs give different ones. That is right where it broadcasts
+  /// against values of that rank, and nowhere else.
+  LogicalResult checkRanks(func::FuncOp function) {
+    auto rank = [](Value value) {
+      auto type = dyn_cast<RankedTensorType>(value.getType());
+      return type ? type.getRank() : -1;
+    };
+    auto isOfTwoRanks = [&](Value value) {
+      auto choice = value.getDefiningOp<onnx::IfOp>();
+      auto given = [&](Region &graph) {
+        return graph.front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber());
+      };
+      return choice && rank(given(choice.getThenBranch())) != rank(given(choice.getElseBranch()));
+    };
+    auto broadcasts = [&](OpOperand &use) {
+      if (isa<onnx::CastLikeOp>(use.getOwner()) && use.getOperandNumber() == 1) // its element type alone
+        return true;
+      return isa<onnx::AddOp, onnx::SubOp, onnx::MulOp, onnx::DivOp, onnx::PowOp, onnx::MinOp, onnx::MaxOp,
+                 onnx::WhereOp, onnx::EqualOp, onnx::LessOp, onnx::GreaterOp>(use.getOwner()) &&
+             llvm::any_of(use.getOwner()->getOperands(),
+                          [&](Value other) { return rank(other) >= rank(use.get()) && !isOfTwoRanks(other); });
+    };
+    WalkResult result = function.walk([&](onnx::IfOp choice) {
+      for (Value value : choice.getResults())
+        if (isOfTwoRanks(value) && !llvm::all_of(value.getUses(), broadcasts)) {
+          choice.emitOpError() << "expects graphs that give values of one rank, or results that only broadcast, found "
+                               << value.getType() << " and one of lower rank";
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
   }
 
   void collectInputs(func::FuncOp function) {

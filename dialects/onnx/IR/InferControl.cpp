@@ -28,6 +28,12 @@ namespace {
 /// The type that holds a value of either: an extent in which they differ is known only at run time.
 FailureOr<Dims> join(Operation *op, ShapeContext &c, Value a, Value b) {
   Dims left = *c.dims(a), right = *c.dims(b);
+  // Where one element is all there is, ranks may differ: dimensions of 1 come in front.
+  auto isOne = [](const Dims &dims) {
+    return llvm::all_of(dims, [](const SymExpr &dim) { return dim.isConstant(1); });
+  };
+  if (isOne(left) && isOne(right))
+    (left.size() < right.size() ? left : right).resize(std::max(left.size(), right.size()), SymExpr(1));
   if (left.size() != right.size() || c.element(a) != c.element(b))
     return op->emitOpError() << "expects graphs that give values of one rank and element type, found " << a.getType()
                              << " and " << b.getType();

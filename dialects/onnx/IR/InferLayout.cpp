@@ -1,5 +1,6 @@
 // Shapes and values of operators that rearrange elements.
 #include "dialects/onnx/IR/Infer.h"
+#include "dialects/onnx/IR/InputElements.h"
 
 using namespace mlir;
 
@@ -163,6 +164,11 @@ LogicalResult inferExpand(Operation *op, ShapeContext &c) {
     c.set(expand.getY(), c.element(expand.getX()), freshDims(c, "expand", std::max<int64_t>(*rank, in.size())));
     return success();
   }
+  // A number of an input may be 1 where x has more; generated code finds what comes out.
+  for (size_t i = 0; i < std::min(in.size(), shape->size()); ++i)
+    if (SymExpr &wanted = (*shape)[shape->size() - 1 - i], &own = in[in.size() - 1 - i];
+        !own.isConstant(1) && isInputElement(op, wanted))
+      own = wanted = c.fresh("expand");
   auto out = broadcastDims(op, c, in, *shape);
   if (failed(out))
     return failure();

@@ -167,8 +167,9 @@ LogicalResult lowerTensorScatter(OperatorContext &c) {
   c.check(e.negated(e.less(room, rows)), "expects an update no longer than its cache");
   if (const Buffer *indices = c.input(2)) {
     Value good = e.fold(e.i64(0), indices->extents[0], ValueRange{e.i1(true)}, [&](Value i, ValueRange s) {
-      Value at = e.loadIndex(*indices, i), end = circular ? at : e.add(at, rows);
-      Value inside = e.both(e.less(e.i64(-1), at), circular ? e.less(end, room) : e.negated(e.less(room, end)));
+      Value at = e.loadIndex(*indices, i); // any number: nothing is added to it
+      Value inside =
+          e.both(e.less(e.i64(-1), at), circular ? e.less(at, room) : e.negated(e.less(e.sub(room, rows), at)));
       return Values{e.both(s[0], inside)};
     })[0];
     c.check(good, "has a write index outside of its cache");

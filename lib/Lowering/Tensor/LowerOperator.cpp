@@ -29,7 +29,7 @@ void TensorFunction::check(Operation *op, Value condition, const Twine &what) {
     if (cast<IntegerAttr>(constant.getValue()).getValue().isOne())
       return;
   std::string name;
-  if (auto located = dyn_cast<NameLoc>(op->getLoc()))
+  if (auto located = dyn_cast<NameLoc>(op->getLoc()); located && op != function_)
     name = ("node '" + located.getName().getValue() + "': ").str();
   Block *next = new Block, *wrong = new Block;
   code_.getBody().push_back(wrong);
@@ -39,7 +39,8 @@ void TensorFunction::check(Operation *op, Value condition, const Twine &what) {
   auto nothing = LLVM::LLVMVoidType::get(builder_.getContext());
   auto type = LLVM::LLVMFunctionType::get(nothing, {pointerType(), builder_.getI64Type(), pointerType()});
   constexpr int64_t kInvalidArgument = 3; // absl::StatusCode
-  Value message = text(name + op->getName().stripDialect().str() + " " + what.str());
+  const std::string subject = op == function_ ? "the model" : op->getName().stripDialect().str();
+  Value message = text(name + subject + " " + what.str());
   LLVM::CallOp::create(builder_, loc(), type,
                        ValueRange{host(offsetof(abi::Host, fail)), context(), e_->i64(kInvalidArgument), message});
   LLVM::ReturnOp::create(builder_, loc(), ValueRange{});
@@ -142,6 +143,10 @@ LogicalResult TensorFunction::generate(Operation &op) {
   if (failed(defineExtents(op, context)))
     return failure();
   if (isAlias(name)) {
+    if (isa<onnx::SqueezeOp>(op) && !onnx::getInput(&op, 1)) // drops what is 1: what is kept must not be
+      for (auto [dim, extent] : llvm::zip(context.inputs[0]->shape, context.inputs[0]->extents))
+        if (!dim.constant())
+          check(&op, e_->negated(e_->equal(extent, e_->i64(1))), "without axes needs " + dim.str() + " != 1");
     if (failed(bind(op.getResult(0), buffers_[op.getOperand(0)].pointer, &op)))
       return failure();
   } else {

@@ -3,6 +3,7 @@
 #include "lib/Lowering/Tensor/TensorFunction.h"
 
 #include "dialects/moe/IR/MoEOps.h"
+#include "dialects/onnx/IR/InputElements.h"
 #include "janus/ABI/Program.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -161,6 +162,7 @@ LogicalResult TensorFunction::lowerBody() {
       return failure();
     buffers_[argument] = *buffer;
   }
+  defineElements();
   for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
     if (!isBound(*onnx::getDims(value.getType())))
       continue;
@@ -180,6 +182,29 @@ LogicalResult TensorFunction::lowerBody() {
     return function_.emitError("[JNS-ONNX-007] requires '")
            << pending_[0].first.str() << " == " << pending_[0].second.str() << "', which nothing in it decides";
   return success();
+}
+
+void TensorFunction::defineElements() {
+  std::set<std::string> extents;
+  function_.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      for (const SymExpr &dim : onnx::getDims(type).value_or(onnx::Dims()))
+        extents.merge(dim.symbols());
+  });
+  for (BlockArgument argument : function_.getArguments()) {
+    auto names = function_.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), onnx::kElementsAttr);
+    if (!names)
+      continue;
+    for (auto [index, name] : llvm::enumerate(names.getAsRange<StringAttr>())) {
+      Value number = e_->loadIndex(buffers_[argument], e_->i64(index));
+      constexpr int64_t kMost = int64_t(1) << 31;
+      if (extents.contains(name.getValue().str()))
+        check(function_, e_->both(e_->less(e_->i64(-1), number), e_->less(number, e_->i64(kMost))),
+              "needs 0 <= " + name.getValue() + " < " + Twine(kMost));
+      e_->define(name.getValue(), number);
+    }
+  }
+  checkPending(function_);
 }
 
 void TensorFunction::returnValue(Value value, Value operands, int64_t index) {

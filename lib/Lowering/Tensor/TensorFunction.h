@@ -71,6 +71,8 @@ private:
   llvm::LogicalResult collectRequirements();
   llvm::StringMap<Value> loadSymbols(Value table);
   llvm::LogicalResult lowerBody();
+  /// Symbols that are numbers of an input (onnx.elements).
+  void defineElements();
   /// A result whose extents the inputs decide has memory; for any other, memory is taken here, and the values of its
   /// symbols go where the runtime reads them.
   void returnValue(Value value, Value operands, int64_t index);

@@ -55,3 +55,19 @@ func.func @declared_extent(%a: tensor<4x8xf32>) -> (!onnx.unknown {onnx.declared
   // expected-error @below {{expects equal declared and inferred extents of a result, found 9 and 8}}
   return %0 : !onnx.unknown
 }
+
+// -----
+
+// Graphs of an If that give one element as a number and as a vector: a value whose rank shows has to have one.
+func.func @two_ranks(%p: tensor<i1>, %number: tensor<f32>) {
+  // expected-error @below {{expects graphs that give values of one rank, or results that only broadcast, found 'tensor<1xf32>' and one of lower rank}}
+  %y = onnx.If(%p) : (tensor<i1>) -> !onnx.unknown {
+    onnx.Yield %number : tensor<f32>
+  } {
+    %axes = onnx.constant dense<0> : tensor<1xi64>
+    %v = onnx.Unsqueeze(%number, %axes) : (tensor<f32>, tensor<1xi64>) -> !onnx.unknown
+    onnx.Yield %v : !onnx.unknown
+  }
+  %z = onnx.Shape(%y) : (!onnx.unknown) -> !onnx.unknown
+  return
+}

@@ -114,3 +114,51 @@ func.func @repeats(%x: tensor<?x1x8xf32, #onnx.dims<"S", 1, 8>>) {
   %y = onnx.Tile(%x, %repeats) : (tensor<?x1x8xf32, #onnx.dims<"S", 1, 8>>, !onnx.unknown) -> !onnx.unknown
   return
 }
+
+// -----
+
+// Numbers of an input that say a shape are symbols, also where a constant says the rest.
+// CHECK-LABEL: @elements
+// CHECK-SAME: onnx.elements = ["size.0", "size.1", "size.2"]
+// CHECK: onnx.ConstantOfShape({{.*}} -> tensor<?x5x?xf32, #onnx.dims<"size.0", 5, "size.2">>
+// CHECK: onnx.Squeeze({{.*}} -> tensor<?x5x?xf32, #onnx.dims<"size.0", 5, "size.2">>
+// CHECK: onnx.Expand({{.*}} -> tensor<?x3x2xf32, #onnx.dims<"size.1", 3, 2>>
+func.func @elements(%size: tensor<3xi64> {onnx.name = "size"}, %x: tensor<3x1xf32>) {
+  %five = onnx.constant dense<5> : tensor<1xi64>
+  %two = onnx.constant dense<[3, 2]> : tensor<2xi64>
+  %a, %b, %c = onnx.Split(%size, none) {num_outputs = 3 : i64} : (tensor<3xi64>) -> (!onnx.unknown, !onnx.unknown, !onnx.unknown)
+  %shape = onnx.Concat(%a, %five, %c) {axis = 0 : i64} : (!onnx.unknown, tensor<1xi64>, !onnx.unknown) -> !onnx.unknown
+  %0 = onnx.ConstantOfShape(%shape) : (!onnx.unknown) -> !onnx.unknown
+  %1 = onnx.Squeeze(%0) : (!onnx.unknown) -> !onnx.unknown
+  %wide = onnx.Concat(%b, %two) {axis = 0 : i64} : (!onnx.unknown, tensor<2xi64>) -> !onnx.unknown
+  %2 = onnx.Expand(%x, %wide) : (tensor<3x1xf32>, !onnx.unknown) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// A number of an input may be 1 where the value has more: what comes out is known at run time.
+// CHECK-LABEL: @may_be_one
+// CHECK: onnx.Expand({{.*}} -> tensor<?xf32, #onnx.dims<"expand{{[0-9]+}}">>
+func.func @may_be_one(%size: tensor<1xi64> {onnx.name = "size"}, %x: tensor<3xf32>) {
+  %0 = onnx.Expand(%x, %size) : (tensor<3xf32>, tensor<1xi64>) -> !onnx.unknown
+  return
+}
+
+// -----
+
+// Graphs of an If that give one element as a number and as a vector: right where it only broadcasts.
+// CHECK-LABEL: @two_ranks
+// CHECK: onnx.If{{.*}} -> tensor<1xf32>
+// CHECK: onnx.Mul({{.*}} -> tensor<4xf32>
+func.func @two_ranks(%p: tensor<i1>, %number: tensor<f32>, %x: tensor<4xf32>) {
+  %y = onnx.If(%p) : (tensor<i1>) -> !onnx.unknown {
+    onnx.Yield %number : tensor<f32>
+  } {
+    %axes = onnx.constant dense<0> : tensor<1xi64>
+    %v = onnx.Unsqueeze(%number, %axes) : (tensor<f32>, tensor<1xi64>) -> !onnx.unknown
+    onnx.Yield %v : !onnx.unknown
+  }
+  %z = onnx.Mul(%y, %x) : (!onnx.unknown, tensor<4xf32>) -> !onnx.unknown
+  return
+}

@@ -1,0 +1,31 @@
+//===- InputElements.h - numbers of an input that say a shape ---*- C++ -*-===//
+//
+// A small integer input (`size` of a resampling) may say the shape of other
+// values. Its elements are symbols then, like the extents of inputs, which
+// generated code reads from the input's memory.
+//
+//===----------------------------------------------------------------------===//
+#ifndef JANUS_DIALECTS_ONNX_IR_INPUTELEMENTS_H
+#define JANUS_DIALECTS_ONNX_IR_INPUTELEMENTS_H
+
+#include "dialects/onnx/IR/ShapeContext.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#include <string>
+
+namespace janus::onnx {
+
+/// On arguments of a function whose elements are symbols: their names, row-major. A number that is an extent
+/// somewhere is not negative when the function is right, which the entry code checks.
+inline constexpr llvm::StringLiteral kElementsAttr = "onnx.elements";
+
+/// Gives symbols to the elements of each argument that has at most 16, is of rank 0 or 1, and reaches the shape of
+/// an Expand or a ConstantOfShape through operators that only move elements.
+void nameElements(mlir::func::FuncOp function, ShapeContext &context);
+
+/// Whether the expression is such a number of an argument of the function around `op`.
+bool isInputElement(mlir::Operation *op, const SymExpr &expression);
+
+} // namespace janus::onnx
+
+#endif // JANUS_DIALECTS_ONNX_IR_INPUTELEMENTS_H
