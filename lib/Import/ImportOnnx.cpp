@@ -19,8 +19,8 @@ namespace {
 StringRef hintFor(const onnx::Node &node) {
   return llvm::StringSwitch<StringRef>(node.type)
       .Case("PagedAttention", "re-export with GroupQueryAttention (no paged cache)")
-      .Cases({"DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear"},
-             "export weights in float, or with MatMulNBits and QMoE")
+      .Cases({"QuantizeLinear", "DynamicQuantizeLinear"},
+             "quantise weights alone: DequantizeLinear of stored integers, MatMulNBits, QMoE")
       .Cases({"Attention", "DecoderMaskedMultiHeadAttention"}, "re-export with GroupQueryAttention")
       .Default("docs/import.md lists what is supported");
 }

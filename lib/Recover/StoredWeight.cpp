@@ -22,6 +22,10 @@ SmallVector<int64_t> rowMajor(ArrayRef<int64_t> shape) {
 
 bool isFloat(Type type) { return type.isF32() || type.isF16() || type.isBF16(); }
 bool isByte(Type type) { return type.isUnsignedInteger(8) || type.isSignlessInteger(8); }
+bool isNibble(Type type) { return type.isUnsignedInteger(4) || type.isSignlessInteger(4); }
+bool isNarrowInteger(Type type) {
+  return isByte(type) || isNibble(type) || type.isUnsignedInteger(2) || type.isSignlessInteger(2);
+}
 
 } // namespace
 
@@ -47,7 +51,9 @@ bool StoredWeight::isSame(const StoredWeight &other) const {
 }
 
 std::optional<StoredWeight> StoredWeight::trace(Value value, const SymbolTable &symbols) {
-  return traceAs(value, symbols, isFloat);
+  auto weight = traceAs(value, symbols, isFloat);
+  // A vector is used as it lies there.
+  return weight && (weight->shape_.size() > 1 || weight->isStorable()) ? weight : std::nullopt;
 }
 
 std::optional<StoredWeight> StoredWeight::traceAs(Value value, const SymbolTable &symbols,
@@ -73,6 +79,9 @@ std::optional<StoredWeight> StoredWeight::traceAs(Value value, const SymbolTable
   if (auto cast = dyn_cast<onnx::CastOp>(op)) // from f16 or bf16 to f32, or to itself: exact
     return type.getElementType().isF32() || cast.getX().getType() == type ? traceAs(cast.getX(), symbols, isFloat)
                                                                           : std::nullopt;
+
+  if (auto numbers = dyn_cast<onnx::DequantizeLinearOp>(op))
+    return type.getElementType().isF32() ? trace(numbers, symbols) : std::nullopt;
 
   if (auto slice = dyn_cast<onnx::SliceOp>(op)) { // of one dimension, forwards
     auto number = [](Value list) -> std::optional<int64_t> {
@@ -120,7 +129,7 @@ std::optional<StoredWeight> StoredWeight::traceAs(Value value, const SymbolTable
   }
   weight.values_ = dyn_cast_or_null<DenseElementsAttr>(data);
   Type stored = weight.values_ ? weight.values_.getElementType() : Type();
-  if (!stored || !(isByte(type.getElementType()) ? isByte(stored) : isa<FloatType>(stored)))
+  if (!stored || (isa<IntegerType>(type.getElementType()) ? stored != type.getElementType() : !isa<FloatType>(stored)))
     return std::nullopt;
   weight.storage_ = stored;
   return weight;
@@ -146,30 +155,84 @@ std::optional<StoredWeight> StoredWeight::asIntegers(int64_t bits, ArrayRef<int6
   return result;
 }
 
+StoredWeight StoredWeight::zeroPoints(Value integers, ArrayRef<int64_t> shape) {
+  StoredWeight zeros(integers.getLoc());
+  auto byte = IntegerType::get(integers.getContext(), 8, IntegerType::Unsigned);
+  zeros.values_ = DenseElementsAttr::get(RankedTensorType::get({1}, byte), uint8_t{0});
+  zeros.storage_ = byte;
+  zeros.shape_ = SmallVector<int64_t>(shape);
+  zeros.strides_.assign(shape.size(), 0);
+  return zeros;
+}
+
+StoredWeight StoredWeight::withScales(StoredWeight scales, std::optional<StoredWeight> zeros, int64_t block,
+                                      unsigned dim) const {
+  StoredWeight result = *this;
+  result.blocks_ = std::make_shared<const Blocks>(Blocks{std::move(scales), std::move(zeros), block, dim});
+  return result;
+}
+
 std::optional<StoredWeight> StoredWeight::trace(const QuantisedTensor &tensor, const SymbolTable &symbols) {
   int64_t columns = tensor.shape.back();
   if (columns < 2 || tensor.block < 1 || (tensor.bits != 2 && tensor.bits != 4 && tensor.bits != 8))
     return std::nullopt;
   SmallVector<int64_t> blockShape(tensor.shape);
   blockShape.back() = (columns - 1) / tensor.block + 1;
-  auto bytes = traceAs(tensor.integers, symbols, isByte);
-  auto integers = bytes ? bytes->asIntegers(tensor.bits, tensor.shape) : std::nullopt;
-  auto numbers = traceAs(tensor.scales, symbols, isFloat);
-  auto scales = numbers ? numbers->reshape(blockShape) : std::nullopt;
-  if (!integers || !scales || llvm::product_of(numbers->shape()) != llvm::product_of(blockShape))
+  bool elements = isNibble(getElementTypeOrSelf(tensor.integers.getType()));
+  auto integersIn = [&](Value value, ArrayRef<int64_t> shape) -> std::optional<StoredWeight> {
+    auto stored = traceAs(value, symbols, elements ? isNibble : isByte);
+    if (!elements)
+      return stored ? stored->asIntegers(tensor.bits, shape) : std::nullopt;
+    return stored && stored->shape_ == shape ? stored : std::nullopt;
+  };
+  auto numbersIn = [&](Value value) -> std::optional<StoredWeight> {
+    auto stored = traceAs(value, symbols, isFloat);
+    bool fits = stored && !stored->blocks_ && llvm::product_of(stored->shape()) == llvm::product_of(blockShape);
+    return fits ? stored->reshape(blockShape) : std::nullopt;
+  };
+  auto integers = integersIn(tensor.integers, tensor.shape), scales = numbersIn(tensor.scales);
+  std::optional<StoredWeight> zeros;
+  if (tensor.zeros)
+    zeros = isFloat(getElementTypeOrSelf(tensor.zeros.getType())) ? numbersIn(tensor.zeros)
+                                                                  : integersIn(tensor.zeros, blockShape);
+  else if (integers && elements && integers->storage_.isUnsignedInteger())
+    zeros = zeroPoints(tensor.integers, blockShape);
+  if (!integers || !scales || (tensor.zeros && !zeros))
     return std::nullopt;
-  Blocks blocks{*scales, std::nullopt, tensor.block, static_cast<unsigned>(tensor.shape.size()) - 1};
-  if (tensor.zeros) {
-    if (auto packed = traceAs(tensor.zeros, symbols, isByte))
-      blocks.zeros = packed->asIntegers(tensor.bits, blockShape);
-    else if (auto real = traceAs(tensor.zeros, symbols, isFloat);
-             real && llvm::product_of(real->shape()) == llvm::product_of(blockShape))
-      blocks.zeros = real->reshape(blockShape);
-    if (!blocks.zeros)
+  return integers->withScales(*scales, zeros, tensor.block, static_cast<unsigned>(tensor.shape.size()) - 1);
+}
+
+std::optional<StoredWeight> StoredWeight::spread(ArrayRef<int64_t> shape, int64_t axis) const {
+  bool single = llvm::product_of(shape_) == 1;
+  if (!single && (shape_.size() != 1 || shape[axis] != shape_[0]))
+    return std::nullopt;
+  StoredWeight result = *this;
+  result.shape_ = SmallVector<int64_t>(shape);
+  result.strides_.assign(shape.size(), 0);
+  if (!single)
+    result.strides_[axis] = strides_[0];
+  return result;
+}
+
+std::optional<StoredWeight> StoredWeight::trace(onnx::DequantizeLinearOp op, const SymbolTable &symbols) {
+  auto integers = traceAs(op.getX(), symbols, isNarrowInteger), scales = traceAs(op.getXScale(), symbols, isFloat),
+       zeros = traceAs(op.getXZeroPoint(), symbols, isNarrowInteger);
+  if (!integers || !scales || scales->blocks_ || integers->shape_.empty() || (op.getXZeroPoint() && !zeros))
+    return std::nullopt;
+  int64_t rank = static_cast<int64_t>(integers->shape_.size()), axis = op.getAxis(), block = op.getBlockSize();
+  axis += axis < 0 ? rank : 0;
+  if (block && integers->shape_[axis] == 1)
+    block = 1;
+  if (!block) { // as blocks of one number each, many of which have the same scale
+    axis = llvm::product_of(scales->shape_) == 1 ? rank - 1 : axis;
+    scales = scales->spread(integers->shape_, axis);
+    zeros = zeros ? zeros->spread(integers->shape_, axis) : zeros;
+    if (!scales || (op.getXZeroPoint() && !zeros))
       return std::nullopt;
   }
-  integers->blocks_ = std::make_shared<const Blocks>(std::move(blocks));
-  return integers;
+  if (!zeros && integers->storage_.isUnsignedInteger())
+    zeros = zeroPoints(op.getX(), scales->shape_);
+  return integers->withScales(*scales, zeros, std::max<int64_t>(block, 1), static_cast<unsigned>(axis));
 }
 
 QuantisedTensor quantisedOf(onnx::MatMulNBitsOp op) {
@@ -185,13 +248,15 @@ std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op) {
   auto data = dyn_cast<RankedTensorType>(op.getData().getType()),
        scales = dyn_cast<RankedTensorType>(op.getScales().getType());
   int64_t bits = op.getBits(), axis = op.getGatherAxis(), blocked = op.getQuantizeAxis();
-  if (!data || !scales || data.getRank() != 2 || !data.hasStaticShape() || !isByte(data.getElementType()) ||
-      (axis != 0 && axis != -2) || (blocked != 1 && blocked != -1) || bits < 1 || 8 % bits)
+  bool elements = data && isNibble(data.getElementType());
+  if (!data || !scales || data.getRank() != 2 || !data.hasStaticShape() ||
+      (!elements && !isByte(data.getElementType())) || (axis != 0 && axis != -2) || (blocked != 1 && blocked != -1) ||
+      bits < 1 || 8 % bits)
     return std::nullopt;
   return QuantisedTensor{op.getData(),
                          op.getScales(),
                          op.getZeroPoints(),
-                         {data.getDimSize(0), data.getDimSize(1) * (8 / bits)},
+                         {data.getDimSize(0), data.getDimSize(1) * (elements ? 1 : 8 / bits)},
                          bits,
                          static_cast<int64_t>(op.getBlockSize())};
 }
@@ -204,22 +269,27 @@ moe::BlocksAttr StoredWeight::blocks(MLIRContext *context) const {
   moe::ZeroPoints zeros = !blocks_->zeros                            ? moe::ZeroPoints::middle
                           : isa<FloatType>(blocks_->zeros->storage_) ? moe::ZeroPoints::numbers
                                                                      : moe::ZeroPoints::integers;
-  return moe::BlocksAttr::get(context, bits(), blocks_->size, zeros);
+  return moe::BlocksAttr::get(context, bits(), blockSize(), zeros);
+}
+
+int64_t StoredWeight::blockSize() const {
+  auto isSame = [](const StoredWeight &part) { return part.strides_.back() == 0; };
+  bool whole = blocks_->size == 1 && shape_.size() > 1 && isSame(blocks_->scales) &&
+               (!blocks_->zeros || isSame(*blocks_->zeros));
+  return whole ? shape_.back() : blocks_->size;
 }
 
 bool StoredWeight::isStorable() const {
   auto isWhole = [](const StoredWeight &numbers) {
-    int64_t fields = std::max<int64_t>(1, 8 / numbers.bits());
-    return numbers.begin_ % fields == 0 && numbers.strides_.back() == 1 &&
-           llvm::all_of(ArrayRef(numbers.strides_).drop_back(), [&](int64_t s) { return s % fields == 0; });
+    return numbers.isInline() || numbers.begin_ % std::max<int64_t>(1, 8 / numbers.bits()) == 0;
   };
   if (!blocks_)
     return true;
-  bool integers = blocks_->zeros && !isa<FloatType>(blocks_->zeros->storage_);
-  return blocks_->dim + 1 == shape_.size() && isWhole(*this) && (!integers || isWhole(*blocks_->zeros));
+  return (blocks_->size == 1 || blocks_->dim + 1 == shape_.size()) && isWhole(*this) &&
+         (!blocks_->zeros || isWhole(*blocks_->zeros));
 }
 
-bool StoredWeight::isDivisible(unsigned dim) const { return !blocks_ || blocks_->dim != dim; }
+bool StoredWeight::isDivisible(unsigned dim) const { return !blocks_ || blocks_->size == 1 || blocks_->dim != dim; }
 
 /// This with scales and zero points changed as it was, and its blocks along `dim`.
 StoredWeight StoredWeight::withBlocks(function_ref<StoredWeight(const StoredWeight &)> change, unsigned dim) const {
@@ -257,6 +327,15 @@ StoredWeight StoredWeight::slice(unsigned dim, int64_t begin, int64_t step, int6
 }
 
 std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const {
+  if (blocks_ && blocks_->size == 1) {
+    StoredWeight plain = *this;
+    plain.blocks_ = nullptr;
+    auto integers = plain.reshape(shape), scales = blocks_->scales.reshape(shape),
+         zeros = blocks_->zeros ? blocks_->zeros->reshape(shape) : std::nullopt;
+    if (!integers || !scales || (blocks_->zeros && !zeros))
+      return std::nullopt;
+    return integers->withScales(*scales, zeros, 1, static_cast<unsigned>(shape.size()) - 1);
+  }
   if (blocks_) { // only extents of 1 come and go, and the blocks' dimension is none
     SmallVector<int64_t> keep, wanted;
     unsigned place = 0, dim = 0;
@@ -292,6 +371,10 @@ std::optional<StoredWeight> StoredWeight::reshape(ArrayRef<int64_t> shape) const
     unsigned next = 0;
     for (int64_t size : shape)
       result.strides_.push_back(size == 1 ? 0 : fromStrides[next++]);
+    return result;
+  }
+  if (llvm::all_of(fromStrides, [](int64_t stride) { return stride == 0; })) { // one number
+    result.strides_.assign(shape.size(), 0);
     return result;
   }
   if (strides_ != rowMajor(shape_))
@@ -362,12 +445,13 @@ Attribute StoredWeight::part(MLIRContext *context) const {
     appendTo(numbers);
     return DenseElementsAttr::get(RankedTensorType::get(shape_, builder.getF32Type()), ArrayRef(numbers));
   }
-  SmallVector<APInt> bytes(values_.getValues<APInt>());
+  SmallVector<APInt> stored(values_.getValues<APInt>()); // bytes that hold several numbers, or the numbers
   SmallVector<uint8_t> numbers;
-  int64_t fields = 8 / bits();
+  int64_t fields = stored.empty() ? 1 : stored[0].getBitWidth() / bits();
+  uint64_t mask = (1u << bits()) - 1, sign = storage_.isSignlessInteger() ? 1u << (bits() - 1) : 0;
   forEach([&](int64_t at) {
-    uint64_t byte = bytes[at / fields].getZExtValue() & 255;
-    numbers.push_back(static_cast<uint8_t>(byte >> (at % fields * bits()) & ((1 << bits()) - 1)));
+    uint64_t number = stored[at / fields].getZExtValue() >> (at % fields * bits()) & mask;
+    numbers.push_back(static_cast<uint8_t>(number ^ sign));
   });
   return DenseElementsAttr::get(RankedTensorType::get(shape_, IntegerType::get(context, 8, IntegerType::Unsigned)),
                                 ArrayRef(numbers));
@@ -376,8 +460,13 @@ Attribute StoredWeight::part(MLIRContext *context) const {
 Attribute StoredWeight::view(MLIRContext *context) const {
   if (!blocks_)
     return part(context);
-  return moe::QuantisedAttr::get(context, part(context), blocks_->scales.part(context),
-                                 blocks_->zeros ? blocks_->zeros->part(context) : Attribute());
+  bool whole = blockSize() != blocks_->size; // each row has one scale
+  unsigned last = static_cast<unsigned>(shape_.size()) - 1;
+  auto ofBlocks = [&](const StoredWeight &numbers) {
+    return (whole ? numbers.slice(last, 0, 1, 1) : numbers).part(context);
+  };
+  return moe::QuantisedAttr::get(context, part(context), ofBlocks(blocks_->scales),
+                                 blocks_->zeros ? ofBlocks(*blocks_->zeros) : Attribute());
 }
 
 namespace {

@@ -23,8 +23,9 @@
 namespace janus::recover {
 
 /// A quantised tensor as operators hold it: integers in bytes, the lower bits first, each row (of the last dimension of
-/// `shape`) from a whole byte on; a scale and perhaps a zero point for each block of a row, zero points packed as the
-/// integers are or of the type of the scales.
+/// `shape`) from a whole byte on, or elements of 4 bits; a scale and perhaps a zero point for each block of a row, zero
+/// points packed as the integers are or of the type of the scales. Without, the zero point is the middle of bytes and 0
+/// of elements of 4 bits.
 struct QuantisedTensor {
   mlir::Value integers, scales, zeros; // zeros may be null
   llvm::SmallVector<int64_t> shape;
@@ -37,7 +38,8 @@ std::optional<QuantisedTensor> quantisedOf(onnx::GatherBlockQuantizedOp op);
 class StoredWeight {
 public:
   /// The tensor behind transposes, reshapes, slices and exact casts of an initializer or constant of a module with
-  /// those symbols; nothing when there is something else or the numbers are no floating-point ones.
+  /// those symbols, or of stored integers that DequantizeLinear makes numbers; nothing when there is something else or
+  /// the numbers are no floating-point ones.
   static std::optional<StoredWeight> trace(mlir::Value value, const mlir::SymbolTable &symbols);
 
   /// The tensor behind constant integers and scales; nothing when they are none or do not fit.
@@ -48,7 +50,8 @@ public:
   bool isSame(const StoredWeight &other) const;
   /// How its numbers are stored: the encoding of the type of its moe.weight; null for plain ones.
   moe::BlocksAttr blocks(mlir::MLIRContext *context) const;
-  /// Whether a moe.weight can hold it as it lies there: blocks lie along the last dimension.
+  /// Whether a moe.weight can hold it as it lies there: blocks lie along the last dimension, and integers of less than
+  /// a byte begin at a whole one.
   bool isStorable() const;
   /// Whether dimension `dim` may be sliced, split and dropped.
   bool isDivisible(unsigned dim) const;
@@ -81,6 +84,16 @@ private:
   /// Integers of `bits` bits in the bytes of this tensor, which is whole, as [.., columns] of `shape`; nothing when
   /// there are too few of them.
   std::optional<StoredWeight> asIntegers(int64_t bits, llvm::ArrayRef<int64_t> shape) const;
+  /// Integers with scales and zero points (perhaps none) of the same shape but `dim`, of which one serves `block` of
+  /// them.
+  StoredWeight withScales(StoredWeight scales, std::optional<StoredWeight> zeros, int64_t block, unsigned dim) const;
+  static std::optional<StoredWeight> trace(onnx::DequantizeLinearOp op, const mlir::SymbolTable &symbols);
+  /// Zero points of 0 for integers without a sign.
+  static StoredWeight zeroPoints(mlir::Value integers, llvm::ArrayRef<int64_t> shape);
+  /// A tensor of no or one dimension (`axis`) as one of this shape, the same along all others.
+  std::optional<StoredWeight> spread(llvm::ArrayRef<int64_t> shape, int64_t axis) const;
+  /// How many numbers of the last dimension have one scale.
+  int64_t blockSize() const;
   StoredWeight withBlocks(llvm::function_ref<StoredWeight(const StoredWeight &)> change, unsigned dim) const;
   /// A dimension of extent 1 in front of dimension `dim`.
   StoredWeight insert(unsigned dim) const;

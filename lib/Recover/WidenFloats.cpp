@@ -62,6 +62,8 @@ struct WidenFloats : impl::WidenFloatsPassBase<WidenFloats> {
       if (auto cast = dyn_cast<onnx::CastOp>(op))
         if (widen(cast.getY().getType()))
           cast.setTo(onnx::getDataType(Float32Type::get(&getContext())));
+      if (auto linear = dyn_cast<onnx::DequantizeLinearOp>(op); linear && linear.getOutputDtype())
+        linear.setOutputDtype(onnx::getDataType(Float32Type::get(&getContext())));
       for (NamedAttribute attribute : op.getAttrs())
         if (auto values = dyn_cast<DenseElementsAttr>(attribute.getValue()))
           if (auto wide = widen(values))

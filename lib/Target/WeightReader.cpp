@@ -65,18 +65,14 @@ void MappedFiles::drop() {
 }
 
 float StoredRow::element(int64_t k) const {
-  const char *at = data + k * stride * bytes;
-  auto field = [&](int bits) {
-    const int64_t fields = 8 / bits;
-    return static_cast<float>(static_cast<unsigned char>(data[k / fields]) >> (k % fields * bits) & ((1 << bits) - 1));
-  };
+  const int64_t index = first + k * stride;
+  const char *at = data + index * bytes;
   switch (storage) {
-  case Storage::kU2:
-    return field(2);
-  case Storage::kU4:
-    return field(4);
-  case Storage::kU8:
-    return static_cast<float>(static_cast<unsigned char>(*at));
+  case Storage::kInteger: {
+    const int64_t fields = 8 / bits;
+    const int byte = static_cast<unsigned char>(data[index / fields]);
+    return static_cast<float>((byte >> (index % fields * bits) & ((1 << bits) - 1)) ^ flipped);
+  }
   case Storage::kF32: {
     float value;
     std::memcpy(&value, at, 4);
@@ -119,25 +115,26 @@ absl::StatusOr<WeightReader::View> WeightReader::makeView(moe::WeightOp weight, 
     return absl::Status(file.status().code(), absl::StrCat("weight ", name, ": ", file.status().message()));
   mlir::Type storage = view.getStorage();
   using Storage = StoredRow::Storage;
-  View read{file->data + view.getOffset(), Storage::kF32,
-            std::max<int64_t>(1, storage.isIntOrFloat() ? storage.getIntOrFloatBitWidth() / 8 : 0),
-            view.getShape().vec(), view.getStrides().vec()};
+  View read{{}, view.getShape().vec(), view.getStrides().vec()};
+  StoredRow &numbers = read.numbers;
+  numbers.data = file->data + view.getOffset();
+  numbers.bytes = std::max<int64_t>(1, storage.isIntOrFloat() ? storage.getIntOrFloatBitWidth() / 8 : 0);
+  const bool isInteger = storage.isInteger(2) || storage.isInteger(4) || storage.isInteger(8);
   if (storage.isF16())
-    read.storage = Storage::kF16;
+    numbers.storage = Storage::kF16;
   else if (storage.isBF16())
-    read.storage = Storage::kBF16;
+    numbers.storage = Storage::kBF16;
   else if (storage.isF64())
-    read.storage = Storage::kF64;
+    numbers.storage = Storage::kF64;
   else if (!storage.isF32() && !blocks &&
            storage == mlir::cast<mlir::RankedTensorType>(weight.getType()).getElementType())
-    read.storage = Storage::kOther;
-  else if (storage.isUnsignedInteger(2))
-    read.storage = Storage::kU2, read.bytes = 0;
-  else if (storage.isUnsignedInteger(4))
-    read.storage = Storage::kU4, read.bytes = 0;
-  else if (storage.isUnsignedInteger(8))
-    read.storage = Storage::kU8;
-  else if (!storage.isF32())
+    numbers.storage = Storage::kOther;
+  else if (blocks && isInteger) {
+    numbers.storage = Storage::kInteger;
+    numbers.bits = static_cast<int>(storage.getIntOrFloatBitWidth());
+    numbers.bytes = numbers.bits / 8;
+    numbers.flipped = storage.isSignlessInteger() ? 1 << (numbers.bits - 1) : 0;
+  } else if (!storage.isF32())
     return absl::UnimplementedError(
         absl::StrCat("weight ", name, " is stored in a type that is not supported; expected f32, f16, bf16 or f64"));
   int64_t last = 1, extent = 0, end = 0;
@@ -147,10 +144,10 @@ absl::StatusOr<WeightReader::View> WeightReader::makeView(moe::WeightOp weight, 
     beyond |= __builtin_mul_overflow(read.shape[i] - 1, read.strides[i], &reach) ||
               __builtin_add_overflow(last, reach, &last);
   }
-  if (read.bytes == 0)
+  if (numbers.bytes == 0)
     extent = beyond ? 0 : view.getExtentBytes();
   else
-    beyond |= __builtin_mul_overflow(last, read.bytes, &extent);
+    beyond |= __builtin_mul_overflow(last, numbers.bytes, &extent);
   beyond = beyond || __builtin_add_overflow(view.getOffset(), extent, &end);
   if (view.getOffset() < 0 || beyond || end > file->bytes)
     return absl::InvalidArgumentError(absl::StrCat("weight ", name, " reads up to byte ",
@@ -159,13 +156,16 @@ absl::StatusOr<WeightReader::View> WeightReader::makeView(moe::WeightOp weight, 
   return read;
 }
 
-WeightReader::View WeightReader::makeInline(std::vector<char> bytes, StoredRow::Storage storage,
-                                            llvm::ArrayRef<int64_t> shape) {
+WeightReader::View WeightReader::makeInline(std::vector<char> bytes, bool integers, llvm::ArrayRef<int64_t> shape) {
   values.push_back(std::make_shared<std::vector<char>>(std::move(bytes)));
   std::vector<int64_t> strides(shape.size(), 1);
   for (size_t i = strides.size() - 1; i-- > 0;)
     strides[i] = strides[i + 1] * shape[i + 1];
-  return {values.back()->data(), storage, storage == StoredRow::Storage::kU8 ? 1 : 4, shape.vec(), strides};
+  StoredRow numbers;
+  numbers.data = values.back()->data();
+  if (integers)
+    numbers.storage = StoredRow::Storage::kInteger, numbers.bytes = 1, numbers.bits = 8;
+  return {numbers, shape.vec(), strides};
 }
 
 absl::StatusOr<WeightReader::View> WeightReader::makePart(moe::WeightOp weight, mlir::Attribute part,
@@ -185,8 +185,7 @@ absl::StatusOr<WeightReader::View> WeightReader::makePart(moe::WeightOp weight, 
   else
     for (float number : elements.getValues<float>())
       put(number);
-  return makeInline(std::move(bytes), integers ? StoredRow::Storage::kU8 : StoredRow::Storage::kF32,
-                    elements.getType().getShape());
+  return makeInline(std::move(bytes), integers, elements.getType().getShape());
 }
 
 absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFiles &files) {
@@ -227,14 +226,16 @@ absl::StatusOr<WeightReader> WeightReader::create(moe::WeightOp weight, MappedFi
 }
 
 StoredRow WeightReader::View::row(int64_t first, int64_t second) const {
-  if (!data)
-    return {};
+  StoredRow result = numbers;
+  if (!numbers.data)
+    return result;
+  result.stride = strides.back();
   const int64_t elements = first * strides[0] + second * (strides.size() == 3 ? strides[1] : 0);
-  // Rows of integers of less than a byte begin at whole bytes.
-  const int64_t offset = storage == StoredRow::Storage::kU2   ? elements / 4
-                         : storage == StoredRow::Storage::kU4 ? elements / 2
-                                                              : elements * bytes;
-  return {data + offset, strides.back(), storage, bytes};
+  if (numbers.bytes == 0) // it may begin inside a byte
+    result.first = elements;
+  else
+    result.data += elements * numbers.bytes;
+  return result;
 }
 
 RowRef WeightReader::row(int64_t expert, int64_t row) const {

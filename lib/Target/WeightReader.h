@@ -35,13 +35,15 @@ private:
   std::map<std::string, File> files;
 };
 
-/// A row of stored numbers: element k is at data + k * stride elements of the storage type.
+/// A row of stored numbers: element k lies first + k * stride elements of the storage type behind data.
 struct StoredRow {
-  enum class Storage { kF32, kF16, kBF16, kF64, kU2, kU4, kU8, kOther }; // kOther: bytes that are only copied
-  const char *data = nullptr;                                            // null: the row is zero
-  int64_t stride = 0; // 1 for kU2 and kU4, whose lower bits come first
+  enum class Storage { kF32, kF16, kBF16, kF64, kInteger, kOther }; // kOther: bytes that are only copied
+  const char *data = nullptr;                                       // null: the row is zero
+  int64_t first = 0, stride = 0;
   Storage storage = Storage::kF32;
-  int64_t bytes = 4; // of an element, 0 for kU2 and kU4
+  int64_t bytes = 4; // of an element; 0 for an integer of less than one, the lower bits of a byte first
+  int bits = 0;      // of an integer
+  int flipped = 0;   // the sign bit of one with a sign, which makes it itself plus 2^(bits - 1)
   float element(int64_t k) const;
 };
 
@@ -67,9 +69,7 @@ public:
 
 private:
   struct View {
-    const char *data;
-    StoredRow::Storage storage;
-    int64_t bytes;
+    StoredRow numbers; // of the element at index 0
     std::vector<int64_t> shape, strides;
     StoredRow row(int64_t first, int64_t second) const;
   };
@@ -79,7 +79,7 @@ private:
   };
   absl::StatusOr<View> makeView(moe::WeightOp weight, moe::ViewAttr view, MappedFiles &files) const;
   absl::StatusOr<View> makePart(moe::WeightOp weight, mlir::Attribute part, MappedFiles &files);
-  View makeInline(std::vector<char> bytes, StoredRow::Storage storage, llvm::ArrayRef<int64_t> shape);
+  View makeInline(std::vector<char> bytes, bool integers, llvm::ArrayRef<int64_t> shape);
 
   std::vector<int64_t> dims;
   moe::BlocksAttr blocks; // of a quantised weight

@@ -6,10 +6,12 @@
 Each model is written twice from a seed: with com.microsoft QMoE, MatMulNBits and GatherBlockQuantized, and with MoE,
 MatMul and Gather over the f32 numbers that NumPy computes from integers, scales and zero points. Both have to be
 recovered with all their MoE layers and give the same bytes of logits, on one instance of each kind as on (2, 3); the
-quantised artifact has to keep its integers.
+quantised artifact has to keep its integers. Linear layers may also be MatMul of what DequantizeLinear makes of stored
+integers. GatherBlockQuantized and DequantizeLinear as operators of a tensor program are compared with NumPy.
 """
 
 import argparse
+import functools
 import json
 import re
 import subprocess
@@ -35,7 +37,9 @@ class Config:
     fusion: int = 1  # swiglu_fusion
     bias: bool = False
     router_weights: bool = False
-    embedding: bool = False  # quantised, too, and shared with the head
+    embedding: str = ""  # "bytes": quantised, too, and shared with the head; "int4", "uint4": a table of its own of such elements
+    linear: str = ""  # DequantizeLinear and MatMul: "rows" [N, K], which is transposed, "columns" [K, N], "tensor" with one scale
+    signed: bool = False  # integers of DequantizeLinear
     half: bool = False  # f16
     inside: bool = False  # weights in model.onnx
     router: bool = True  # quantised
@@ -48,7 +52,14 @@ CONFIGS = (
     Config("int8-float-zeros", bits=8, zeros="float", expert_block=16),
     Config("int2", bits=2, expert_block=16, zeros="packed", fusion=2),
     Config("router-weights", router_weights=True, fusion=2, router=False),
-    Config("shared-embedding", embedding=True, expert_block=0),
+    Config("shared-embedding", embedding="bytes", expert_block=0),
+    Config("int4-table", embedding="int4"),
+    Config("uint4-table", embedding="uint4", inside=True),
+    Config("uint4-table-zeros", embedding="uint4", zeros="packed", linear="columns"),
+    Config("int4-table-zeros", embedding="int4", zeros="packed", linear="rows", signed=True, bias=True),
+    Config("dequantised-columns", linear="columns", signed=True, inside=True, router=False),
+    Config("dequantised-axis", bits=8, linear="columns", block=0, signed=True, zeros="packed"),
+    Config("dequantised-tensor", bits=8, linear="tensor", block=0, bias=True, half=True),
     Config("f16-scales", half=True, zeros="packed", bias=True),
 )
 
@@ -91,8 +102,36 @@ class Model:
     def random(self, *shape, scale=1.0):
         return (self.numbers.standard_normal(shape) * scale).astype(np.float32)
 
+    def narrow(self, fields, bits, signed) -> str:
+        """Integers of `bits` bits as elements; those with a sign are given from the middle."""
+        if bits == 8:
+            return self.stored(fields if not signed else (fields.astype(np.int16) - 128).astype(np.int8))
+        name = self.name()
+        raw = pack(fields.reshape(-1) ^ (8 if signed else 0), bits).tobytes()
+        self.tensors.append(helper.make_tensor(name, TensorProto.INT4 if signed else TensorProto.UINT4, fields.shape, raw, raw=True))
+        return name
+
+    def dequantised(self, x, n, k, table):
+        """x . W^T of stored integers"""
+        q, scales, points, _ = table
+        signed, axis = self.c.signed, 0
+        if points is None and not signed:  # the middle is no default there
+            points = np.full(scales.shape, 1 << (self.c.bits - 1), np.uint8)
+        if self.c.linear == "tensor":
+            scales, points = scales.reshape(-1)[0], points.reshape(-1)[0:1].reshape(())
+        elif self.c.block == 0:
+            scales, points = scales[:, 0], points[:, 0] if points is not None else None
+        columns = self.c.linear == "columns"
+        turn = lambda a: np.ascontiguousarray(a.T) if columns else a
+        inputs = [self.narrow(turn(q), self.c.bits, signed), self.real(turn(scales))]
+        if points is not None:
+            inputs.append(self.narrow(turn(points), self.c.bits, signed))
+        attributes = dict(axis=0 if columns else 1, block_size=self.c.block) if self.c.block else dict(axis=1 if columns else 0)
+        w = self.op("DequantizeLinear", *inputs, **attributes)
+        return self.op("MatMul", x, w if columns else self.op("Transpose", w, perm=[1, 0]))
+
     def matrix(self, shape, block, zeros):
-        """Integers, scales, zero points (or None) and the numbers [..., N, K] that they stand for."""
+        """Integers, scales, zero points (or None) and the numbers [..., N, K] that they stand for; zeros = "none": 0."""
         *rows, k = shape
         block = block or k
         blocks, top = -(-k // block), 1 << self.c.bits
@@ -100,6 +139,8 @@ class Model:
         spread = 3.0 / np.sqrt(k) / top
         scales = self.numbers.uniform(0.5, 1.5, (*rows, blocks)).astype(np.float32) * np.float32(spread)
         scales *= np.where(self.numbers.random(scales.shape) < 0.2, -1, 1).astype(np.float32)
+        if self.c.linear == "tensor" and len(shape) == 2:
+            scales[:] = scales.reshape(-1)[0]
         if self.c.half:
             scales = scales.astype(np.float16).astype(np.float32)
         points = None
@@ -108,7 +149,7 @@ class Model:
         elif zeros == "float":
             points = (top / 2 + self.random(*rows, blocks)).astype(np.float32)
         each = lambda values: np.repeat(values, block, -1)[..., :k].astype(np.float32)
-        zero = each(points) if points is not None else np.float32(top // 2)
+        zero = each(points) if points is not None else np.float32(0 if zeros == "none" else top // 2)
         return q, scales, points, (q.astype(np.float32) - zero) * each(scales)
 
     def packed_points(self, points):
@@ -122,6 +163,9 @@ class Model:
         vector = self.random(n, scale=0.1) if bias else None
         if self.plain:
             y = self.op("MatMul", x, self.stored(numbers.T))
+            return self.op("Add", y, self.real(vector)) if bias else y
+        if self.c.linear:
+            y = self.dequantised(x, n, k, (q, scales, points, numbers))
             return self.op("Add", y, self.real(vector)) if bias else y
         blocks, block = scales.shape[-1], self.c.block
         whole = np.zeros((n, blocks * block), np.uint8)
@@ -197,9 +241,13 @@ class Model:
         total = self.op("Cast", self.op("Gather", self.op("Shape", "attention_mask"), self.stored(np.array(1)), axis=0), to=TensorProto.INT32)
         angles = np.outer(np.arange(CONTEXT), 10000.0 ** -(np.arange(0, HEAD, 2) / HEAD))
         tables = [self.real(f(angles).astype(np.float32)) for f in (np.cos, np.sin)]
-        table = self.matrix((VOCAB, HIDDEN), self.c.block, self.c.zeros and "packed") if self.c.embedding else None
+        kind, zeros = self.c.embedding, self.c.zeros and "packed"
+        table = self.matrix((VOCAB, HIDDEN), self.c.block, zeros or ("none" if kind == "uint4" else "")) if kind else None
         if table and not self.plain:
-            inputs = [self.stored(pack(table[0], self.c.bits)), "input_ids", self.real(table[1]), self.packed_points(table[2])]
+            elements = kind != "bytes"
+            fields = lambda values: self.narrow(values, 4, kind == "int4")
+            inputs = [fields(table[0]) if elements else self.stored(pack(table[0], self.c.bits)), "input_ids", self.real(table[1]),
+                      fields(table[2]) if elements and zeros else self.packed_points(table[2])]
             x = self.op("GatherBlockQuantized", *(inputs if inputs[-1] else inputs[:-1]), domain=CONTRIB, bits=self.c.bits,
                         block_size=self.c.block, gather_axis=0, quantize_axis=1)
         else:
@@ -208,7 +256,7 @@ class Model:
         for layer in range(LAYERS):
             x = self.op("Add", x, self.attention(self.norm(x), layer, [length, total], tables))
             x = self.op("Add", x, self.experts(self.norm(x)))
-        table = table or self.matrix((VOCAB, HIDDEN), self.c.block, self.c.zeros)
+        table = table if kind == "bytes" else self.matrix((VOCAB, HIDDEN), self.c.block, self.c.zeros)
         self.head = table[3]
         logits = self.linear(self.norm(x), VOCAB, HIDDEN, table=table)
         self.nodes.append(helper.make_node("Identity", [logits], ["logits"]))
@@ -229,7 +277,7 @@ class Model:
         if not self.c.inside:
             data = bytearray()
             for tensor in model.graph.initializer:
-                if tensor.data_type == TensorProto.INT64:  # shapes and axes
+                if tensor.data_type == TensorProto.INT64 or not tensor.dims:  # shapes and axes
                     continue
                 data += bytes(-len(data) % 64)
                 offset, content = len(data), tensor.raw_data
@@ -320,6 +368,92 @@ def check(config: Config, janus_compile, janus_run, folder: Path) -> str:
     return f"{one.shape[0]} rows of logits; first projections of experts {size('quantised')} bytes, in f32 {size('plain')}"
 
 
+class Operators(Model):
+    """One tensor program of operators over integers, each with its result by NumPy."""
+
+    def __init__(self):
+        super().__init__(Config("operators"), False)
+        self.wanted = []
+
+    def result(self, value, name):
+        self.nodes.append(helper.make_node("Identity", [name], [f"y{len(self.wanted)}"]))
+        self.wanted.append(value.astype(np.float32))
+
+    def gather(self, kind, bits, gather_axis, quantize_axis, zeros, indices):
+        shape, block = [5, 6, 7], 16
+        shape[quantize_axis] = 40
+        signed, top = kind == "int4", 1 << bits
+        if kind == "uint8":
+            shape[-1] = -(-shape[-1] * bits // 8) * 8 // bits
+        q = self.numbers.integers(0, top, shape).astype(np.uint8)
+        blocks = [-(-d // block) if i == quantize_axis % 3 else d for i, d in enumerate(shape)]
+        scales = self.random(*blocks)
+        points = self.numbers.integers(0, top, blocks).astype(np.uint8) if zeros else np.full(blocks, 0 if kind == "uint4" else top // 2)
+        each = lambda a: np.repeat(a, block, quantize_axis).take(np.arange(shape[quantize_axis]), quantize_axis).astype(np.float32)
+        numbers = (q.astype(np.float32) - each(points)) * each(scales)
+        extent = shape[gather_axis]
+        inside = (indices >= -extent) & (indices < extent)
+        value = np.take(numbers, np.where(inside, indices, 0), gather_axis)
+        axis = gather_axis % 3
+        value *= inside.reshape((1,) * axis + indices.shape + (1,) * (2 - axis))
+        stored = (lambda a: self.stored(pack(a, bits))) if kind == "uint8" else (lambda a: self.narrow(a, 4, signed))
+        inputs = [stored(q), self.stored(indices), self.stored(scales)] + ([stored(points)] if zeros else [])
+        self.result(value, self.op("GatherBlockQuantized", *inputs, domain=CONTRIB, bits=bits, block_size=block, gather_axis=gather_axis,
+                                   quantize_axis=quantize_axis))
+
+    def linear_of(self, dtype, bits, how, zeros):
+        shape, signed = (6, 35), np.dtype(dtype).kind == "i"
+        low, high = (-(1 << (bits - 1)), 1 << (bits - 1)) if signed else (0, 1 << bits)
+        scale_shape, axis, block = {"tensor": ((), 1, 0), "axis": ((6,), 0, 0), "last": ((35,), -1, 0), "blocks": ((6, 3), 1, 16),
+                                    "rows": ((2, 35), 0, 4)}[how]
+        q = self.numbers.integers(low, high, shape)
+        scales, points = self.random(*scale_shape), self.numbers.integers(low, high, scale_shape)
+        if block:
+            each = lambda a: np.repeat(a, block, axis).take(np.arange(shape[axis]), axis)
+        else:
+            each = lambda a: a if not scale_shape else np.expand_dims(a, 1 - axis if axis == 0 else 0)
+        difference = q - (each(points) if zeros else 0)
+        kind = {4: TensorProto.INT4 if signed else TensorProto.UINT4}.get(bits)
+
+        def stored(a):
+            return self.stored(np.asarray(a, dtype)) if kind is None else self.narrow(np.asarray(a & 15, np.uint8) ^ (8 if signed else 0), 4, signed)
+
+        inputs = [stored(q), self.stored(np.asarray(scales, np.float32))] + ([stored(points)] if zeros else [])
+        attributes = dict(axis=axis, block_size=block) if block else dict(axis=axis)
+        self.result(difference.astype(np.float32) * each(np.asarray(scales, np.float32)), self.op("DequantizeLinear", *inputs, **attributes))
+
+    def build(self):
+        near, far = np.array([[0, 3, -1], [4, 2, -5]]), np.array([1, 7, -8, 1 << 40, 4])
+        for kind, bits in (("int4", 4), ("uint4", 4), ("uint8", 4), ("uint8", 8), ("uint8", 2)):
+            for zeros in (False, True):
+                self.gather(kind, bits, 0, 2, zeros, near)
+                self.gather(kind, bits, 1, -1, zeros, far)
+                if bits == 8 or kind != "uint8":
+                    self.gather(kind, bits, 2, 0, zeros, far.reshape(1, -1))
+                    self.gather(kind, bits, -2, 0, not zeros, near)
+                    self.gather(kind, bits, 0, 1, zeros, far.astype(np.int32))
+        for dtype, bits in ((np.int8, 4), (np.uint8, 4), (np.int8, 8), (np.uint8, 8), (np.int16, 16), (np.uint16, 16), (np.int32, 31)):
+            for how in ("tensor", "axis", "last", "blocks", "rows"):
+                for zeros in (False, True):
+                    self.linear_of(dtype, bits, how, zeros)
+        outputs = [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, w.shape) for i, w in enumerate(self.wanted)]
+        graph = helper.make_graph(self.nodes, "operators", [], outputs, self.tensors)
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid(CONTRIB, 1)], ir_version=10)
+
+
+def check_operators(janus_compile, janus_run, folder: Path) -> str:
+    source = Operators()
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(source.build().SerializeToString())
+    run(janus_compile, folder / "model.onnx", "-o", folder / "model.janus", "--contract=tensor")
+    run(janus_run, folder / "model.janus", "--output-dir", folder)
+    wrong = [f"{i} ({source.nodes[2 * i].op_type}): {np.abs(np.load(folder / f'y{i}.npy') - wanted).max()}"
+             for i, wanted in enumerate(source.wanted) if not np.array_equal(np.load(folder / f"y{i}.npy"), wanted)]
+    if wrong:
+        raise Failure(f"results that differ from NumPy's: {wrong}")
+    return f"{len(source.wanted)} results are NumPy's"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("janus_compile", type=Path)
@@ -328,16 +462,18 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="write the models below this folder and keep them")
     arguments = parser.parse_args()
     failed = 0
-    for config in CONFIGS:
-        if arguments.only and arguments.only not in config.name:
+    tests = {"operators": check_operators}
+    tests |= {config.name: functools.partial(check, config) for config in CONFIGS}
+    for name, test in tests.items():
+        if arguments.only and arguments.only not in name:
             continue
         with tempfile.TemporaryDirectory() as temporary:
-            folder = (arguments.keep or Path(temporary)) / config.name
+            folder = (arguments.keep or Path(temporary)) / name
             try:
-                print(f"ok   {config.name}: {check(config, arguments.janus_compile, arguments.janus_run, folder)}", flush=True)
+                print(f"ok   {name}: {test(arguments.janus_compile, arguments.janus_run, folder)}", flush=True)
             except (Failure, subprocess.TimeoutExpired) as error:
                 failed += 1
-                print(f"FAIL {config.name}: {error}", flush=True)
+                print(f"FAIL {name}: {error}", flush=True)
     print(f"{failed} failed")
     return 1 if failed else 0
 

@@ -18,8 +18,8 @@ import shlex
 import struct
 import sys
 
-TYPES = {"float": 1, "uint8": 2, "int32": 6, "int64": 7, "string": 8, "bool": 9, "float16": 10}
-CODES = {"float": "f", "uint8": "B", "int32": "i", "int64": "q", "bool": "B", "float16": "e"}
+TYPES = {"float": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "string": 8, "bool": 9, "float16": 10, "uint4": 21, "int4": 22}
+CODES = {"float": "f", "uint8": "B", "int8": "b", "int32": "i", "int64": "q", "bool": "B", "float16": "e", "uint4": "B", "int4": "B"}
 
 
 def varint(value):
@@ -61,8 +61,11 @@ def tensor(name, kind, dims, values):
     typed = values.startswith("typed:")
     read = float if kind in ("float", "float16") else int
     numbers = [read(v) for v in values.removeprefix("typed:").split(",") if v]
+    if kind in ("int4", "uint4"):  # two to a byte, the first in the lower bits
+        padded = [v & 15 for v in numbers] + [0] * (len(numbers) % 2)
+        numbers = [low | high << 4 for low, high in zip(padded[0::2], padded[1::2])]
     if typed:
-        field = {"float": 4, "int32": 5, "bool": 5, "uint8": 5, "float16": 5, "int64": 7}[kind]
+        field = {"float": 4, "float16": 5, "int64": 7}.get(kind, 5)
         if kind == "float":
             return out + block(field, struct.pack(f"<{len(numbers)}f", *numbers))
         if kind == "float16":

@@ -29,7 +29,8 @@ void MoEDialect::initialize() {
 
 /// Bits of a stored number; 0 for a type that is not stored.
 static int64_t storedBits(Type storage, bool integers) {
-  bool known = integers ? storage.isUnsignedInteger(2) || storage.isUnsignedInteger(4) || storage.isUnsignedInteger(8)
+  auto integer = dyn_cast<IntegerType>(storage);
+  bool known = integers ? integer && !integer.isSigned() && llvm::is_contained({2u, 4u, 8u}, integer.getWidth())
                         : storage.isF32() || storage.isF16() || storage.isBF16();
   return known ? storage.getIntOrFloatBitWidth() : 0;
 }
@@ -38,7 +39,7 @@ LogicalResult ViewAttr::verify(function_ref<InFlightDiagnostic()> emitError, Str
                                int64_t offset, ArrayRef<int64_t> shape, ArrayRef<int64_t> strides) {
   int64_t bits = std::max(storedBits(storage, false), storedBits(storage, true));
   if (!bits)
-    return emitError() << "expects storage type f32, f16, bf16, ui2, ui4 or ui8, found " << storage;
+    return emitError() << "expects storage type f32, f16, bf16, or i2, i4, i8 with or without sign, found " << storage;
   if (offset < 0)
     return emitError() << "expects an offset of at least 0 bytes, found " << offset;
   if (shape.empty() || shape.size() != strides.size())
@@ -89,23 +90,17 @@ static ArrayRef<int64_t> shapeOfPart(Attribute part, bool integers) {
   return stored ? values.getType().getShape() : ArrayRef<int64_t>();
 }
 
-static bool hasWholeRows(Attribute part) {
+/// Whether integers are stored with a sign.
+static bool isSigned(Attribute part) {
   auto view = dyn_cast<ViewAttr>(part);
-  if (!view)
-    return true;
-  ArrayRef<int64_t> strides = view.getStrides();
-  int64_t bits = view.getStorage().getIntOrFloatBitWidth(), fields = bits < 8 ? 8 / bits : 1;
-  return strides.back() == 1 && llvm::all_of(strides.drop_back(), [&](int64_t s) { return s % fields == 0; });
+  return view && view.getStorage().isSignlessInteger();
 }
 
 LogicalResult QuantisedAttr::verify(function_ref<InFlightDiagnostic()> emitError, Attribute integers, Attribute scales,
                                     Attribute zeros) {
   ArrayRef<int64_t> shape = shapeOfPart(integers, true), scaleShape = shapeOfPart(scales, false);
   if (shape.empty())
-    return emitError() << "expects integers in a view of ui2, ui4 or ui8 or inline ui8, found " << integers;
-  if (!hasWholeRows(integers))
-    return emitError() << "expects integers with stride 1 in the last dimension and whole bytes in all others, found "
-                       << integers;
+    return emitError() << "expects integers in a view of 2, 4 or 8 bits or inline ui8, found " << integers;
   if (scaleShape.empty())
     return emitError() << "expects scales in a view of floating-point numbers or inline f32, found " << scales;
   if (scaleShape.size() != shape.size() || scaleShape.drop_back() != shape.drop_back())
@@ -113,10 +108,12 @@ LogicalResult QuantisedAttr::verify(function_ref<InFlightDiagnostic()> emitError
                        << integers;
   if (!zeros)
     return success();
-  bool asIntegers = shapeOfPart(zeros, true) == scaleShape && hasWholeRows(zeros);
+  bool asIntegers = shapeOfPart(zeros, true) == scaleShape;
   if (!asIntegers && shapeOfPart(zeros, false) != scaleShape)
     return emitError() << "expects zeros of the shape of the scales, stored as these or as integers are, found "
                        << zeros;
+  if (!asIntegers && isSigned(integers))
+    return emitError() << "expects zeros that are integers beside integers with a sign, found " << zeros;
   return success();
 }
 

@@ -53,8 +53,8 @@ def MoE_ViewAttr : MoE_Attr<"View", "view"> {
   let description = [{
     Element (i0, i1, ...) of the view is the stored number at byte `offset + sum(i * stride) * sizeof(storage)` of `file`;
     `offset` counts bytes, `strides` count elements of `storage`. Reading converts the storage type to the weight's type,
-    exactly. Inside `#moe.quantised` the storage type may be ui2, ui4 or ui8: numbers of that many bits, the lower bits of a
-    byte first; the view starts at a whole byte. Rules: (V1) the storage type is f32, f16, bf16, ui2, ui4 or ui8, (V2) offset
+    exactly. Inside `#moe.quantised` the storage type may be an integer of 2, 4 or 8 bits, the lower bits of a byte first; the
+    view starts at a whole byte. Rules: (V1) the storage type is f32, f16, bf16, or ui2, ui4, ui8, i2, i4, i8, (V2) offset
     >= 0, (V3) as many strides as dimensions, at least one, (V4) sizes are positive and strides are not negative, (V5) the
     file has a name, (V6) the view ends below byte 2^62.
 
@@ -99,10 +99,11 @@ def MoE_QuantisedAttr : MoE_Attr<"Quantised", "quantised"> {
   let summary = "a view of integers with a scale, and perhaps a zero point, for each block of them";
   let description = [{
     Integers [.., K], scales and zeros [.., blocks] with the same leading dimensions; each is a `#moe.view`, or inline numbers
-    (ui8 for integers, f32 for scales). Rules: (Q1) integers are a view of ui2, ui4 or ui8 or inline ui8, (Q2) a view of
-    integers has stride 1 in its last dimension and whole bytes in all others, (Q3) scales are a view of floating-point
-    numbers or inline f32, (Q4) the dimensions of scales, but the last, are those of the integers, (Q5) zeros have the shape
-    of the scales and are stored as these or as integers are.
+    (ui8 for integers, f32 for scales). An integer stored with a sign (i2, i4, i8) stands for itself plus 2^(bits - 1), be it
+    a weight or a zero point, so that differences stay and the middle is 0 as stored. Rules: (Q1) integers are a view of 2, 4
+    or 8 bits or inline ui8, (Q2) scales are a view of floating-point numbers or inline f32, (Q3) the dimensions of scales,
+    but the last, are those of the integers, (Q4) zeros have the shape of the scales and are stored as these or as integers
+    are, (Q5) zeros of integers with a sign are integers.
     Example: `#moe.quantised<integers = #moe.view<"m.data", ui4, offset = 64, shape = [16, 64], strides = [64, 1]>,
     scales = #moe.view<"m.data", f32, offset = 576, shape = [16, 2], strides = [2, 1]>>`
   }];

@@ -8,7 +8,7 @@ namespace janus::onnx {
 namespace {
 /// One letter an input, the last for all that follow:
 ///   * any   n a number: floats of 16 to 64 bits and integers   s as n, or bool   r a float of 16 to 64 bits
-///   b bool   u an integer   i int32 or int64   q bytes or 4-bit integers   = as input 0
+///   b bool   u an integer   i int32 or int64   q bytes or 4-bit integers   z an integer of 2 to 32 bits   = as input 0
 const llvm::StringMap<StringRef> &signatures() {
   static const llvm::StringMap<StringRef> table = [] {
     llvm::StringMap<StringRef> map;
@@ -81,6 +81,7 @@ const llvm::StringMap<StringRef> &signatures() {
     add("rrqrrqrrqrrqqqrrrrrrr", {"QMoE"});
     add("rqrnir", {"MatMulNBits"});
     add("qirq", {"GatherBlockQuantized"});
+    add("zr=", {"DequantizeLinear"});
     return map;
   }();
   return table;
@@ -110,6 +111,8 @@ bool matches(Type type, char letter) {
     return type.isSignlessInteger(32) || type.isSignlessInteger(64);
   case 'q':
     return isa<IntegerType>(type) && (type.getIntOrFloatBitWidth() == 8 || type.getIntOrFloatBitWidth() == 4);
+  case 'z':
+    return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() > 1 && type.getIntOrFloatBitWidth() <= 32;
   default: // '=', which the caller has looked at
     return true;
   }
@@ -131,6 +134,8 @@ StringRef spelled(char letter) {
     return "int32 or int64";
   case 'q':
     return "bytes or 4-bit integers";
+  case 'z':
+    return "an integer of 2 to 32 bits";
   default:
     return "a tensor";
   }

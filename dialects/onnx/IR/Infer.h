@@ -69,6 +69,7 @@ Result inferCausalConv(Operation *op, ShapeContext &c);
 // InferQuantised.cpp
 Result inferMatMulNBits(Operation *op, ShapeContext &c);
 Result inferGatherBlockQuantized(Operation *op, ShapeContext &c);
+Result inferDequantizeLinear(Operation *op, ShapeContext &c);
 Result inferQMoE(Operation *op, ShapeContext &c);
 // InferControl.cpp
 Result inferIf(Operation *op, ShapeContext &c);

@@ -1,4 +1,4 @@
-// Shapes of operators over integers with a scale for each block.
+// Shapes of operators over integers with scales.
 #include "dialects/onnx/IR/Infer.h"
 
 using namespace mlir;
@@ -61,6 +61,8 @@ LogicalResult inferGatherBlockQuantized(Operation *op, ShapeContext &c) {
     return op->emitOpError() << "expects data of 4-bit integers or bytes, found " << c.element(gather.getData());
   if (bytes && failed(expectBits(op, bits)))
     return failure();
+  if (!bytes && bits != 4)
+    return op->emitOpError() << "expects bits = 4 with data of 4-bit integers, found " << bits;
   if (*axis == *blocked || block < 16 || (block & (block - 1)))
     return op->emitOpError()
            << "expects gather_axis other than quantize_axis and a block_size that is a power of two of "
@@ -77,10 +79,56 @@ LogicalResult inferGatherBlockQuantized(Operation *op, ShapeContext &c) {
     if (failed(c.require(op, scales[i], i == *blocked ? SymExpr::ceildiv(data[i], SymExpr(block)) : data[i],
                          "extents of scales and blocks of data")))
       return failure();
+  if (Value zero = gather.getZeroPoints()) { // packed as data is
+    if (c.element(zero) != c.element(gather.getData()))
+      return op->emitOpError() << "expects zero_points of the type of data, found " << c.element(zero) << " and "
+                               << c.element(gather.getData());
+    if (failed(expectRank(op, c, zero, rank, "zero_points")))
+      return failure();
+    Dims points = *c.dims(zero);
+    for (int64_t i = 0; i < rank; ++i)
+      if (failed(c.require(op, points[i],
+                           bytes && i == rank - 1 ? SymExpr::ceildiv(scales[i], SymExpr(8 / bits)) : scales[i],
+                           "extents of zero_points and scales")))
+        return failure();
+  }
   Dims out(data.begin(), data.begin() + *axis);
   out.append(indices);
   out.append(data.begin() + *axis + 1, data.end());
   c.set(gather.getY(), c.element(gather.getScales()), out);
+  return success();
+}
+
+LogicalResult inferDequantizeLinear(Operation *op, ShapeContext &c) {
+  auto linear = cast<DequantizeLinearOp>(op);
+  Dims x = *c.dims(linear.getX()), scale = *c.dims(linear.getXScale());
+  int64_t rank = x.size(), block = linear.getBlockSize(), to = linear.getOutputDtype();
+  Type element = to ? getElementType(op->getContext(), to) : c.element(linear.getXScale());
+  if (!element || !(element.isF32() || element.isF16() || element.isBF16()))
+    return op->emitOpError() << "expects scales and output_dtype of float, float16 or bfloat16, found "
+                             << c.element(linear.getXScale()) << " and " << to;
+  auto isSingle = [](const Dims &dims) { return dims.empty() || (dims.size() == 1 && dims[0].isConstant(1)); };
+  bool single = !block && isSingle(scale);
+  if (block < 0 || block > (int64_t{1} << 40))
+    return op->emitOpError() << "expects a block_size of at least 0, found " << block;
+  if (!single) {
+    auto axis = normalizeAxis(op, linear.getAxis(), rank);
+    if (failed(axis) || failed(expectRank(op, c, linear.getXScale(), block ? rank : 1, "x_scale")))
+      return failure();
+    for (int64_t i = block ? 0 : *axis; i < (block ? rank : *axis + 1); ++i)
+      if (failed(c.require(op, scale[block ? i : 0],
+                           block && i == *axis ? SymExpr::ceildiv(x[i], SymExpr(block)) : x[i],
+                           "extents of x_scale and x")))
+        return failure();
+  }
+  if (Value zero = linear.getXZeroPoint(); zero && !(single && isSingle(*c.dims(zero)))) {
+    if (failed(expectRank(op, c, zero, scale.size(), "x_zero_point")))
+      return failure();
+    for (auto [point, factor] : llvm::zip(*c.dims(zero), scale))
+      if (failed(c.require(op, point, factor, "extents of x_zero_point and x_scale")))
+        return failure();
+  }
+  c.set(linear.getY(), element, x);
   return success();
 }
 
@@ -136,6 +184,8 @@ LogicalResult inferQMoE(Operation *op, ShapeContext &c) {
     SymExpr blocks = block ? SymExpr::ceildiv(layer.columns, SymExpr(block)) : SymExpr(1);
     if (failed(c.require(op, product(s), experts * layer.rows * blocks,
                          "numbers of scales and blocks of " + layer.name.str())))
+      return failure();
+    if (layer.zeros && failed(expectBytes(op, c, layer.zeros, "zero points")))
       return failure();
     if (layer.zeros &&
         failed(c.require(op, product(*c.dims(layer.zeros)), experts * layer.rows * SymExpr::ceildiv(blocks, pack),

@@ -97,6 +97,15 @@ def Onnx_BitCastOp : Onnx_Op<"BitCast", "", (ins Onnx_Tensor:$x), (ins I64Attr:$
   let summary = "the bits of x as another element type of the same width";
   let description = [{ Example: `%y = onnx.BitCast(%x) {to = 6 : i64} : (tensor<4xf32>) -> tensor<4xi32>` }];
 }
+def Onnx_DequantizeLinearOp : Onnx_Op<"DequantizeLinear", "", (ins Onnx_Tensor:$x, Onnx_Tensor:$x_scale, Optional<Onnx_Tensor>:$x_zero_point),
+    (ins DefaultValuedAttr<I64Attr, "1">:$axis, DefaultValuedAttr<I64Attr, "0">:$block_size, DefaultValuedAttr<I64Attr, "0">:$output_dtype), (outs Onnx_Tensor:$y), "inferDequantizeLinear", "rowsCastLike"> {
+  let summary = "(x - x_zero_point) * x_scale of integers, computed in f32";
+  let description = [{
+    One scale for all (rank 0, or one number), one for each index of `axis` (rank 1), or, with block_size, one for each block of that many indices of `axis` (rank of x). The result has
+    the type of the scales, or output_dtype, a number of TensorProto.DataType.
+    Example: `%y = onnx.DequantizeLinear(%x, %s, %z) {axis = 0 : i64} : (tensor<4x8xi8>, tensor<4xf32>, tensor<4xi8>) -> tensor<4x8xf32>`
+  }];
+}
 def Onnx_DropoutOp : Onnx_Op<"Dropout", "", (ins Onnx_Tensor:$x, Optional<Onnx_Tensor>:$ratio, Optional<Onnx_Tensor>:$training_mode), (ins OptionalAttr<I64Attr>:$seed), (outs Onnx_Tensor:$y, Optional<Onnx_Tensor>:$mask), "inferDropout", "rowsDropout"> {
   let summary = "x, and a mask of ones: there is no training here";
   let description = [{ Example: `%y:2 = onnx.Dropout(%x) : (tensor<4xf32>) -> (tensor<4xf32>, tensor<4xi1>)` }];

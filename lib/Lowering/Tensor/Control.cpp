@@ -51,6 +51,7 @@ LogicalResult TensorFunction::lowerIf(onnx::IfOp choice) {
       }
       Buffer target = source;
       target.pointer = allocate(source.extents, source.element);
+      target.packed = false;
       copy(source, target);
       arguments.push_back(target.pointer);
       arguments.append(source.extents.begin(), source.extents.end());
@@ -144,6 +145,7 @@ LogicalResult TensorFunction::lowerLoop(onnx::LoopOp loop) {
     if (llvm::is_contained(graph.getArguments(), from)) {
       Buffer kept = source;
       kept.pointer = aside.emplace_back(allocate(source.extents, source.element));
+      kept.packed = false;
       copy(source, kept);
       source = kept;
     }

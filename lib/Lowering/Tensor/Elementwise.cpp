@@ -272,7 +272,8 @@ LogicalResult lowerClip(OperatorContext &c) {
 LogicalResult lowerBitCast(OperatorContext &c) {
   Type bits = c.e.b.getIntegerType(8 * elementBytes(c.input(0)->element));
   Buffer from = *c.input(0), to = *c.output(0);
-  from.element = to.element = bits;
+  if (!isBelowByte(from.element))
+    from.element = to.element = bits;
   bool toBool = c.output(0)->element.isInteger(1);
   c.e.fillFlat(to, [&](Value position) {
     Value byte = c.e.load(from, position);

@@ -9,7 +9,11 @@ bool janus::lowering::isStored(Type type) {
   if (type.isF32() || type.isF64() || type.isF16() || type.isBF16() || type.isSignlessInteger(1))
     return true;
   auto integer = dyn_cast<IntegerType>(type);
-  return integer && !integer.isSigned() && llvm::is_contained({8u, 16u, 32u, 64u}, integer.getWidth());
+  return integer && !integer.isSigned() && llvm::is_contained({2u, 4u, 8u, 16u, 32u, 64u}, integer.getWidth());
+}
+
+bool janus::lowering::isBelowByte(Type type) {
+  return isa<IntegerType>(type) && llvm::is_contained({2u, 4u}, type.getIntOrFloatBitWidth());
 }
 
 int64_t janus::lowering::elementBytes(Type type) { return std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8); }
@@ -113,7 +117,7 @@ Value Emitter::expression(const onnx::SymExpr &expression) {
 }
 
 Value Emitter::address(const Buffer &buffer, Value linear) {
-  Type stored = buffer.element.isInteger(1) ? b.getI8Type() : buffer.element;
+  Type stored = buffer.element.isInteger(1) || isBelowByte(buffer.element) ? b.getI8Type() : buffer.element;
   if (isa<IntegerType>(stored))
     stored = computeType(stored);
   return LLVM::GEPOp::create(b, loc_, LLVM::LLVMPointerType::get(b.getContext()), stored, buffer.pointer,
@@ -121,8 +125,19 @@ Value Emitter::address(const Buffer &buffer, Value linear) {
 }
 
 Value Emitter::load(const Buffer &buffer, Value linear) {
-  Value pointer = address(buffer, linear);
   Type compute = computeType(buffer.element);
+  if (isBelowByte(buffer.element)) {
+    int64_t fields = buffer.packed ? 8 / compute.getIntOrFloatBitWidth() : 1;
+    Value place = fields > 1 ? divide(linear, i64(fields)) : linear;
+    Value byte = LLVM::LoadOp::create(b, loc_, b.getI8Type(), address(buffer, place));
+    if (fields > 1) {
+      Value field = sub(linear, mul(place, i64(fields)));
+      Value shift = arith::TruncIOp::create(b, loc_, b.getI8Type(), mul(field, i64(8 / fields)));
+      byte = arith::ShRUIOp::create(b, loc_, byte, shift);
+    }
+    return arith::TruncIOp::create(b, loc_, compute, byte);
+  }
+  Value pointer = address(buffer, linear);
   if (compute.isInteger(1)) {
     Value byte = LLVM::LoadOp::create(b, loc_, b.getI8Type(), pointer);
     return arith::CmpIOp::create(b, loc_, arith::CmpIPredicate::ne, byte, integer(b.getI8Type(), 0));
@@ -138,7 +153,7 @@ Value Emitter::loadIndex(const Buffer &buffer, Value linear) {
 
 void Emitter::store(const Buffer &buffer, Value linear, Value value) {
   Value pointer = address(buffer, linear);
-  if (buffer.element.isInteger(1))
+  if (buffer.element.isInteger(1) || isBelowByte(buffer.element))
     value = arith::ExtUIOp::create(b, loc_, b.getI8Type(), value);
   else if (buffer.element.isF16() || buffer.element.isBF16())
     value = arith::TruncFOp::create(b, loc_, buffer.element, value);

@@ -28,13 +28,18 @@ struct Buffer {
   mlir::Type element;                     // as stored; see isStored
   llvm::SmallVector<onnx::SymExpr> shape; // as the type states it
   llvm::SmallVector<mlir::Value> extents; // i64, one a dimension
+  /// Elements of less than a byte lie side by side, the lower bits first, as in a file; else each has a byte. Such a
+  /// buffer is only read, by `load`.
+  bool packed = false;
 
   int64_t rank() const { return extents.size(); }
 };
 
-/// The element types that buffers have: f32, f64, f16, bf16, bool (i1, a byte each), integers of 8 to 64 bits.
+/// The element types that buffers have: f32, f64, f16, bf16, bool (i1, a byte each), integers of 2 to 64 bits.
 bool isStored(mlir::Type type);
-/// Bytes of one element in memory.
+/// Whether it is an integer of 2 or 4 bits, which no input or result of a program has.
+bool isBelowByte(mlir::Type type);
+/// Bytes of one element in memory, where it is not packed.
 int64_t elementBytes(mlir::Type type);
 /// The type of such an element in registers.
 mlir::Type computeType(mlir::Type stored);

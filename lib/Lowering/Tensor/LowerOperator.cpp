@@ -89,13 +89,16 @@ LogicalResult TensorFunction::lowerOp(Operation &op) {
     result = bind(op.getResult(0), constantPointer(constant.getValue()), &op);
   } else if (auto use = dyn_cast<onnx::InitializerValueOp>(op)) {
     auto initializer = SymbolTable::lookupNearestSymbolFrom<onnx::InitializerOp>(module_, use.getInitializerAttr());
-    if (auto elements = dyn_cast<ElementsAttr>(initializer.getData()))
-      return bind(op.getResult(0), constantPointer(elements), &op);
-    if (cast<RankedTensorType>(initializer.getType()).getNumElements() == 0)
-      return bind(op.getResult(0), LLVM::ZeroOp::create(builder_, loc(), pointerType()), &op);
-    auto [entry, fresh] = section_.weights.try_emplace(initializer.getSymNameAttr(), section_.weights.size());
-    Value weights = field(call_, offsetof(abi::Call, weights));
-    result = bind(op.getResult(0), slot(weights, entry->second, pointerType()), &op);
+    Value pointer;
+    if (auto elements = dyn_cast<ElementsAttr>(initializer.getData())) {
+      pointer = constantPointer(elements);
+    } else if (cast<RankedTensorType>(initializer.getType()).getNumElements() == 0) {
+      pointer = LLVM::ZeroOp::create(builder_, loc(), pointerType());
+    } else {
+      auto [entry, fresh] = section_.weights.try_emplace(initializer.getSymNameAttr(), section_.weights.size());
+      pointer = slot(field(call_, offsetof(abi::Call, weights)), entry->second, pointerType());
+    }
+    result = bind(op.getResult(0), pointer, &op);
   } else if (auto choice = dyn_cast<onnx::IfOp>(op)) {
     result = lowerIf(choice);
   } else if (auto loop = dyn_cast<onnx::LoopOp>(op)) {
@@ -105,6 +108,8 @@ LogicalResult TensorFunction::lowerOp(Operation &op) {
   }
   if (failed(result))
     return failure();
+  if (isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op))
+    buffers_[op.getResult(0)].packed = isBelowByte(buffers_[op.getResult(0)].element);
   giveBackOperands(op);
   for (Value value : op.getResults())
     if (!lastUse_.contains(value))
@@ -147,8 +152,10 @@ LogicalResult TensorFunction::generate(Operation &op) {
       for (auto [dim, extent] : llvm::zip(context.inputs[0]->shape, context.inputs[0]->extents))
         if (!dim.constant())
           check(&op, e_->negated(e_->equal(extent, e_->i64(1))), "without axes needs " + dim.str() + " != 1");
-    if (failed(bind(op.getResult(0), buffers_[op.getOperand(0)].pointer, &op)))
+    const Buffer source = buffers_[op.getOperand(0)];
+    if (failed(bind(op.getResult(0), source.pointer, &op)))
       return failure();
+    buffers_[op.getResult(0)].packed = source.packed;
   } else {
     for (Value result : op.getResults())
       if (failed(allocate(result, outputPointer_.lookup(result), &op)))

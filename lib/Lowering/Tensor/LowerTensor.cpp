@@ -92,8 +92,11 @@ LogicalResult TensorFunction::checkTypes() {
     return tensor && isStored(tensor.getElementType()) && onnx::getDims(type);
   };
   for (Type type : function_.getArgumentTypes())
-    if (!known(type))
+    if (!known(type) || isBelowByte(getElementTypeOrSelf(type)))
       return function_.emitError("[JNS-ONNX-007] expects inputs of numbers and known dimensions, found ") << type;
+  for (Type type : function_.getBody().front().getTerminator()->getOperandTypes())
+    if (isBelowByte(getElementTypeOrSelf(type)))
+      return function_.emitError("[JNS-ONNX-007] expects outputs of numbers of at least 8 bits, found ") << type;
   WalkResult result = function_.walk([&](Operation *op) {
     for (Region &graph : op->getRegions())
       for (Type type : graph.getArgumentTypes())

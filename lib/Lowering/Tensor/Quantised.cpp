@@ -10,16 +10,10 @@ namespace janus::lowering {
 using Values = Emitter::Values;
 
 Value unpack(Emitter &e, const Buffer &bytes, Value index, int64_t bits) {
-  Type byte = e.b.getIntegerType(8, false);
-  Buffer raw = bytes;
-  raw.element = byte;
-  int64_t fields = 8 / bits;
-  if (fields == 1)
-    return e.convert(e.load(raw, index), byte, e.b.getI64Type());
-  Value place = e.divide(index, e.i64(fields)), field = e.sub(index, e.mul(place, e.i64(fields)));
-  Value whole = e.convert(e.load(raw, place), byte, e.b.getI64Type());
-  Value shifted = arith::ShRUIOp::create(e.b, e.loc(), whole, e.mul(field, e.i64(bits)));
-  return arith::AndIOp::create(e.b, e.loc(), shifted, e.i64((1 << bits) - 1));
+  Buffer fields = bytes;
+  fields.element = e.b.getIntegerType(static_cast<unsigned>(bits), false);
+  fields.packed = true;
+  return e.loadIndex(fields, index);
 }
 
 Value Blocks::at(Emitter &e, Value row, Value column, Type type) const {
@@ -71,22 +65,25 @@ LogicalResult lowerMatMulNBits(OperatorContext &c) {
   return success();
 }
 
-/// The element of data at an index whose number along gather_axis is picked; data and zero points lie packed along
-/// their last dimension. An index outside gives 0.
+/// The element of data at an index whose number along gather_axis is picked; in bytes, data and zero points lie packed
+/// along their last dimension. An index outside gives 0.
 LogicalResult lowerGatherBlockQuantized(OperatorContext &c) {
   Emitter &e = c.e;
   const Buffer &data = *c.input(0), &indices = *c.input(1), &scales = *c.input(2), &out = *c.output(0);
   const Buffer *zeros = c.input(3);
   bool bytes = data.element.isUnsignedInteger(8);
-  if (!bytes)
-    return c.op->emitOpError("expects data packed in bytes");
-  int64_t rank = data.rank(), bits = c.integer("bits", 4), block = c.integer("block_size", 128), fields = 8 / bits;
+  int64_t rank = data.rank(), bits = c.integer("bits", 4), block = c.integer("block_size", 128),
+          fields = bytes ? 8 / bits : 1;
+  auto integer = [&](const Buffer &buffer, Value index, Type type) {
+    return bytes ? e.convert(unpack(e, buffer, index, bits), e.b.getI64Type(), type)
+                 : e.convert(e.load(buffer, index), buffer.element, type);
+  };
   auto axisOf = [&](StringRef name, int64_t otherwise) {
     int64_t axis = c.integer(name, otherwise);
     return axis < 0 ? axis + rank : axis;
   };
   int64_t axis = axisOf("gather_axis", 0), blocked = axisOf("quantize_axis", 1), count = indices.rank();
-  Type type = computeType(scales.element), i64 = e.b.getI64Type();
+  Type type = computeType(scales.element);
   Values whole(data.extents);
   whole.back() = e.mul(whole.back(), e.i64(fields));
   e.fill(out, [&](ValueRange index) {
@@ -99,19 +96,44 @@ LogicalResult lowerGatherBlockQuantized(OperatorContext &c) {
           Values source(index.begin(), index.begin() + axis);
           source.push_back(picked);
           source.append(index.begin() + axis + count, index.end());
-          Value number = e.convert(unpack(e, data, e.linear(source, whole), bits), i64, type);
+          Value number = integer(data, e.linear(source, whole), type);
           Values where = source;
           where[blocked] = e.divide(where[blocked], e.i64(block));
-          Value zero = e.real(type, 1 << (bits - 1));
+          Value zero = e.real(type, bytes ? 1 << (bits - 1) : 0);
           if (zeros) {
             Values packed(zeros->extents);
             packed.back() = e.mul(packed.back(), e.i64(fields));
-            zero = e.convert(unpack(e, *zeros, e.linear(where, packed), bits), i64, type);
+            zero = integer(*zeros, e.linear(where, packed), type);
           }
           Value scale = e.load(scales, e.linear(where, scales.extents));
           return multiply(e, arith::SubFOp::create(e.b, e.loc(), number, zero), scale);
         },
         [&] { return e.real(type, 0); });
+  });
+  return success();
+}
+
+/// Differences are of integers, and exact.
+LogicalResult lowerDequantizeLinear(OperatorContext &c) {
+  Emitter &e = c.e;
+  const Buffer &x = *c.input(0), &scales = *c.input(1), *zeros = c.input(2);
+  int64_t block = c.integer("block_size", 0);
+  bool single = !block && llvm::all_of(scales.shape, [](const onnx::SymExpr &dim) { return dim.isConstant(1); });
+  int64_t axis = single ? 0 : c.axis(1, x.rank());
+  Type f32 = e.b.getF32Type(), i64 = e.b.getI64Type();
+  e.fill(*c.output(0), [&](ValueRange index) {
+    Values where = single ? Values() : Values{index[single ? 0 : axis]};
+    if (block) {
+      where = Values(index);
+      where[axis] = e.divide(where[axis], e.i64(block));
+    }
+    Value scale = e.i64(0);
+    if (!single)
+      scale = e.linear(where, scales.extents);
+    Value number = e.loadIndex(x, e.linear(index, x.extents));
+    if (zeros)
+      number = e.sub(number, e.loadIndex(*zeros, scale));
+    return multiply(e, e.convert(number, i64, f32), e.convert(e.load(scales, scale), scales.element, f32));
   });
   return success();
 }
@@ -122,6 +144,7 @@ OperatorLowering findQuantised(StringRef name) {
   return llvm::StringSwitch<OperatorLowering>(name)
       .Case("MatMulNBits", lowerMatMulNBits)
       .Case("GatherBlockQuantized", lowerGatherBlockQuantized)
+      .Case("DequantizeLinear", lowerDequantizeLinear)
       .Default(nullptr);
 }
 } // namespace janus::lowering

@@ -48,19 +48,22 @@ void describeWeights(ModuleOp module, const TensorSection &section) {
     auto initializer = module.lookupSymbol<onnx::InitializerOp>(name);
     auto range = cast<onnx::RangeAttr>(initializer.getData());
     auto type = cast<RankedTensorType>(initializer.getType());
-    // Rows of whatever rank, one behind the other.
-    int64_t columns = type.getRank() ? type.getShape().back() : 1;
-    SmallVector<int64_t> shape{type.getNumElements() / columns, columns}, strides{columns, 1};
-    auto view =
-        moe::ViewAttr::get(b.getContext(), range.getFile(), range.getStorage(), range.getOffset(), shape, strides);
+    // Rows of whatever rank, one behind the other; integers of less than a byte as the bytes that hold them.
+    int64_t columns = type.getRank() ? type.getShape().back() : 1, rows = type.getNumElements() / columns;
+    Type storage = range.getStorage(), element = type.getElementType();
+    if (isBelowByte(element)) {
+      rows = 1, columns = range.getLength();
+      storage = element = b.getIntegerType(8, false);
+    }
+    SmallVector<int64_t> shape{rows, columns}, strides{columns, 1};
+    auto view = moe::ViewAttr::get(b.getContext(), range.getFile(), storage, range.getOffset(), shape, strides);
     OpBuilder builder(initializer);
-    moe::WeightOp::create(builder, initializer.getLoc(), name,
-                          TypeAttr::get(RankedTensorType::get(shape, type.getElementType())), b.getArrayAttr({view}),
-                          ElementsAttr());
+    moe::WeightOp::create(builder, initializer.getLoc(), name, TypeAttr::get(RankedTensorType::get(shape, element)),
+                          b.getArrayAttr({view}), ElementsAttr());
     initializer.erase();
     NamedAttrList fields;
     fields.set("name", name);
-    fields.set("layout", b.getStringAttr("rows." + typeName(type.getElementType())));
+    fields.set("layout", b.getStringAttr("rows." + typeName(element)));
     fields.set("parts", b.getArrayAttr({FlatSymbolRefAttr::get(name)}));
     fields.set("file", b.getStringAttr("weights/tensor.safetensors"));
     packed.push_back(fields.getDictionary(b.getContext()));

@@ -213,6 +213,14 @@ Value TensorFunction::constantPointer(ElementsAttr elements) {
       for (bool value : dense.getValues<bool>())
         bytes.push_back(value);
       dense = DenseElementsAttr::get(RankedTensorType::get({count}, element), ArrayRef(bytes));
+    } else if (isBelowByte(element)) { // packed
+      unsigned bits = element.getIntOrFloatBitWidth(), fields = 8 / bits;
+      SmallVector<int8_t> bytes(llvm::divideCeil(count, fields));
+      for (auto [i, number] : llvm::enumerate(dense.getValues<APInt>()))
+        bytes[i / fields] = static_cast<int8_t>(bytes[i / fields] | number.getZExtValue() << (i % fields * bits));
+      element = builder_.getI8Type();
+      count = static_cast<int64_t>(bytes.size());
+      dense = DenseElementsAttr::get(RankedTensorType::get({count}, element), ArrayRef(bytes));
     } else if (isa<IntegerType>(element)) { // without a sign, as in registers
       element = computeType(element);
       SmallVector<APInt> numbers(dense.getValues<APInt>());

@@ -144,7 +144,7 @@ std::optional<Meaning> Interpreter::constant(Value value) {
     }
   }
   if (!isa<onnx::ConstantValueOp, onnx::InitializerValueOp, onnx::TransposeOp, onnx::ReshapeOp, onnx::SqueezeOp,
-           onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp, onnx::CastOp>(op))
+           onnx::UnsqueezeOp, onnx::FlattenOp, onnx::IdentityOp, onnx::CastOp, onnx::DequantizeLinearOp>(op))
     return std::nullopt;
   auto [it, inserted] = weights_.try_emplace(value, -1);
   if (inserted)
@@ -206,7 +206,8 @@ bool Interpreter::waits(Operation *op) const {
 }
 
 void Interpreter::interpret(Operation *op) {
-  if (isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op))
+  if (isa<onnx::ConstantValueOp, onnx::InitializerValueOp>(op) ||
+      (isa<onnx::DequantizeLinearOp>(op) && constant(op->getResult(0)))) // a weight, looked up where it is used
     return;
   OperatorRules rules(*this, op);
   bool known = !waits(op) && !plain_.contains(op) && rules.run();

@@ -24,6 +24,22 @@ func.func @main(%x: tensor<?xf32, #onnx.dims<"P+S">>, %y: tensor<?xf32, #onnx.di
 
 // -----
 
+// Neither can it hold inputs and outputs of less than a byte.
+// expected-error @below {{[JNS-ONNX-007] expects inputs of numbers and known dimensions, found 'tensor<2xi4>'}}
+func.func @main(%x: tensor<2xi4>) {
+  return
+}
+
+// -----
+
+// expected-error @below {{[JNS-ONNX-007] expects outputs of numbers of at least 8 bits, found 'tensor<2xui4>'}}
+func.func @main(%x: tensor<2xf32>) -> tensor<2xui4> {
+  %0 = onnx.Cast(%x) {to = 21 : i64} : (tensor<2xf32>) -> tensor<2xui4>
+  return %0 : tensor<2xui4>
+}
+
+// -----
+
 // Inputs that no file of tensors can hold.
 // expected-error @below {{[JNS-ONNX-007] expects inputs of numbers and known dimensions, found 'tensor<2xcomplex<f32>>'}}
 func.func @main(%x: tensor<2xcomplex<f32>>) {

@@ -80,16 +80,41 @@ func.func @main(%q: tensor<1x2x4x8xf32>, %k: tensor<1x2x4x8xf32>) -> tensor<1x2x
 
 // -----
 
-// Quantised weights are taken apart where they are read: a byte, a shift, a mask, less the zero point, times the scale.
+// Quantised weights are taken apart where they are read: a byte, a shift, its lower bits, less the zero point, times the scale.
 // CHECK-LABEL: module attributes
 // CHECK: arith.shrui
-// CHECK: arith.andi
+// CHECK: arith.trunci %{{.*}} : i8 to i4
+// CHECK: arith.extui %{{.*}} : i4 to i64
 // CHECK: arith.subf
 // CHECK: arith.mulf
 // CHECK: math.fma
 func.func @main(%x: tensor<1x32xf32>, %w: tensor<2x1x16xui8>, %s: tensor<2xf32>) -> tensor<1x2xf32> {
   %0 = onnx.MatMulNBits(%x, %w, %s) {K = 32 : i64, N = 2 : i64, bits = 4 : i64, block_size = 32 : i64} : (tensor<1x32xf32>, tensor<2x1x16xui8>, tensor<2xf32>) -> tensor<1x2xf32>
   return %0 : tensor<1x2xf32>
+}
+
+// -----
+
+// Stored integers of 4 bits lie two to a byte, in the artifact as in the file; their sign is theirs. What is computed of
+// them has a byte each.
+// CHECK-LABEL: module attributes
+// CHECK-SAME: janus.weights = [{file = "weights/tensor.safetensors", layout = "rows.u8", name = "q", parts = [@q]}]
+// CHECK: moe.weight @q : tensor<1x8xui8> views [#moe.view<"d", ui8, offset = 64, shape = [1, 8], strides = [8, 1]>]
+// CHECK: %[[BYTE:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i8
+// CHECK: %[[HIGH:.*]] = arith.shrui %[[BYTE]], %{{.*}} : i8
+// CHECK: %[[Q:.*]] = arith.trunci %[[HIGH]] : i8 to i4
+// CHECK: %[[WHOLE:.*]] = arith.extui %[[Q]] : i4 to i8
+// CHECK: llvm.store %[[WHOLE]]
+// CHECK: %[[AGAIN:.*]] = llvm.load %{{.*}} : !llvm.ptr -> i8
+// CHECK-NOT: arith.shrui
+// CHECK: %[[I:.*]] = arith.trunci %[[AGAIN]] : i8 to i4
+// CHECK: arith.extsi %[[I]] : i4 to i64
+onnx.initializer @q : tensor<3x5xi4> = #onnx.range<"d", i4, offset = 64, length = 8>
+func.func @main(%s: tensor<f32>) -> tensor<5x3xf32> {
+  %q = onnx.initializer_value @q : tensor<3x5xi4>
+  %t = onnx.Transpose(%q) {perm = [1, 0]} : (tensor<3x5xi4>) -> tensor<5x3xi4>
+  %y = onnx.DequantizeLinear(%t, %s) : (tensor<5x3xi4>, tensor<f32>) -> tensor<5x3xf32>
+  return %y : tensor<5x3xf32>
 }
 
 // -----

@@ -238,3 +238,66 @@ func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>,
   %y = onnx.MatMulNBits(%x, %q, %s, none, %g) {K = 16 : i64, N = 2 : i64, bits = 4 : i64, block_size = 16 : i64} : (!x, tensor<2x1x8xui8>, tensor<2xf32>, tensor<16xi32>) -> !y
   return %y : !y
 }
+
+// -----
+
+// Stored integers that DequantizeLinear makes numbers, [K, N] in blocks along K: the product's columns are rows of a
+// view that steps from row to row of the file, and so are those of scales and zero points.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @{{.*}} : tensor<6x48xf32, #moe.blocks<bits = 4, size = 16, zeros = integers>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 64, shape = [6, 48], strides = [1, 6]>, scales = #moe.view<"d", f32, offset = 512, shape = [6, 3], strides = [1, 6]>, zeros = #moe.view<"d", ui4, offset = 1024, shape = [6, 3], strides = [1, 6]>>]
+// CHECK: moe.linear %{{.*}}, %{{.*}} : (tensor<?x48xf32>, tensor<6x48xf32, #moe.blocks<bits = 4, size = 16, zeros = integers>>) -> tensor<?x6xf32>
+!x = tensor<?x?x48xf32, #onnx.dims<"B", "S", 48>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @q : tensor<48x6xui4> = #onnx.range<"d", ui4, offset = 64, length = 144>
+onnx.initializer @s : tensor<3x6xf32> = #onnx.range<"d", f32, offset = 512, length = 72>
+onnx.initializer @z : tensor<3x6xui4> = #onnx.range<"d", ui4, offset = 1024, length = 9>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.initializer_value @q : tensor<48x6xui4>
+  %s = onnx.initializer_value @s : tensor<3x6xf32>
+  %z = onnx.initializer_value @z : tensor<3x6xui4>
+  %m = onnx.DequantizeLinear(%q, %s, %z) {axis = 0 : i64, block_size = 16 : i64} : (tensor<48x6xui4>, tensor<3x6xf32>, tensor<3x6xui4>) -> tensor<48x6xf32>
+  %y = onnx.MatMul(%x, %m) : (!x, tensor<48x6xf32>) -> !y
+  return %y : !y
+}
+
+// -----
+
+// One scale for each column of the product, behind a transpose: one block a row. A bias may be integers, too.
+// CHECK-LABEL: module {
+// CHECK: moe.weight @[[W:.*]] : tensor<6x48xf32, #moe.blocks<bits = 8, size = 48, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", i8, offset = 64, shape = [6, 48], strides = [48, 1]>, scales = #moe.view<"d", f32, offset = 512, shape = [6, 1], strides = [1, 0]>>]
+// CHECK: moe.weight @[[B:.*]] : tensor<6xf32, #moe.blocks<bits = 8, size = 1, zeros = integers>> views [#moe.quantised<integers = #moe.view<"d", ui8, offset = 1024, shape = [6], strides = [1]>, scales = dense<5.000000e-01> : tensor<6xf32>, zeros = dense<0> : tensor<6xui8>>]
+// CHECK: moe.linear %{{.*}}, %{{.*}} bias %{{.*}} : (tensor<?x48xf32>, tensor<6x48xf32, #moe.blocks<bits = 8, size = 48, zeros = middle>>, tensor<6xf32, #moe.blocks<bits = 8, size = 1, zeros = integers>>) -> tensor<?x6xf32>
+!x = tensor<?x?x48xf32, #onnx.dims<"B", "S", 48>>
+!y = tensor<?x?x6xf32, #onnx.dims<"B", "S", 6>>
+onnx.initializer @q : tensor<6x48xi8> = #onnx.range<"d", i8, offset = 64, length = 288>
+onnx.initializer @s : tensor<6xf32> = #onnx.range<"d", f32, offset = 512, length = 24>
+onnx.initializer @b : tensor<6xui8> = #onnx.range<"d", ui8, offset = 1024, length = 6>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.initializer_value @q : tensor<6x48xi8>
+  %s = onnx.initializer_value @s : tensor<6xf32>
+  %b = onnx.initializer_value @b : tensor<6xui8>
+  %half = onnx.constant dense<0.5> : tensor<f32>
+  %m = onnx.DequantizeLinear(%q, %s) {axis = 0 : i64} : (tensor<6x48xi8>, tensor<6xf32>) -> tensor<6x48xf32>
+  %t = onnx.Transpose(%m) {perm = [1, 0]} : (tensor<6x48xf32>) -> tensor<48x6xf32>
+  %p1 = onnx.MatMul(%x, %t) : (!x, tensor<48x6xf32>) -> !y
+  %v = onnx.DequantizeLinear(%b, %half) : (tensor<6xui8>, tensor<f32>) -> tensor<6xf32>
+  %y = onnx.Add(%p1, %v) : (!y, tensor<6xf32>) -> !y
+  return %y : !y
+}
+
+// -----
+
+// Integers that the model takes as an input, and scales that are computed, are no stored weight.
+// CHECK-LABEL: module {
+// CHECK: onnx.DequantizeLinear
+// CHECK: onnx.MatMul
+// CHECK-NOT: moe.linear
+!x = tensor<?x?x16xf32, #onnx.dims<"B", "S", 16>>
+!y = tensor<?x?x2xf32, #onnx.dims<"B", "S", 2>>
+onnx.initializer @q : tensor<16x2xi8> = #onnx.range<"d", i8, offset = 64, length = 32>
+func.func private @step(%i: tensor<?xi32>, %p: tensor<?xi32>, %w: tensor<?xi32>, %x: !x, %s: tensor<2xf32>) -> !y attributes {moe.rows = "B*S"} {
+  %q = onnx.initializer_value @q : tensor<16x2xi8>
+  %m = onnx.DequantizeLinear(%q, %s) {axis = 1 : i64} : (tensor<16x2xi8>, tensor<2xf32>) -> tensor<16x2xf32>
+  %y = onnx.MatMul(%x, %m) : (!x, tensor<16x2xf32>) -> !y
+  return %y : !y
+}

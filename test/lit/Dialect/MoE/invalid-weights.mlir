@@ -2,7 +2,7 @@
 // RUN: janus-opt %s -split-input-file -verify-diagnostics
 
 // (V1) a view of integers.
-// expected-error @below {{expects storage type f32, f16, bf16, ui2, ui4 or ui8, found 'i32'}}
+// expected-error @below {{expects storage type f32, f16, bf16, or i2, i4, i8 with or without sign, found 'i32'}}
 moe.weight @w : tensor<8x4xf32> views [#moe.view<"m.data", i32, offset = 0, shape = [8, 4], strides = [4, 1]>]
 
 // -----
@@ -56,32 +56,32 @@ moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 0, zeros = middle>
 // -----
 
 // (Q1) integers that are none.
-// expected-error @below {{expects integers in a view of ui2, ui4 or ui8 or inline ui8}}
+// expected-error @below {{expects integers in a view of 2, 4 or 8 bits or inline ui8}}
 moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", f32, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"d", f32, offset = 256, shape = [8, 2], strides = [2, 1]>>]
 
 // -----
 
-// (Q2) rows that begin inside a byte.
-// expected-error @below {{expects integers with stride 1 in the last dimension and whole bytes in all others}}
-moe.weight @w : tensor<8x63xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 0, shape = [8, 63], strides = [63, 1]>, scales = #moe.view<"d", f32, offset = 256, shape = [8, 2], strides = [2, 1]>>]
-
-// -----
-
-// (Q3) scales that are integers.
+// (Q2) scales that are integers.
 // expected-error @below {{expects scales in a view of floating-point numbers or inline f32}}
 moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"d", ui8, offset = 256, shape = [8, 2], strides = [2, 1]>>]
 
 // -----
 
-// (Q4) scales of other rows.
+// (Q3) scales of other rows.
 // expected-error @below {{expects scales with the dimensions of the integers but the last}}
 moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = middle>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"d", f32, offset = 256, shape = [7, 2], strides = [2, 1]>>]
 
 // -----
 
-// (Q5) zero points of other blocks.
+// (Q4) zero points of other blocks.
 // expected-error @below {{expects zeros of the shape of the scales}}
 moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = integers>> views [#moe.quantised<integers = #moe.view<"d", ui4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"d", f32, offset = 256, shape = [8, 2], strides = [2, 1]>, zeros = dense<8> : tensor<8x3xui8>>]
+
+// -----
+
+// (Q5) zero points that are no integers beside integers with a sign.
+// expected-error @below {{expects zeros that are integers beside integers with a sign}}
+moe.weight @w : tensor<8x64xf32, #moe.blocks<bits = 4, size = 32, zeros = numbers>> views [#moe.quantised<integers = #moe.view<"d", i4, offset = 0, shape = [8, 64], strides = [64, 1]>, scales = #moe.view<"d", f32, offset = 256, shape = [8, 2], strides = [2, 1]>, zeros = dense<8.0> : tensor<8x2xf32>>]
 
 // -----
 
