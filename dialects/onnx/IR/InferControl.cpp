@@ -5,20 +5,51 @@
 using namespace mlir;
 
 namespace janus::onnx {
-LogicalResult inferBlock(Block &block, ShapeContext &c) {
-  // Of an import with errors, what stands behind them and what graphs inside give is not known.
-  const bool partial = llvm::any_of(block, [](Operation &op) { return isa<UnrealizedConversionCastOp>(op); });
+namespace {
+/// An operator whose operands are known; reports what is wrong with it.
+LogicalResult inferKnown(Operation &op, ShapeContext &c) {
+  if (failed(checkElementTypes(&op, c)) || failed(cast<ShapeInterface>(op).inferShape(c)))
+    return failure();
+  if (auto extent = c.takeNegative())
+    return op.emitOpError() << "expects results with extents of at least 0, found " << *extent;
+  return success();
+}
+
+bool areKnown(ValueRange values, const ShapeContext &c) {
+  return llvm::all_of(values, [&](Value value) { return c.dims(value).has_value(); });
+}
+
+/// Of an import with errors, what stands behind them and what operators with graphs give is not known; all else is
+/// inferred, in graphs inside too, so that one run reports all that is wrong.
+LogicalResult inferPartial(Block &block, ShapeContext &c) {
   bool good = true;
   for (Operation &op : block.without_terminator()) {
-    auto shape = dyn_cast<ShapeInterface>(op);
-    if (!shape || (partial && op.getNumRegions()))
+    if (auto loop = dyn_cast<LoopOp>(op)) {
+      Block &body = loop.getBody().front();
+      for (auto [argument, initial] :
+           llvm::zip(body.getArguments().drop_front(std::min(2u, body.getNumArguments())), loop.getInitial()))
+        if (auto dims = c.dims(initial))
+          c.set(argument, c.element(initial), *dims);
+    }
+    for (Region &graph : op.getRegions())
+      good &= succeeded(inferPartial(graph.front(), c));
+    if (isa<ShapeInterface>(op) && op.getNumRegions() == 0 && areKnown(op.getOperands(), c))
+      good &= succeeded(inferKnown(op, c));
+  }
+  return success(good);
+}
+} // namespace
+
+LogicalResult inferBlock(Block &block, ShapeContext &c) {
+  if (llvm::any_of(block, [](Operation &op) { return isa<UnrealizedConversionCastOp>(op); }))
+    return inferPartial(block, c);
+  bool good = true;
+  for (Operation &op : block.without_terminator()) {
+    if (!isa<ShapeInterface>(op))
       continue;
-    bool known = llvm::all_of(op.getOperands(), [&](Value operand) { return c.dims(operand).has_value(); });
-    if (known && (failed(checkElementTypes(&op, c)) || failed(shape.inferShape(c))))
-      good = false;
-    else if (auto extent = c.takeNegative())
-      good = (op.emitOpError() << "expects results with extents of at least 0, found " << *extent, false);
-    else if (!known && good && !partial)
+    if (areKnown(op.getOperands(), c))
+      good &= succeeded(inferKnown(op, c));
+    else if (good)
       good = (op.emitOpError() << "has an operand without a shape", false);
   }
   return success(good);

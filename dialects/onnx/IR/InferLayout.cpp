@@ -25,6 +25,12 @@ LogicalResult inferReshape(Operation *op, ShapeContext &c) {
     c.set(reshape.getY(), c.element(reshape.getX()), freshDims(c, "reshape", *rank, total));
     return success();
   }
+  if (llvm::any_of(*shape, [&](const SymExpr &dim) { return hasInputElement(op, dim); })) {
+    for (const SymExpr &dim : *shape)
+      out.push_back(dim.constant().value_or(0) > 0 ? dim : c.fresh("reshape", total));
+    c.set(reshape.getY(), c.element(reshape.getX()), out);
+    return success();
+  }
   int64_t open = -1;
   SymExpr known(1);
   for (auto [i, dim] : llvm::enumerate(*shape)) {
@@ -167,7 +173,7 @@ LogicalResult inferExpand(Operation *op, ShapeContext &c) {
   // A number of an input may be 1 where x has more; generated code finds what comes out.
   for (size_t i = 0; i < std::min(in.size(), shape->size()); ++i)
     if (SymExpr &wanted = (*shape)[shape->size() - 1 - i], &own = in[in.size() - 1 - i];
-        !own.isConstant(1) && isInputElement(op, wanted))
+        !own.isConstant(1) && hasInputElement(op, wanted))
       own = wanted = c.fresh("expand");
   auto out = broadcastDims(op, c, in, *shape);
   if (failed(out))

@@ -39,6 +39,7 @@ bool saysShape(Value argument) {
 void nameElements(func::FuncOp function, ShapeContext &context) {
   constexpr int64_t kMost = 16;
   Builder b(function.getContext());
+  NamedAttrList places;
   for (BlockArgument argument : function.getArguments()) {
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type || type.getRank() > 1 || !type.hasStaticShape() || type.getNumElements() > kMost ||
@@ -47,25 +48,23 @@ void nameElements(func::FuncOp function, ShapeContext &context) {
     auto name = function.getArgAttrOfType<StringAttr>(argument.getArgNumber(), kNameAttr);
     std::string stem = (name ? name.getValue() : StringRef("input")).str() + ".";
     Dims symbols;
-    SmallVector<Attribute> names;
     for (int64_t i = 0; i < type.getNumElements(); ++i) {
       symbols.push_back(context.fresh(stem));
-      names.push_back(b.getStringAttr(*symbols.back().asSymbol()));
+      places.set(*symbols.back().asSymbol(), b.getDenseI64ArrayAttr({argument.getArgNumber(), i}));
     }
     context.setValues(argument, symbols);
-    function.setArgAttr(argument.getArgNumber(), kElementsAttr, b.getArrayAttr(names));
   }
+  if (!places.empty())
+    function->setAttr(kElementsAttr, places.getDictionary(function.getContext()));
 }
 
-bool isInputElement(Operation *op, const SymExpr &expression) {
-  auto symbol = expression.asSymbol();
-  auto function = op->getParentOfType<func::FuncOp>();
-  if (!symbol || !function)
+bool hasInputElement(Operation *op, const SymExpr &expression) {
+  if (expression.constant())
     return false;
-  return llvm::any_of(llvm::seq(function.getNumArguments()), [&](unsigned argument) {
-    auto names = function.getArgAttrOfType<ArrayAttr>(argument, kElementsAttr);
-    return names && llvm::any_of(names.getAsRange<StringAttr>(), [&](StringAttr name) { return name == *symbol; });
-  });
+  auto function = op->getParentOfType<func::FuncOp>();
+  auto places = function ? function->getAttrOfType<DictionaryAttr>(kElementsAttr) : nullptr;
+  return places &&
+         llvm::any_of(expression.symbols(), [&](const std::string &symbol) { return places.contains(symbol); });
 }
 
 } // namespace janus::onnx

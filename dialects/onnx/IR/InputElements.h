@@ -15,16 +15,17 @@
 
 namespace janus::onnx {
 
-/// On arguments of a function whose elements are symbols: their names, row-major. A number that is an extent
-/// somewhere is not negative when the function is right, which the entry code checks.
+/// On a function: dictionary symbol -> [number of the argument, number of its element] (i64), row-major. A number that
+/// is an extent somewhere is not negative when the function is right, which the entry code checks.
 inline constexpr llvm::StringLiteral kElementsAttr = "onnx.elements";
 
 /// Gives symbols to the elements of each argument that has at most 16, is of rank 0 or 1, and reaches the shape of
 /// an Expand or a ConstantOfShape through operators that only move elements.
 void nameElements(mlir::func::FuncOp function, ShapeContext &context);
 
-/// Whether the expression is such a number of an argument of the function around `op`.
-bool isInputElement(mlir::Operation *op, const SymExpr &expression);
+/// Whether a symbol of the expression is such a number, in the function around `op`. It may be 1 where it broadcasts,
+/// and 0 or -1 where these have a meaning.
+bool hasInputElement(mlir::Operation *op, const SymExpr &expression);
 
 } // namespace janus::onnx
 

@@ -165,7 +165,8 @@ LogicalResult TensorFunction::lowerBody() {
       return failure();
     buffers_[argument] = *buffer;
   }
-  defineElements();
+  if (failed(defineElements()))
+    return failure();
   for (auto [index, value] : llvm::enumerate(ret.getOperands())) {
     if (!isBound(*onnx::getDims(value.getType())))
       continue;
@@ -187,27 +188,38 @@ LogicalResult TensorFunction::lowerBody() {
   return success();
 }
 
-void TensorFunction::defineElements() {
+LogicalResult TensorFunction::defineElements() {
+  auto elements = function_->getAttrOfType<DictionaryAttr>(onnx::kElementsAttr);
+  if (!elements)
+    return success();
   std::set<std::string> extents;
   function_.walk([&](Operation *op) {
     for (Type type : op->getResultTypes())
       for (const SymExpr &dim : onnx::getDims(type).value_or(onnx::Dims()))
         extents.merge(dim.symbols());
   });
-  for (BlockArgument argument : function_.getArguments()) {
-    auto names = function_.getArgAttrOfType<ArrayAttr>(argument.getArgNumber(), onnx::kElementsAttr);
-    if (!names)
-      continue;
-    for (auto [index, name] : llvm::enumerate(names.getAsRange<StringAttr>())) {
-      Value number = e_->loadIndex(buffers_[argument], e_->i64(index));
-      constexpr int64_t kMost = int64_t(1) << 31;
-      if (extents.contains(name.getValue().str()))
-        check(function_, e_->both(e_->less(e_->i64(-1), number), e_->less(number, e_->i64(kMost))),
-              "needs 0 <= " + name.getValue() + " < " + Twine(kMost));
-      e_->define(name.getValue(), number);
-    }
+  for (NamedAttribute element : elements) {
+    auto place = dyn_cast<DenseI64ArrayAttr>(element.getValue());
+    StringRef name = element.getName().getValue();
+    auto isPlace = [&](int64_t argument, int64_t number) {
+      auto type = argument >= 0 && argument < function_.getNumArguments()
+                      ? cast<RankedTensorType>(function_.getArgument(argument).getType())
+                      : RankedTensorType();
+      return type && type.getElementType().isSignlessInteger() && type.hasStaticShape() && number >= 0 &&
+             number < type.getNumElements();
+    };
+    if (!place || place.size() != 2 || !isPlace(place[0], place[1]))
+      return function_.emitError("[JNS-ONNX-007] expects onnx.elements to name numbers of arguments, found '")
+             << name << "' = " << element.getValue();
+    Value number = e_->loadIndex(buffers_[function_.getArgument(place[0])], e_->i64(place[1]));
+    constexpr int64_t kMost = int64_t(1) << 31;
+    if (extents.contains(name.str()))
+      check(function_, e_->both(e_->less(e_->i64(-1), number), e_->less(number, e_->i64(kMost))),
+            "needs 0 <= " + name + " < " + Twine(kMost));
+    e_->define(name, number);
   }
   checkPending(function_);
+  return success();
 }
 
 void TensorFunction::returnValue(Value value, Value operands, int64_t index) {

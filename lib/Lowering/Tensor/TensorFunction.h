@@ -72,7 +72,7 @@ private:
   llvm::StringMap<Value> loadSymbols(Value table);
   llvm::LogicalResult lowerBody();
   /// Symbols that are numbers of an input (onnx.elements).
-  void defineElements();
+  llvm::LogicalResult defineElements();
   /// A result whose extents the inputs decide has memory; for any other, memory is taken here, and the values of its
   /// symbols go where the runtime reads them.
   void returnValue(Value value, Value operands, int64_t index);

@@ -119,7 +119,7 @@ func.func @repeats(%x: tensor<?x1x8xf32, #onnx.dims<"S", 1, 8>>) {
 
 // Numbers of an input that say a shape are symbols, also where a constant says the rest.
 // CHECK-LABEL: @elements
-// CHECK-SAME: onnx.elements = ["size.0", "size.1", "size.2"]
+// CHECK-SAME: onnx.elements = {size.0 = array<i64: 0, 0>, size.1 = array<i64: 0, 1>, size.2 = array<i64: 0, 2>}
 // CHECK: onnx.ConstantOfShape({{.*}} -> tensor<?x5x?xf32, #onnx.dims<"size.0", 5, "size.2">>
 // CHECK: onnx.Squeeze({{.*}} -> tensor<?x5x?xf32, #onnx.dims<"size.0", 5, "size.2">>
 // CHECK: onnx.Expand({{.*}} -> tensor<?x3x2xf32, #onnx.dims<"size.1", 3, 2>>

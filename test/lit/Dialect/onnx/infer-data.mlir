@@ -33,15 +33,15 @@ func.func @axes(%x: tensor<4x1xf32>, %a: tensor<1xi64>) {
 // A name that an input has is not given again.
 // CHECK-LABEL: func.func @shapes
 func.func @shapes(%x: tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, %s: tensor<2xi64>) {
-  // CHECK: onnx.Reshape{{.*}} -> tensor<?x?xf32, #onnx.dims<"reshape1", "reshape2">>
+  // CHECK: onnx.Reshape{{.*}} -> tensor<?x?xf32, #onnx.dims<"reshape2", "reshape3">>
   %0 = onnx.Reshape(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
-  // CHECK: onnx.Expand{{.*}} -> tensor<?x?xf32, #onnx.dims<"expand3", "expand4">>
+  // CHECK: onnx.Expand{{.*}} -> tensor<?x?xf32, #onnx.dims<"expand5", "expand4">>
   %1 = onnx.Expand(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
-  // CHECK: onnx.Tile{{.*}} -> tensor<?x?xf32, #onnx.dims<"tile5", "tile6">>
+  // CHECK: onnx.Tile{{.*}} -> tensor<?x?xf32, #onnx.dims<"input.0*reshape0", "8*input.1">>
   %2 = onnx.Tile(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> !onnx.unknown
-  // CHECK: onnx.ConstantOfShape{{.*}} -> tensor<?x?xf32, #onnx.dims<"shape7", "shape8">>
+  // CHECK: onnx.ConstantOfShape{{.*}} -> tensor<?x?xf32, #onnx.dims<"input.0", "input.1">>
   %3 = onnx.ConstantOfShape(%s) : (tensor<2xi64>) -> !onnx.unknown
-  // CHECK: onnx.Split{{.*}} -> (tensor<?x8xf32, #onnx.dims<"split9", 8>>, tensor<?x8xf32, #onnx.dims<"split10", 8>>)
+  // CHECK: onnx.Split{{.*}} -> (tensor<?x8xf32, #onnx.dims<"input.0", 8>>, tensor<?x8xf32, #onnx.dims<"input.1", 8>>)
   %4:2 = onnx.Split(%x, %s) : (tensor<?x8xf32, #onnx.dims<"reshape0", 8>>, tensor<2xi64>) -> (!onnx.unknown, !onnx.unknown)
   return
 }
