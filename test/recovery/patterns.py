@@ -416,6 +416,142 @@ def einsums(g, options, x, ids, weights, experts):
     return g.op("Einsum", matrix, y, equation="te,eth->th")
 
 
+def slots(g, options, x, ids, weights, experts):
+    """GShard, Switch, Mesh: running positions give every pair a slot in a buffer of its expert that has one for each row."""
+    count, k, hidden = experts.count, options.k, x_width(experts)
+    rows = g.op("Shape", x, start=0, end=1)
+    capacity = g.choice(lambda: rows, lambda: g.op("Mul", rows, g.constant([k])))()
+    kind = g.choice("rows", "pairs", "ranks", "places")
+    if kind == "places":
+        return placed_in_slots(g, options, x, ids, weights, experts, capacity)
+    dispatch, combine = {"rows": slots_of_rows, "pairs": slots_of_pairs, "ranks": slots_of_ranks}[kind](g, options, ids, weights, count, capacity)
+    if kind != "rows" and options.positive and g.random.random() < 0.4:
+        dispatch = g.op("Cast", g.op("Cast", combine, to=9), to=1)
+    if g.random.random() < 0.5:
+        buffer = g.op("Einsum", dispatch, x, equation=g.choice("tec,th->ech", "bxy,bz->xyz"))
+    else:
+        buffer = g.op("MatMul", g.op("Transpose", dispatch, perm=[1, 2, 0]), x)
+    y = of_slots(g, experts, buffer)
+    if g.random.random() < 0.5:
+        return g.op("Einsum", combine, y, equation="tec,ech->th")
+    flat = g.op("Reshape", combine, g.op("Concat", rows, g.constant([-1]), axis=0))
+    return g.op("MatMul", flat, g.reshape(y, -1, hidden))
+
+
+def of_slots(g, experts, buffer):
+    """Each expert's results for its slots, [E, C, H]."""
+    if g.random.random() < 0.5:
+        results = [g.op("Unsqueeze", ex.one(g, experts, g.op("Gather", buffer, g.constant(e), axis=0), e), g.constant([0]))
+                   for e in range(experts.count)]
+        return g.op("Concat", *results, axis=0)
+
+    def project(v, matrix, bias):
+        y = g.op("MatMul", v, g.tensor(matrix.transpose(0, 2, 1)))
+        return y if bias is None else g.op("Add", y, g.tensor(bias[:, None]))
+    first, second = stacks(g, experts)
+    return project(hidden_of(g, experts, [project(buffer, *part) for part in first], 3), *second)
+
+
+def in_slot(g, position, capacity):
+    """[..., C]: 1 where a position is."""
+    size = g.op("Squeeze", capacity, g.constant([0]))
+    position = g.op("Cast", position, to=7)
+    if g.random.random() < 0.5:
+        return g.op("OneHot", position, size, g.constant([0, 1], np.float32), axis=-1)
+    places = g.op("Range", g.constant(0), size, g.constant(1))
+    return g.op("Cast", g.op("Equal", g.op("Unsqueeze", position, g.constant([-1])), places), to=1)
+
+
+def running(g, hot, clipped=True):
+    """How many there were before each one, where it is one."""
+    counts, one = g.op("CumSum", hot, g.constant(0)), g.constant(1, np.float32)
+    if clipped and g.random.random() < 0.3:
+        return g.op("Max", g.op("Sub", g.op("Mul", counts, hot), one), g.constant(0, np.float32))
+    return g.op("Mul", g.op("Sub", counts, g.choice(one, hot)), hot)
+
+
+def kept(g, hot, position, capacity):
+    """What no slot was left for, had there been fewer."""
+    if g.random.random() < 0.5:
+        return hot
+    fits = g.op("Less", position, g.op("Cast", capacity, to=1))
+    return g.op("Mul", hot, g.op("Cast", fits, to=1))
+
+
+def hot_of(g, ids, count):
+    return g.op("OneHot", ids, g.constant(count), g.constant([0, 1], np.float32), axis=-1)
+
+
+def slots_of_rows(g, options, ids, weights, count, capacity):
+    """Positions of rows, whichever rank chose the expert."""
+    hot = hot_of(g, ids, count)
+    mask = g.op("ReduceSum", hot, g.constant([1]), keepdims=0)
+    matrix = g.op("ReduceSum", g.op("Mul", hot, g.op("Unsqueeze", weights, g.constant([-1]))), g.constant([1]), keepdims=0)
+    position = running(g, mask)
+    dispatch = g.op("Mul", in_slot(g, position, capacity), g.op("Unsqueeze", kept(g, mask, position, capacity), g.constant([-1])))
+    return dispatch, g.op("Mul", dispatch, g.op("Unsqueeze", matrix, g.constant([2])))
+
+
+def slots_of_pairs(g, options, ids, weights, count, capacity):
+    """Positions of pairs, row by row or rank by rank."""
+    hot, k = hot_of(g, ids, count), options.k
+    by_rank = g.random.random() < 0.5
+    if by_rank:
+        hot, weights = g.op("Transpose", hot, perm=[1, 0, 2]), g.op("Transpose", weights, perm=[1, 0])
+    shape = (k, -1) if by_rank else (-1, k)
+    flat = g.reshape(hot, -1, count)
+    each = running(g, flat, clipped=False)
+    hot = g.reshape(kept(g, flat, each, capacity), *shape, count)
+    position = g.op("ReduceSum", each, g.constant([-1]), keepdims=0)
+    slot = g.op("Unsqueeze", in_slot(g, g.reshape(position, *shape), capacity), g.constant([2]))
+    pairs = g.op("Mul", g.op("Unsqueeze", hot, g.constant([-1])), slot)
+    weighted = g.op("Mul", pairs, g.op("Unsqueeze", weights, g.constant([2, 3])))
+    axis = g.constant([0 if by_rank else 1])
+    return g.op("ReduceSum", pairs, axis, keepdims=0), g.op("ReduceSum", weighted, axis, keepdims=0)
+
+
+def slots_of_ranks(g, options, ids, weights, count, capacity):
+    """The pairs of a rank come behind all of the ranks before."""
+    dispatch, combine, before = [], [], None
+    for rank in range(options.k):
+        hot = hot_of(g, column(g, ids, rank), count)
+        position = g.op("Sub", g.op("CumSum", hot, g.constant(0)), g.constant(1, np.float32))
+        total = g.op("ReduceSum", hot, g.constant([0]), keepdims=1)
+        if before is not None:
+            position = g.op("Add", position, before)
+        before = total if before is None else g.op("Add", before, total)
+        mask = kept(g, hot, position, capacity)
+        place = g.op("ReduceSum", g.op("Mul", position, mask), g.constant([1]), keepdims=0)
+        pair = g.op("Mul", g.op("Unsqueeze", mask, g.constant([2])), g.op("Unsqueeze", in_slot(g, place, capacity), g.constant([1])))
+        weight = g.op("Unsqueeze", column(g, weights, rank), g.constant([1, 2]))
+        dispatch.append(pair)
+        combine.append(g.op("Mul", pair, weight))
+    total = lambda parts: parts[0] if len(parts) == 1 else chain(g, options, parts, parts[0])
+    return total(dispatch), total(combine)
+
+
+def placed_in_slots(g, options, x, ids, weights, experts, capacity):
+    """Every pair put where its expert and its position are, and looked up there."""
+    k, count, hidden, flat = options.k, experts.count, x_width(experts), g.reshape(ids, -1)
+    hot = hot_of(g, flat, count)
+    counts = g.op("Sub", g.op("CumSum", hot, g.constant(0)), g.constant(1, np.float32))
+    position = g.choice(lambda: g.op("ReduceSum", g.op("Mul", counts, hot), g.constant([1]), keepdims=0),
+                        lambda: g.op("Squeeze", g.op("GatherElements", counts, g.op("Unsqueeze", flat, g.constant([1])), axis=1), g.constant([1])))()
+    position, rows = g.op("Cast", position, to=7), g.reshape(pairs_of(g, x, k), -1, hidden)
+    column = lambda v: g.op("Unsqueeze", v, g.constant([1]))
+    if g.random.random() < 0.5:
+        empty = g.op("ConstantOfShape", g.op("Concat", g.constant([count]), capacity, g.constant([hidden]), axis=0))
+        at = g.op("Concat", column(flat), column(position), axis=1)
+        y = g.op("GatherND", of_slots(g, experts, g.op("ScatterND", empty, at, rows)), at)
+    else:
+        at = g.op("Add", g.op("Mul", flat, g.op("Squeeze", capacity, g.constant([0]))), position)
+        empty = g.op("ConstantOfShape", g.op("Concat", g.op("Mul", capacity, g.constant([count])), g.constant([hidden]), axis=0))
+        buffer = g.reshape(g.op("ScatterND", empty, column(at), rows), count, -1, hidden)
+        y = g.op("Gather", g.reshape(of_slots(g, experts, buffer), -1, hidden), at, axis=0)
+    y = g.op("Mul", g.reshape(y, -1, k, hidden), g.op("Unsqueeze", weights, g.constant([-1])))
+    return g.op("ReduceSum", y, g.constant([1]), keepdims=0)
+
+
 def fused(g, options, x, logits, renormalize, experts, mixer=False):
     """P1: the operator itself."""
     kind, layout = experts.activation, experts.layout
@@ -456,8 +592,10 @@ FUSED_ROUTERS = ("softmax", "softmax-renormalised", "topk-softmax", "sparse-mixe
 
 PATTERNS = {"fused": fused, "logs": logs, "masked": masked, "where": where, "listed": listed, "gathered": gathered,
             "sorted": sorted_rows, "batched": batched, "einsums": einsums, "assigned": assigned, "gathered-sums": gathered_sums,
-            "collected": collected, "ranked": ranked, "placed": placed}
-UNWEIGHED_INPUT = ("fused", "logs", "where", "einsums", "assigned", "gathered-sums", "collected", "ranked", "placed")  # the weight is on the result
+            "collected": collected, "ranked": ranked, "placed": placed,
+            "slots": slots}
+UNWEIGHED_INPUT = ("fused", "logs", "where", "einsums", "assigned", "gathered-sums", "collected", "ranked", "placed",
+                   "slots")  # the weight is on the result
 
 
 def exists(pattern: str, router: str, activation: str) -> bool:

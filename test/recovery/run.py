@@ -103,6 +103,7 @@ def make(seed: int, pattern: str, router_kind: str, activation: str, folder: Pat
             x, rows = dense(g, options, x, rows)
             continue
         router = routers.make(g, router_kind, options.count, options.k, options.hidden)
+        options.positive = router.expert_scale is None  # are its weights for sure?
         biases = not options.weigh_input and g.random.random() < 0.5
         block = ex.make(g, activation, options.count, options.width, options.hidden, biases)
         if g.random.random() < 0.4:

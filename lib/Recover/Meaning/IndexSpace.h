@@ -32,6 +32,7 @@ struct PairList {
   Var sorted = -1;     // this is a stretch of that list
   bool uniqueRows = false;
   bool experts = false; // the experts that any pair chose, not pairs
+  bool slots = false;   // the slots of an expert's buffer: `covers` are the rows of the pair that is in one
 };
 
 class IndexSpace {

@@ -86,7 +86,8 @@ private:
   bool listedAll_ = false;                                 // nothing is left that could list
   llvm::DenseMap<Extent, Dim> lengths_;                    // of lists of elements: the axis that has it
   std::map<std::pair<Var, int64_t>, Var> stretches_;       // of a sorted list, by expert
-  std::map<std::pair<int32_t, int64_t>, Var> listed_;      // the last list of an expert's pairs, by choice and expert
+  std::map<std::tuple<int32_t, std::vector<Var>, std::vector<int32_t>, Extent>, Var> slots_; // lists of slots
+  std::map<std::pair<int32_t, int64_t>, Var> listed_; // the last list of an expert's pairs, by choice and expert
 };
 
 } // namespace janus::recover

@@ -127,6 +127,23 @@ private:
     case Term::kInverse:
       out_ << (t->kind == Term::kPlace ? "place" : "inverse") << "(l" << t->vars[0] << ")";
       return;
+    case Term::kRunning:
+      out_ << "running" << t->id << "(";
+      index(t->indices[0]);
+      out_ << ")";
+      return;
+    case Term::kInSlot:
+      out_ << "inslot" << t->id << "(";
+      vars({t->vars[0]});
+      out_ << ")";
+      return;
+    case Term::kSlotted:
+      out_ << "slotted" << t->id << "(";
+      index(t->indices[0]);
+      out_ << ", ";
+      operands(t, depth);
+      out_ << ")";
+      return;
     case Term::kFamily:
     case Term::kSwitch:
       out_ << (t->kind == Term::kFamily ? "family" : "switch") << "(";

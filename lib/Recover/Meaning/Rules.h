@@ -66,6 +66,18 @@ private:
   bool reduce();
   bool softmax();
   std::optional<Meaning> contract(const Meaning &a, const Meaning &b);
+  // RulesSlots.cpp
+  Var slotsOf(const SlotMask &mask, Extent extent);
+  bool isSlots(Var var) const { return space_.list(var) && space_.list(var)->slots; }
+  T intoSlots(Var slots, const SlotMask &mask, T term);
+  bool isPosition(T term) const;
+  bool slotHot(const Meaning &indices, size_t axis, llvm::ArrayRef<double> values);
+  std::optional<Meaning> dispatch(Axes axes, llvm::ArrayRef<Var> vars, T product);
+  bool outOfSlots(T &there, Var slot, T &slotted, Var slots);
+  bool addsLists(llvm::ArrayRef<Var> vars);
+  std::optional<Position> slotAt(llvm::ArrayRef<T> coordinates, Extent &extent);
+  bool scatterSlots(const Meaning &data, llvm::ArrayRef<T> coordinates, const Meaning &indices, const Meaning &updates);
+  bool gatherSlots(const Meaning &data, llvm::ArrayRef<T> coordinates, const Axes &indexAxes, unsigned axis);
   // RulesIndexing.cpp
   bool gather();
   bool gatherNd();
@@ -88,6 +100,7 @@ private:
   bool hits(const Meaning &x);
   bool range();
   bool cumSum();
+  bool runs(Meaning x, size_t axis);
   bool constantOfShape();
   bool choose(const Meaning &x, size_t axis, int64_t k, int64_t width, bool hasValues);
   bool sort(const Meaning &x, int64_t largest);
@@ -123,6 +136,11 @@ private:
   bool needsList_ = false;
   Axes rowDims_; // of a scatter by several coordinates: the dimensions that its rows have
 };
+
+/// Of a position that a buffer may have no slot for.
+inline constexpr llvm::StringLiteral kMayDrop =
+    "an expert has slots for fewer rows than can choose it: which are dropped depends on the rows before them, so that "
+    "rows are not computed by themselves; a capacity of as many slots as there are rows drops none";
 
 /// Elements of a constant tensor of integers or floats; nothing when it is none or has more than 4096.
 std::optional<llvm::SmallVector<double>> constantNumbers(mlir::Value value);

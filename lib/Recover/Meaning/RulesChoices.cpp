@@ -83,6 +83,8 @@ bool OperatorRules::oneHot() {
   auto rank = static_cast<int64_t>(indices.axes.size());
   int64_t axis = attribute("axis", -1);
   axis = axis < 0 ? axis + rank + 1 : axis;
+  if (values && values->size() == 2 && indices.term->kind != Term::kId && isPosition(indices.term))
+    return slotHot(indices, static_cast<size_t>(axis), *values);
   if (indices.term->kind != Term::kId || !values || values->size() != 2)
     return fail("its indices are no experts");
   const Choice made = terms_.choice(indices.term->id);
@@ -234,9 +236,32 @@ bool OperatorRules::range() {
   return set(0, axes, terms_.index(axes[0]));
 }
 
+/// How many pairs chose an expert, up to each one: the positions of pairs among those of their expert.
+bool OperatorRules::runs(Meaning x, size_t axis) {
+  T term = x.term;
+  bool byPair = term->kind == Term::kChosen;
+  bool byRow = term->kind == Term::kDense && term->number == 0 && terms_.numberOf(term->operands[0]) == 1;
+  if ((!byPair && !byRow) || attribute("reverse", 0))
+    return false;
+  Dim order = space_.resolve(x.axes[axis]), all = byPair ? terms_.pairVars(term->id) : terms_.rowVars(term->id);
+  bool pairs = llvm::all_of(order, [&](Var var) { return llvm::is_contained(all, var); });
+  // Each rank by itself would have positions of its own.
+  if (order.empty() || !pairs ||
+      (byPair && !llvm::is_contained(order, space_.resolve({terms_.choice(term->id).rank})[0])))
+    return false;
+  x.term = terms_.running(term->id, term->indices[0], order);
+  if (attribute("exclusive", 0))
+    x.term = terms_.apply(Fn::kSub, {x.term, term});
+  return set(0, x);
+}
+
 bool OperatorRules::cumSum() {
   Meaning x = in(0);
   auto axis = constantNumbers(operand(1));
+  auto rank = static_cast<double>(x.axes.size());
+  if (axis && axis->size() == 1 && (*axis)[0] >= -rank && (*axis)[0] < rank &&
+      runs(x, static_cast<size_t>((*axis)[0] < 0 ? (*axis)[0] + rank : (*axis)[0])))
+    return true;
   if (!axis || x.axes.size() != 1 || x.term->kind != Term::kCount || attribute("reverse", 0) ||
       attribute("exclusive", 0) || x.term->indices[0].kind != Index::kVar)
     return fail("it adds up what is not followed");

@@ -38,6 +38,8 @@ bool OperatorRules::elementwise() {
                                                      : std::nullopt;
   if (!result)
     result = combine(*fn, operands, outExtents());
+  if (result && result->term->kind == Term::kApply && terms_.mayDrop(result->term->fn, result->term->operands))
+    return fail(kMayDrop);
   return result && set(0, *result);
 }
 

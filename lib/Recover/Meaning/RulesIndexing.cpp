@@ -15,6 +15,8 @@ bool OperatorRules::gatherAt(const Meaning &data, ArrayRef<T> coordinates, const
   result.axes = axes;
   if (data.term->kind == Term::kNumber) // the same everywhere
     return set(0, result);
+  if (gatherSlots(data, coordinates, indexAxes, axis))
+    return true;
   for (auto [i, at] : llvm::enumerate(coordinates)) {
     Dim dim = space_.resolve(data.axes[axis + i]);
     if (dim.empty())
@@ -23,7 +25,7 @@ bool OperatorRules::gatherAt(const Meaning &data, ArrayRef<T> coordinates, const
       auto size = space_.sizeOf(dim);
       auto index = static_cast<int64_t>(*number);
       for (Var var : dim)
-        if (const PairList *list = space_.list(var); list && list->expert < 0) {
+        if (const PairList *list = space_.list(var); list && list->expert < 0 && !list->slots) {
           in_.refusals_.push_back({op_, list->choice, -1, "it takes a constant place of an axis that data determines"});
           return fail(in_.refusals_.back().text);
         }
@@ -393,6 +395,9 @@ bool OperatorRules::scatterNd() {
   SmallVector<T> coordinates = indices.axes.empty() ? SmallVector<T>() : coordinatesOf(terms_, space_, indices);
   if (joinElements(coordinates, indices, updates))
     coordinates.resize(1);
+  Extent slots;
+  if (!coordinates.empty() && slotAt(coordinates, slots))
+    return scatterSlots(data, coordinates, indices, updates);
   bool isRows = coordinates.size() > 1 && data.axes.size() > coordinates.size() &&
                 llvm::all_of(coordinates, [](T at) { return at->kind == Term::kIndex; });
   if (isRows) { // rows of several dimensions, as of one

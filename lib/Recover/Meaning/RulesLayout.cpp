@@ -170,7 +170,7 @@ bool OperatorRules::split() {
       }
       return true;
     }
-  if (list && op_->getNumResults() > 1 && (!has(1) || numbersOf(1))) {
+  if (list && !list->slots && op_->getNumResults() > 1 && (!has(1) || numbersOf(1))) {
     in_.refusals_.push_back(
         {op_, list->choice, list->experts ? static_cast<int64_t>(op_->getNumResults()) : -1, kConstantCut.str()});
     return fail(kConstantCut);
@@ -262,7 +262,7 @@ bool OperatorRules::slice() {
     auto size = space_.constant(before), count = space_.constant(after);
     Dim dim = space_.resolve(x.axes[axis]);
     const PairList *list = dim.size() == 1 ? space_.list(dim[0]) : nullptr;
-    if (list && list->expert < 0) { // other rows would need other bounds
+    if (list && list->expert < 0 && !list->slots) { // other rows would need other bounds
       in_.refusals_.push_back({op_, list->choice, -1, kConstantCut.str()});
       return fail(kConstantCut);
     }

@@ -8,7 +8,19 @@ namespace janus::recover {
 /// a [..., M, K] . b [..., K, N], broadcast over the leading dimensions.
 std::optional<Meaning> OperatorRules::contract(const Meaning &a, const Meaning &b) {
   Axes left = a.axes, right = b.axes;
-  Dim inner = left.pop_back_val(), other = right[right.size() - 2];
+  Dim inner = space_.resolve(left.pop_back_val()), other = space_.resolve(right[right.size() - 2]);
+  T x = a.term, y = b.term;
+  // What a mask of slots is multiplied by is there already.
+  SmallVector<std::pair<Var, Var>, 1> looked; // by x, by y
+  for (size_t back = 1; back <= std::min(inner.size(), other.size());) {
+    auto left = inner.end() - static_cast<ptrdiff_t>(back), right = other.end() - static_cast<ptrdiff_t>(back);
+    if (isSlots(*left) == isSlots(*right)) {
+      ++back;
+      continue;
+    }
+    looked.push_back({*left, *right});
+    inner.erase(left), other.erase(right);
+  }
   if (inner.empty() != other.empty() || !space_.align(inner, other)) {
     fail("the dimensions that it contracts do not run together");
     return std::nullopt;
@@ -35,7 +47,15 @@ std::optional<Meaning> OperatorRules::contract(const Meaning &a, const Meaning &
     fail("two of its dimensions run together");
     return std::nullopt;
   }
-  return Meaning{*axes, terms_.sum(inner, terms_.apply(Fn::kMul, {a.term, b.term})), -1};
+  if (addsLists(inner))
+    return std::nullopt;
+  for (auto [left, right] : looked)
+    if (isSlots(right) ? !outOfSlots(x, left, y, right) : !outOfSlots(y, right, x, left))
+      return std::nullopt;
+  T product = terms_.apply(Fn::kMul, {x, y});
+  if (auto slots = dispatch(*axes, inner, product))
+    return slots;
+  return Meaning{*axes, terms_.sum(inner, product), -1};
 }
 
 bool OperatorRules::matmul() {
@@ -124,18 +144,41 @@ bool OperatorRules::einsum() {
     return fail("its equation does not fit its operands");
   std::map<char, Dim> letters;
   T term = terms_.number(1);
+  struct Slotted {
+    T term;
+    char letter;
+    Var slots;
+  };
+  SmallVector<Slotted, 1> slotted; // what masks of slots are multiplied by
   for (auto [i, side] : llvm::enumerate(sides)) {
     Meaning x = in(static_cast<unsigned>(i));
     if (side.size() != x.axes.size())
       return fail("its equation does not fit its operands");
+    bool isSlotted = false;
     for (auto [letter, dim] : llvm::zip(side, x.axes)) {
+      bool summed = StringRef(text).contains("->") && !output.contains(letter) && StringRef(inputs).count(letter) > 1;
+      if (summed && dim.size() == 1 && isSlots(dim[0]) && !isSlotted) {
+        slotted.push_back({x.term, letter, dim[0]});
+        isSlotted = true;
+        continue;
+      }
       Dim &known = letters[letter];
       if (known.empty())
         known = dim;
       else if (!dim.empty() && !space_.align(known, dim))
         return fail("dimensions of one letter do not run together");
     }
-    term = terms_.apply(Fn::kMul, {term, x.term});
+    if (!isSlotted)
+      term = terms_.apply(Fn::kMul, {term, x.term});
+  }
+  for (Slotted &part : slotted) {
+    Dim slot = space_.resolve(letters[part.letter]);
+    letters.erase(part.letter);
+    if (slot.size() != 1 || isSlots(slot[0]))
+      return fail("it adds up slots of experts");
+    if (!outOfSlots(term, slot[0], part.term, part.slots))
+      return false;
+    term = terms_.apply(Fn::kMul, {term, part.term});
   }
   std::string result = output.str();
   if (text.find("->") == std::string::npos) // letters that occur once, in order
@@ -153,6 +196,11 @@ bool OperatorRules::einsum() {
   }
   if (hasDuplicates(all))
     return fail("two of its dimensions run together");
+  summed = space_.resolve(summed);
+  if (addsLists(summed))
+    return false;
+  if (auto slots = dispatch(axes, summed, term))
+    return set(0, *slots);
   return set(0, close(Meaning{axes, terms_.sum(summed, term), -1}, onnx::getOutput(op_, 0)));
 }
 
@@ -176,7 +224,7 @@ bool OperatorRules::reduce() {
   // A sum over a list of pairs is one over the variables that it binds, if it holds them all.
   for (Var &var : llvm::make_early_inc_range(reduced))
     if (const PairList *list = space_.list(var)) {
-      if (list->expert >= 0 || reduced.size() != 1)
+      if (list->expert >= 0 || list->slots || reduced.size() != 1)
         return fail("a sum over the rows of one expert");
       Dim covers = space_.resolve(list->covers);
       reduced = covers;
@@ -216,6 +264,8 @@ bool OperatorRules::softmax() {
   auto axis = axisOf("axis", -1, static_cast<int64_t>(x.axes.size()));
   if (!axis)
     return fail("its axis is not known");
+  if (llvm::any_of(space_.resolve(x.axes[*axis]), [&](Var var) { return space_.list(var); }))
+    return fail("its axis is one that data determines");
   x.term = x.axes[*axis].empty() ? terms_.number(1) : terms_.softmax(x.axes[*axis], x.term);
   if (op_->getName().stripDialect() == "LogSoftmax")
     x.term = terms_.apply(Fn::kLog, {x.term});

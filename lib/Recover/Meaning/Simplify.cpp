@@ -8,7 +8,7 @@ namespace janus::recover {
 namespace {
 
 /// Values of a term that is 0 or 1 whatever its indices.
-bool isBoolean(T term) { return term->kind == Term::kChosen; }
+bool isBoolean(T term) { return term->kind == Term::kChosen || term->kind == Term::kInSlot; }
 
 /// A function of the expert chosen and of nothing else.
 bool isTable(T term) {
@@ -16,8 +16,8 @@ bool isTable(T term) {
          (term->kind == Term::kChosen && term->indices[0].kind == Index::kNumber);
 }
 
-/// An integer whatever its indices.
-bool isInteger(T term) {
+/// An integer that is never below 0, whatever its indices.
+bool isCount(T term) {
   switch (term->kind) {
   case Term::kSize:
   case Term::kIndex:
@@ -27,10 +27,37 @@ bool isInteger(T term) {
   case Term::kOffset:
   case Term::kPlace:
   case Term::kInverse:
+  case Term::kRunning:
+  case Term::kInSlot:
     return true;
   default:
     return false;
   }
+}
+
+/// An integer whatever its indices.
+bool isInteger(T term, unsigned depth = 8) {
+  if (isCount(term) || depth == 0)
+    return isCount(term);
+  auto whole = [](double number) { return number == std::floor(number) && std::fabs(number) < 0x1p53; };
+  switch (term->kind) {
+  case Term::kNumber:
+    return whole(term->number);
+  case Term::kApply:
+    if (!llvm::is_contained({Fn::kAdd, Fn::kSub, Fn::kMul, Fn::kMax, Fn::kMin}, term->fn))
+      return false;
+    break;
+  case Term::kDense:
+    if (!whole(term->number))
+      return false;
+    break;
+  case Term::kPick:
+  case Term::kSum:
+    break;
+  default:
+    return false;
+  }
+  return llvm::all_of(term->operands, [&](T operand) { return isInteger(operand, depth - 1); });
 }
 
 /// A number that is never below 0.
@@ -38,7 +65,7 @@ bool isNonNegative(T term) {
   if (term->kind == Term::kApply && term->fn == Fn::kDiv)
     return isNonNegative(term->operands[0]) && term->operands[1]->kind == Term::kNumber &&
            term->operands[1]->number > 0;
-  return isInteger(term);
+  return isCount(term);
 }
 
 bool isApply(T term, Fn fn) { return term->kind == Term::kApply && term->fn == fn; }
@@ -81,6 +108,8 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
       if (T y = isApply(x[1 - i], Fn::kSign) ? x[1 - i]->operands[0] : nullptr;
           y && isNonNegative(y) && x[i] == apply(Fn::kFloor, {y}))
         return x[i];
+    if (T result = takeSlots(x))
+      return result;
     break;
   case Fn::kAbs:
     if (isNonNegative(x[0]))
@@ -98,6 +127,11 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
       return x[0];
     if (fn != Fn::kCeil && isApply(x[0], Fn::kDiv) && isInteger(x[0]->operands[0]) && isNonNegative(x[0]))
       return apply(Fn::kIntDiv, x[0]->operands);
+    break;
+  case Fn::kToBool:
+    if (slotOf(x[0]) >= 0)
+      if (T result = takenSlots(x[0]))
+        return result;
     break;
   case Fn::kAnd:
     if (is(0, 0) || is(1, 0))
@@ -121,6 +155,8 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
   if (T result = indexArithmetic(fn, x))
     return result;
   if (T result = compareWithLast(fn, x))
+    return result;
+  if (T result = comparePosition(fn, x))
     return result;
   if (T result = mapDense(fn, x))
     return result;
@@ -453,11 +489,22 @@ T Terms::sum(ArrayRef<Var> vars, T term) {
     else if (factor->kind == Term::kChosen && summed == space_.resolve({made.rank}) &&
              llvm::none_of(rest, [](T t) { return t->kind == Term::kChosen; }))
       result = dense(factor->id, factor->indices[0], 0, product(rest));
+    else if (factor->kind == Term::kChosen && !rest.empty() && summed == indexVars(factor->indices[0]) &&
+             summed == space_.resolve({made.over}))
+      result = pick(factor->id, product(rest)); // looked up by a one-hot
     else if (factor->kind == Term::kDense && factor->number == 0 && rest.empty() &&
              summed == indexVars(factor->indices[0]))
       result = made.rank < 0 ? factor->operands[0] : sum({made.rank}, factor->operands[0]);
     if (result)
       break;
+  }
+  for (T factor : inside) { // rank by rank, then the rest
+    if (result || factor->kind != Term::kChosen)
+      continue;
+    Dim ranks = space_.resolve({choice(factor->id).rank}), rest;
+    llvm::copy_if(summed, std::back_inserter(rest), [&](Var var) { return !llvm::is_contained(ranks, var); });
+    if (!rest.empty() && rest.size() < summed.size())
+      result = sum(rest, sum(ranks, product(inside)));
   }
   if (!result)
     result = intern({.kind = Term::kSum, .operands = {product(inside)}, .vars = summed});
@@ -500,6 +547,14 @@ T Terms::pick(int32_t id, T term) {
   const Choice &made = choice(id);
   if (!dependsOn(term, made.over))
     return term;
+  bool own = (term->kind == Term::kChosen || term->kind == Term::kDense) && term->id == id &&
+             indexVars(term->indices[0]) == space_.resolve({made.over});
+  if (own)
+    return term->kind == Term::kChosen ? number(1) : term->operands[0];
+  bool others = term->kind == Term::kDense && term->id != id && made.rank < 0 && choice(term->id).rank < 0 &&
+                indexVars(term->indices[0]) == space_.resolve({made.over}) && areDisjoint(term->id, id);
+  if (others)
+    return number(term->number);
   if (term->kind == Term::kApply) {
     llvm::SmallVector<T, 3> picked;
     for (T operand : term->operands)

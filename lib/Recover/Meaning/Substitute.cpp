@@ -48,6 +48,9 @@ T Terms::rebuild(T term, llvm::function_ref<bool(T)> touches, Leaf leaf, llvm::D
     case Term::kSwitch:
       result = choose(term->id, operands);
       break;
+    case Term::kSlotted:
+      result = slotted(term->vars[0], term->indices[0], operands[0]);
+      break;
     default: // no operands: unchanged
       result = term;
       break;
@@ -104,7 +107,16 @@ T Terms::substitute(T term, const Substitution &by) {
     case Term::kValue:
     case Term::kPlace:
     case Term::kInverse:
+    case Term::kInSlot:
       return nullptr;
+    case Term::kRunning:
+      return by.to || !isReplaced(t->indices[0]) ? nullptr : running(t->id, Index::number(by.begin), t->vars);
+    case Term::kSlotted: {
+      if (!mentions(indexVars(t->indices[0])))
+        return std::nullopt;
+      T operand = by.to || !isReplaced(t->indices[0]) ? nullptr : substitute(t->operands[0], by);
+      return operand ? slotted(t->vars[0], Index::number(by.begin), operand) : nullptr;
+    }
     case Term::kId:
     case Term::kTable:
       if (auto rank = rankOf(t->id))

@@ -209,6 +209,24 @@ T Terms::choose(int32_t choice, ArrayRef<T> operands) {
       pairVars(choice));
 }
 
+T Terms::running(int32_t choice, Index index, ArrayRef<Var> order) {
+  Dim extra = rowVars(choice);
+  extra.append(order.begin(), order.end());
+  return intern(
+      {.kind = Term::kRunning, .id = choice, .indices = {index}, .vars = space_.resolve(order), .routed = {choice}},
+      extra);
+}
+
+T Terms::slotted(Var slots, Index index, T term) {
+  int32_t choice = space_.list(slots)->choice;
+  return intern({.kind = Term::kSlotted,
+                 .id = choice,
+                 .operands = {term},
+                 .indices = {index},
+                 .vars = {slots},
+                 .routed = {choice}});
+}
+
 //===-- queries -----------------------------------------------------------===//
 
 bool Terms::dependsOn(T term, Var var) const {

@@ -58,6 +58,10 @@ struct Term {
     kInverse, // position in sorted list `vars[0]` of a pair
     kFamily,  // operand number `vars[0]`
     kSwitch,  // operand number id of choice `id`
+    kRunning, // pairs of choice `id` whose expert is indices[0], up to the one at hand along `vars`
+    kInSlot,  // 1 where the position (see Position) of a pair of choice `id` along vars[1..] is `vars[0]`, else 0;
+              // `indices`: the choices whose pairs come before
+    kSlotted, // the operand at the pair in slot `vars[0]` (a list of slots) of expert indices[0] of choice `id`
   };
   Kind kind;
   Fn fn = Fn::kAdd;
@@ -68,6 +72,25 @@ struct Term {
   Dim vars = {};
   llvm::SmallVector<int32_t, 2> routed = {}; // choices that the value depends on in any way
   Dim free = {}; // variables that it depends on, as they stood when the term was made; sorted
+};
+
+/// The position of a pair among those of an expert: how many there are up to it along `order` (variables of rows, and
+/// the rank where it is not the innermost), and of the choices `before` in all, plus `first` - 1.
+struct Position {
+  int32_t choice = -1;
+  Dim order;
+  llvm::SmallVector<int32_t, 2> before;
+  int64_t first = 0;
+  std::optional<Index> expert; // nothing: the expert that the pair chose
+};
+
+/// Which pairs are in slots, of which expert.
+struct SlotMask {
+  int32_t choice = -1;
+  Dim order;
+  llvm::SmallVector<int32_t, 2> before = {};
+  std::optional<Index> expert = {};
+  bool byPair = false; // the rank is a variable of the term
 };
 
 /// A selection of k indices along a variable.
@@ -107,6 +130,24 @@ public:
   T inverse(Var list);
   T family(Var var, llvm::ArrayRef<T> operands);
   T choose(int32_t choice, llvm::ArrayRef<T> operands); // kSwitch
+  T running(int32_t choice, Index index, llvm::ArrayRef<Var> order);
+  T slotted(Var slots, Index index, T term);
+
+  // Slots.cpp
+  /// `scaled`: besides, the expert times a number may be added; it is set to that.
+  std::optional<Position> positionOf(T term, T *scaled = nullptr);
+  /// Are there as many slots as an expert can get pairs, one for each row?
+  bool hasRoom(const onnx::SymExpr &slots, const Position &position);
+  /// An order's variables but the rank.
+  Dim rowsOf(int32_t choice, llvm::ArrayRef<Var> order) const;
+  /// Does it compare a position with a number of slots that may be too small for all pairs?
+  bool mayDrop(Fn fn, llvm::ArrayRef<T> operands);
+  /// A term that is not 0 for pairs in `slot` alone, without that condition; null when it is something else.
+  T withoutSlot(T term, Var slot, SlotMask &mask);
+  /// The variable of the slots that a factor of the term is about; -1: none.
+  Var slotOf(T term) const;
+  /// A term over slots at the pair in one: `slots` of `expert`; null when it is not one of those slots alone.
+  T atSlot(T term, Var slots, const Index &expert);
 
   /// The term with an index replaced; null when an element would be needed that no term expresses.
   T substitute(T term, const Substitution &by);
@@ -174,6 +215,13 @@ private:
   bool isOfExperts(T term, int32_t choice) const;
   T mapTable(Fn fn, llvm::ArrayRef<T> operands);
   T indexArithmetic(Fn fn, llvm::ArrayRef<T> operands);
+  T comparePosition(Fn fn, llvm::ArrayRef<T> operands);
+  T takeSlots(llvm::ArrayRef<T> operands);
+  std::optional<onnx::SymExpr> largestOf(T term);
+  T inSlot(Var slot, const Position &position);
+  T takenSlots(T term);
+  T withoutSlotOf(T term, Var slot, int32_t within, SlotMask &mask);
+  bool areDisjoint(int32_t a, int32_t b) const;
   T splitIndices(T term);
   using Leaf = llvm::function_ref<std::optional<T>(T)>;
   /// Rebuilds the part of a term that `touches` says is affected; `leaf` gives replacements.
