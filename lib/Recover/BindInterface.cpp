@@ -5,6 +5,7 @@
 #include "lib/Recover/Regions/States.h"
 #include "lib/Recover/RowAnalysis.h"
 #include "lib/Recover/RowForm.h"
+#include "lib/Recover/SingleTokens.h"
 
 using namespace mlir;
 
@@ -42,7 +43,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
               return refuse(step.getLoc(), "the size '" + name + "' has a name that is reserved");
     batch_ = dims->size() == 2 ? dims->front() : SymExpr(1);
     sequence_ = dims->back();
-    if (dims->size() == 2 && sequence_.constant())
+    bool single = sequence_.isConstant(1) && recover::findStates(step).empty();
+    if (dims->size() == 2 && sequence_.constant() && !single)
       return refuse(tokens.getLoc(), "the length of its sequences is fixed at " + sequence_.str());
 
     Builder b(&getContext());
@@ -127,6 +129,8 @@ struct BindInterface : impl::BindInterfacePassBase<BindInterface> {
       step->setAttr(recover::kPastAttr, b.getStringAttr(past_->substitute(values_).str()));
     if (slots)
       step->setAttr(recover::kSlotsAttr, b.getStringAttr(slots->substitute(values_).str()));
+    if (sequence_.constant() && !recover::freeLength(step) && dims->size() == 2)
+      return refuse(tokens.getLoc(), "the length of its sequences is fixed at " + sequence_.str());
     return success();
   }
 

@@ -212,10 +212,13 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
   /// A dimension whose extent depends on the past counts keys from the first: no operator moves it.
   LogicalResult checkAlignment(Operation *op, recover::KnownValues &known, const ModelInterface &interface) {
     auto effects = dyn_cast<onnx::ShapeInterface>(op);
-    if (!effects || recover::pastOperands(op) || isa<onnx::ShapeOp, onnx::SizeOp>(op))
-      return success();
     auto past = interface.past.asSymbol();
     auto counts = [&](const SymExpr &extent) { return past && extent.symbols().count(*past); };
+    if (recover::pastOperands(op) && countsFromFirstKey(op) &&
+        llvm::any_of(onnx::getDims(onnx::getInput(op, 1).getType()).value_or(Dims()), counts))
+      return refuse(op, "counts its queries from the first key, not from the number of past tokens");
+    if (!effects || recover::pastOperands(op) || isa<onnx::ShapeOp, onnx::SizeOp>(op))
+      return success();
     unsigned positions = std::max<size_t>(effects.getInputKinds().size(), op->getNumOperands());
     for (unsigned i = 0; i < positions; ++i) {
       Value operand = onnx::getInput(op, i);
@@ -231,6 +234,16 @@ struct ForgetPast : impl::ForgetPastPassBase<ForgetPast> {
           return refuse(op, "moves or cuts a dimension that counts past tokens");
     }
     return success();
+  }
+
+  /// Hides keys by the number of a query, which nothing tells it how many tokens are behind.
+  static bool countsFromFirstKey(Operation *op) {
+    if (auto attention = dyn_cast<onnx::AttentionOp>(op))
+      return !attention.getPastKey() && !attention.getNonpadKvSeqlen() &&
+             (attention.getIsCausal() || static_cast<int64_t>(attention.getLeftWindowSize()) >= 0 ||
+              static_cast<int64_t>(attention.getRightWindowSize()) >= 0);
+    auto attention = dyn_cast<onnx::MultiHeadAttentionOp>(op);
+    return attention && !attention.getPastKey() && attention.getKey() && attention.getUnidirectional();
   }
 
   /// Sums over keys, and score columns that are put behind those of the keys and cut off again.

@@ -1,6 +1,7 @@
 #include "janus/Recover/Passes.h"
 #include "lib/Recover/Attention/AttentionCore.h"
 #include "lib/Recover/Attention/ColumnMaker.h"
+#include "lib/Recover/SingleTokens.h"
 
 #include "mlir/IR/SymbolTable.h"
 
@@ -131,7 +132,11 @@ struct RecoverAttention : impl::RecoverAttentionPassBase<RecoverAttention> {
                         recover::PositionTables &tables, const ModelInterface &interface, int64_t cache) {
     Operation *root = core.root;
     Location loc = root->getLoc();
-    auto mask = recover::asCausal(core.mask);
+    auto shape = core.mask;
+    if (form.step()->hasAttr(recover::kSingleAttr))
+      if (auto causal = recover::MaskShape::intersect(shape, recover::MaskShape::causal()))
+        shape = *causal;
+    auto mask = recover::asCausal(shape);
     if (!mask)
       return notRecovered(root, "its mask is none of a causal model: it shows " + recover::describe(core.mask));
     OpBuilder builder(root);

@@ -2,6 +2,7 @@
 #include "lib/Recover/Regions/Causality.h"
 #include "lib/Recover/Regions/RegionFunction.h"
 #include "lib/Recover/RowAnalysis.h"
+#include "lib/Recover/SingleTokens.h"
 
 #include "mlir/Analysis/TopologicalSortUtils.h"
 
@@ -28,6 +29,11 @@ struct OutlineRegions : impl::OutlineRegionsPassBase<OutlineRegions> {
     auto interface = step ? ModelInterface::read(step) : std::nullopt;
     if (!interface)
       return;
+    if (step->hasAttr(recover::kSingleAttr)) { // its shapes are those of one row
+      if (rows)
+        step->removeAttr(recover::kSingleAttr);
+      return;
+    }
     functions_.clear();
     recover::RowForm form(step);
     recover::KnownValues known(step, *interface);
