@@ -39,8 +39,10 @@ def Onnx_Dialect : Dialect {
     genai_config.json beside the model states). Of an argument or result of
     @main: `onnx.name`, and before inference `onnx.declared`, the type that the
     model declares. Of a function after inference: `onnx.bounds = {nonzero0 =
-    "8*S"}`, upper bounds of sizes known only from data, and `onnx.require =
-    ["K == L"]`, what the inputs have to satisfy and the entry code checks.
+    "8*S"}`, upper bounds of sizes known only from data, `onnx.elements = {size.0
+    = array<i64: 1, 0>}`, symbols that are elements of arguments (which argument,
+    which element), and `onnx.require = ["K == L"]`, what the inputs have to
+    satisfy and the entry code checks.
   }];
   let useDefaultAttributePrinterParser = 1;
   let useDefaultTypePrinterParser = 1;
