@@ -35,7 +35,7 @@ void checkQMoE(onnx::QMoEOp op, const onnx::Node &node, int64_t opset, onnx::Dia
                       absl::StrCat("expert_weight_bits; found ", op.getExpertWeightBits(), "; supported: 2, 4, 8"));
   if (op.getWeightsPrepacked().value_or(0) != 0)
     diagnostics.error(Code::QuantLayout, node, opset,
-                      absl::StrCat("weights_prepacked=", *op.getWeightsPrepacked(),
+                      absl::StrCat("weights_prepacked=", static_cast<int64_t>(*op.getWeightsPrepacked()),
                                    " stores weights in a CUDA-specific layout that cannot be decoded; hint: re-export "
                                    "with weights_prepacked=0 (raw [E,N,K/pack])"));
   for (mlir::Value scale :

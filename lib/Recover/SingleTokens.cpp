@@ -24,6 +24,7 @@ public:
       dropMasks(known);
       for (Operation &op : llvm::make_early_inc_range(step_.front().without_terminator())) {
         countPositions(op, known);
+        cutPositions(op, known);
         numberRows(op, known);
         countKeys(op, known);
       }
@@ -134,6 +135,47 @@ private:
       if (first.getType() != scalar)
         first = make<onnx::SqueezeOp>(builder, op.getLoc(), scalar, {first});
       op.getResult(0).replaceAllUsesWith(range(builder, op.getLoc(), type, first));
+      return;
+    }
+  }
+
+  /// Positions of the new tokens, cut out of those of all.
+  void cutPositions(Operation &op, const KnownValues &known) {
+    auto slice = dyn_cast<onnx::SliceOp>(op);
+    auto type = slice ? dyn_cast<RankedTensorType>(slice.getY().getType()) : RankedTensorType();
+    const Known *value = slice ? known.find(slice.getY()) : nullptr;
+    if (!type || !value || value->dims.size() != 2 || value->dims[0] != interface_.batch ||
+        !value->dims[1].isConstant(1) || !type.getElementType().isInteger(64))
+      return;
+    ElementRef element = elementOf(slice.getY(), known);
+    auto offset = element && element->kind == Element::Kind::kInteger ? (element->value - interface_.past).constant()
+                                                                      : std::nullopt;
+    if (!offset)
+      return;
+    for (BlockArgument past : step_.getArguments().drop_front(kStepArguments)) {
+      auto dims = inputRole(past) == "past" ? onnx::getDims(past.getType()) : std::nullopt;
+      auto *axis = dims ? llvm::find(*dims, interface_.past) : nullptr;
+      if (!dims || axis == dims->end())
+        continue;
+      int64_t at = axis - dims->begin();
+      OpBuilder builder(&op);
+      Location loc = op.getLoc();
+      auto scalar = RankedTensorType::get({}, builder.getI64Type()),
+           single = RankedTensorType::get({1}, builder.getI64Type());
+      Value size = make<onnx::ShapeOp>(builder, loc, single, {past},
+                                       {builder.getNamedAttr("start", builder.getI64IntegerAttr(at)),
+                                        builder.getNamedAttr("end", builder.getI64IntegerAttr(at + 1))});
+      Value first =
+          make<onnx::AddOp>(builder, loc, scalar,
+                            {make<onnx::SqueezeOp>(builder, loc, scalar, {size}), integers(builder, loc, {}, *offset)});
+      Value row = range(builder, loc, single, first);
+      Value shape = integers(builder, loc, {2}, 1);
+      Value rows =
+          make<onnx::ReshapeOp>(builder, loc, RankedTensorType::get({1, 1}, builder.getI64Type()), {row, shape},
+                                {builder.getNamedAttr("allowzero", builder.getI64IntegerAttr(0))});
+      Value all = make<onnx::ExpandOp>(builder, loc, type, {rows, shape});
+      places_[rows] = places_[all] = 1;
+      slice.getY().replaceAllUsesWith(all);
       return;
     }
   }

@@ -33,7 +33,8 @@ class Case:
     attributes: tuple = (("is_causal", 1),)
     rank: int = 3  # of the operands
     past: str = "operands"  # "operands", "concat" in front of the operator, or "" for none
-    mask: str = ""  # "causal", "float", "window", "strict" (a row does not see its own key), "ahead"; built from positions
+    mask: str = ""  # "causal", "float", "window", "strict" (a row does not see its own key), "ahead", "cut" (a window whose queries' positions
+    # are cut out of those of all); built from positions
     scores: str = ""  # what uses qk_matmul_output: "output" of the model, "stream" that goes on
     nonpad: bool = False
     opset: int = 24
@@ -64,6 +65,7 @@ CASES = (
     Case("outside-causal", False, past="concat"),  # is_causal counts queries from 0 there
     Case("causal-single", True, single=True),
     Case("mask-single", True, attributes=(), mask="window", rank=4, single=True),
+    Case("cut-single", True, attributes=(), mask="cut", single=True),
     Case("plain-single", True, attributes=(), single=True),
     Case("strict-single", False, attributes=(), mask="strict", single=True),
     Case("outside-causal-single", False, past="concat", single=True),
@@ -112,10 +114,15 @@ class Model:
         total = self.op("Add", past, one if self.case.single else self.extent("input_ids", 1))
         query = self.op("Unsqueeze", self.op("Range", past, total, one), self.stored(np.array([1])))
         key = self.op("Unsqueeze", self.op("Range", zero, total, one), self.stored(np.array([0])))
+        if self.case.mask == "cut":  # of the positions of all tokens
+            both = self.op("Concat", self.op("Shape", "input_ids", start=0, end=1), self.op("Unsqueeze", total, self.stored(np.array([0]))), axis=0)
+            whole = self.op("Expand", self.op("Range", zero, total, one), both)
+            query = self.op("Slice", whole, *(self.op("Unsqueeze", n, self.stored(np.array([0]))) for n in (past, total)), self.stored(np.array([1])))
+            query = self.op("Unsqueeze", query, self.stored(np.array([1, 3])))
         distance = self.op("Sub", query, key)
         least = {"strict": 1, "ahead": -1}.get(self.case.mask, 0)
         seen = self.op("GreaterOrEqual", distance, self.stored(np.array(least)))
-        if self.case.mask == "window":
+        if self.case.mask in ("window", "cut"):
             seen = self.op("And", seen, self.op("Less", distance, self.stored(np.array(3))))
         if self.case.mask == "float":
             seen = self.op("Where", seen, self.stored(np.float32(0)), self.stored(np.float32(-np.inf)))
