@@ -63,9 +63,12 @@ Choices examine(Interpreter &in) {
 /// The first operator that makes a choice that nothing rests on.
 Operation *firstPlain(Interpreter &in, const Choices &choices) {
   Operation *first = nullptr;
+  llvm::DenseSet<Operation *> kept; // an order and the best of it have one maker
+  for (int32_t choice : choices.kept)
+    kept.insert(in.makerOf(choice));
   for (int32_t choice = 0; choice < in.terms().choiceCount(); ++choice) {
     Operation *maker = in.makerOf(choice);
-    if (maker && !choices.kept.contains(choice) && (!first || maker->isBeforeInBlock(first)))
+    if (maker && !kept.contains(maker) && (!first || maker->isBeforeInBlock(first)))
       first = maker;
   }
   return first;

@@ -94,7 +94,7 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
           mixture->form != Mixture::kEach)
         continue;
       int64_t width = in.terms().choice(choice).width, found = expertsOf(in, choice);
-      if (found >= width || !areExperts(in, *mixture))
+      if (found >= width || !areExperts(in, *mixture) || losesTrack(in, step, choice))
         continue;
       refusePartial(mixture->at.getLoc(), layerOf(in, choice), width, found);
       told.insert(choice);
@@ -103,6 +103,15 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     }
     explain(in, step, told);
     return success(ok);
+  }
+
+  /// Is there an operator behind a choice that is not followed? Experts may be there that are not seen.
+  static bool losesTrack(Interpreter &in, func::FuncOp step, int32_t choice) {
+    return llvm::any_of(step.front().without_terminator(), [&](Operation &op) {
+      return !in.reason(&op).empty() && !isa<onnx::ShapeOp, onnx::SizeOp>(op) &&
+             llvm::any_of(op.getOperands(),
+                          [&](Value operand) { return in.terms().isRouted(in.meaning(operand).term, choice); });
+    });
   }
 
   /// How many experts of a choice are anywhere in the graph: what is not followed to their sum need not be missing.

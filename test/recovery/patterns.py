@@ -369,7 +369,14 @@ def combine_matrix(g, x, ids, weights, count):
         hot = g.op("Equal", g.op("Unsqueeze", ids, g.constant([-1])), g.constant(np.arange(count)))
         hot = g.op("Cast", hot, to=1)
         return g.op("ReduceSum", g.op("Mul", hot, g.op("Unsqueeze", weights, g.constant([2]))), g.constant([1]), keepdims=0)
-    return g.choice(by_scatter, by_hot, by_equal)()
+
+    def by_index():  # matrix[arange, ids] = weights
+        shape = g.op("Concat", g.op("Shape", ids, start=0, end=1), g.constant([count]), axis=0)
+        rows = g.op("Range", g.constant(0), g.op("Squeeze", g.op("Shape", ids, start=0, end=1)), g.constant(1))
+        rows = g.op("Expand", g.op("Unsqueeze", rows, g.constant([1])), g.op("Shape", ids))
+        at = g.op("Concat", *(g.op("Unsqueeze", v, g.constant([-1])) for v in (rows, ids)), axis=-1)
+        return g.op("ScatterND", g.op("ConstantOfShape", shape), at, weights)
+    return g.choice(by_scatter, by_hot, by_equal, by_index)()
 
 
 def batched(g, options, x, ids, weights, experts):

@@ -199,16 +199,28 @@ def twice(g, router: Router, logits: str):
     return ids, g.op("Div", weights, g.op("ReduceSum", weights, g.constant([-1]), keepdims=1))
 
 
+def top(g, x: str, k: int, experts: int, **attributes):
+    """The k largest of each row and where they are: by TopK, or the first of all in order."""
+    how = g.random.random()
+    if how < 0.7:
+        return g.op("TopK", x, g.constant([k]), outputs=2, axis=-1, **attributes)
+    if how < 0.85:
+        parts = g.op("TopK", x, g.constant([experts]), outputs=2, axis=-1, sorted=1)
+    else:
+        values, ids = g.op("TopK", g.op("Neg", x), g.constant([experts]), outputs=2, axis=g.choice(1, -1), largest=0, sorted=1)
+        parts = g.op("Neg", values), ids
+    return [g.op("Slice", part, g.constant([0]), g.constant([k]), g.constant([g.choice(1, -1)])) for part in parts]
+
+
 def build(g, router: Router, x: str):
     """ids, weights [T, k] of rows x [T, H]."""
     experts = len(router.weight)
     logits = project(g, router, x)
-    k = g.constant([router.k])
     if router.name == "topk-softmax":
-        values, ids = g.op("TopK", logits, k, outputs=2, axis=-1)
+        values, ids = top(g, logits, router.k, experts)
         return ids, g.op("Softmax", values, axis=g.choice(1, -1))
     if router.name == "topk-sigmoid":
-        values, ids = g.op("TopK", logits, k, outputs=2, axis=-1)
+        values, ids = top(g, logits, router.k, experts)
         return ids, g.sigmoid(values)
     if router.name in ("argmax-twice", "sparse-mixer"):
         return twice(g, router, logits)
@@ -218,7 +230,7 @@ def build(g, router: Router, x: str):
         select = g.op("Add", scores, g.tensor(g.choice(router.select_bias, router.select_bias[None])))
     if router.groups > 1:
         select = mask_groups(g, router, select, experts)
-    values, ids = g.op("TopK", select, k, outputs=2, axis=-1, sorted=g.choice(0, 1))
+    values, ids = top(g, select, router.k, experts, sorted=g.choice(0, 1))
     plain = select is scores
     weights = values if plain and g.random.random() < 0.5 else g.op("GatherElements", scores, ids, axis=g.choice(1, -1))
     if router.expert_scale is not None:

@@ -55,6 +55,7 @@ private:
   bool shape();
   /// Every `step`-th index of a dimension from `begin` on, `count` of them.
   std::optional<Meaning> cut(Meaning x, size_t axis, int64_t begin, int64_t step, int64_t count);
+  std::optional<Meaning> bestOf(Meaning x, size_t axis, const Dim &ranks, int64_t count);
   bool areCounts(T sizes, int32_t choice) const;
   bool stretch(Meaning x, size_t axis);
   bool isWhole(const Meaning &x, llvm::ArrayRef<int64_t> axes, T ends);
@@ -86,7 +87,9 @@ private:
   bool scatterNd();
   bool scatterRows(const Meaning &data, T rows, const Dim &list, const Meaning &updates, bool adds);
   bool scatterPlaces(const Meaning &data, const PairList &pairs, const Meaning &updates, bool adds);
-  bool joinElements(llvm::ArrayRef<T> coordinates, Meaning &indices, Meaning &updates);
+  size_t joinElements(llvm::ArrayRef<T> coordinates, Meaning &indices, Meaning &updates);
+  bool scatterWeights(const Meaning &data, llvm::ArrayRef<T> coordinates, const Meaning &indices,
+                      const Meaning &updates, bool adds);
   bool isEveryPair(const Dim &target, const Meaning &updates, int32_t choice) const;
   bool addsToRows(const Meaning &data, const PairList *pairs, const Meaning &updates);
   bool putSum(const Meaning &data, const Dim &target, const Meaning &updates);

@@ -17,12 +17,31 @@ bool OperatorRules::topK() {
   auto k = space_.constant(outExtents()[*axis]);
   if (k == 1 && over.empty()) // the only one
     return set(0, x) && set(1, Axes(x.axes.size()), terms_.number(0));
-  if (!k || !attribute("largest", 1) || over.empty() || llvm::any_of(over, [&](Var var) { return space_.list(var); }))
-    return fail("it chooses a number of smallest, or among what is not followed");
+  bool largest = attribute("largest", 1);
+  // The experts of an order of all, sorted: the rank of each.
+  if (x.term->kind == Term::kId && !largest && k == terms_.choice(x.term->id).k) {
+    const Choice made = terms_.choice(x.term->id);
+    if (made.k == made.width && made.members.empty() && made.of < 0 && space_.same(over, {made.rank})) {
+      Axes axes = x.axes;
+      axes[*axis] = {made.over};
+      return set(0, axes, terms_.index({made.over})) &&
+             set(1, axes, terms_.dense(x.term->id, Index::var(made.over), 0, terms_.index({made.rank})));
+    }
+  }
+  if (!k || over.empty() || llvm::any_of(over, [&](Var var) { return space_.list(var); }))
+    return fail("it chooses among what is not followed");
   auto width = space_.sizeOf(over);
   if (!width)
     return fail("it chooses among an unknown number");
-  return choose(x, static_cast<size_t>(*axis), *k, *width, /*hasValues=*/true);
+  if (largest)
+    return choose(x, static_cast<size_t>(*axis), *k, *width, /*hasValues=*/true);
+  // The least are the largest of the negative ones.
+  T values = x.term;
+  x.term = terms_.apply(Fn::kNeg, {x.term});
+  if (!choose(x, static_cast<size_t>(*axis), *k, *width, /*hasValues=*/true))
+    return false;
+  Meaning ids = in_.meaning(onnx::getOutput(op_, 1));
+  return set(0, ids.axes, terms_.pick(ids.term->id, values));
 }
 
 bool OperatorRules::choose(const Meaning &x, size_t axis, int64_t k, int64_t width, bool hasValues) {

@@ -364,26 +364,65 @@ bool OperatorRules::invert(const Meaning &indices, const Meaning &updates) {
   return set(0, Axes{space_.resolve(pairs->covers)}, terms_.inverse(list[0]));
 }
 
-/// Elements of whole rows, one by one, as rows.
-bool OperatorRules::joinElements(ArrayRef<T> coordinates, Meaning &indices, Meaning &updates) {
+/// Elements of whole rows, one by one, as rows: how many of the coordinates are the rows'; 0 when they are none.
+size_t OperatorRules::joinElements(ArrayRef<T> coordinates, Meaning &indices, Meaning &updates) {
   if (coordinates.size() < 2 || indices.axes.size() != 1 || updates.axes.size() != 1)
-    return false;
+    return 0;
   Dim at = space_.resolve(indices.axes[0]), from = space_.resolve(updates.axes[0]), columns;
   if (at.empty() || from.empty())
-    return false;
+    return 0;
+  const PairList *list = space_.list(at[0]);
+  Dim covers = list ? space_.resolve(list->covers) : Dim();
   Axes rows{Dim{at[0]}};
+  size_t count = 1;
   for (T coordinate : coordinates.drop_front()) {
     if (coordinate->kind != Term::kIndex)
-      return false;
-    rows.push_back(space_.resolve(coordinate->vars));
-    columns.append(rows.back());
+      return 0;
+    Dim vars = space_.resolve(coordinate->vars);
+    if (columns.empty() && llvm::all_of(vars, [&](Var var) { return llvm::is_contained(covers, var); })) {
+      ++count;
+      continue;
+    }
+    rows.push_back(vars);
+    columns.append(vars);
   }
-  if (columns != Dim(at.begin() + 1, at.end()) || from[0] != at[0] ||
+  if (columns.empty() || columns != Dim(at.begin() + 1, at.end()) || from[0] != at[0] ||
       !space_.align(Dim(from.begin() + 1, from.end()), columns))
-    return false;
+    return 0;
   updates.axes = space_.resolveAll(rows);
   indices.axes[0] = {at[0]};
-  return true;
+  return count;
+}
+
+/// The weight of each expert for each row: put where a row and the expert that it chose are.
+bool OperatorRules::scatterWeights(const Meaning &data, ArrayRef<T> coordinates, const Meaning &indices,
+                                   const Meaning &updates, bool adds) {
+  int32_t id = coordinates.back()->id;
+  const Choice made = terms_.choice(id);
+  auto base = terms_.numberOf(data.term);
+  Axes axes;
+  Dim rows, listed = space_.flat(indices.axes), pairs = terms_.pairVars(id);
+  for (T at : coordinates.drop_back()) {
+    if (at->kind != Term::kIndex)
+      return fail("its indices are not followed");
+    axes.push_back(space_.resolve(at->vars));
+    rows.append(axes.back());
+  }
+  auto holds = [](const Dim &a, const Dim &b) {
+    return a.size() == b.size() && llvm::all_of(a, [&](Var var) { return llvm::is_contained(b, var); });
+  };
+  bool all = base && holds(rows, terms_.rowVars(id)) && holds(listed, pairs) &&
+             data.axes.size() == coordinates.size() && space_.sizeOf(data.axes.back()) == made.width;
+  for (auto [d, dim] : llvm::enumerate(axes))
+    all &= all && space_.extentOf(dim) == space_.extentOf(data.axes[d]);
+  if (!all || updates.axes.size() != indices.axes.size())
+    return fail("it scatters to places that are not followed");
+  for (auto [dim, update] : llvm::zip(indices.axes, updates.axes))
+    if (!update.empty() && !space_.align(dim, update))
+      return fail("its operands' dimensions do not run together");
+  axes.push_back({made.over});
+  T value = adds ? terms_.apply(Fn::kAdd, {terms_.number(*base), updates.term}) : updates.term;
+  return set(0, axes, terms_.dense(id, Index::var(made.over), *base, value));
 }
 
 bool OperatorRules::scatterNd() {
@@ -393,11 +432,13 @@ bool OperatorRules::scatterNd() {
   if (reduction && reduction.getValue() != "add" && reduction.getValue() != "none")
     return fail("its reduction is neither none nor add");
   SmallVector<T> coordinates = indices.axes.empty() ? SmallVector<T>() : coordinatesOf(terms_, space_, indices);
-  if (joinElements(coordinates, indices, updates))
-    coordinates.resize(1);
+  if (size_t rows = joinElements(coordinates, indices, updates))
+    coordinates.resize(rows);
   Extent slots;
   if (!coordinates.empty() && slotAt(coordinates, slots))
     return scatterSlots(data, coordinates, indices, updates);
+  if (coordinates.size() > 1 && coordinates.back()->kind == Term::kId && coordinates.size() == data.axes.size())
+    return scatterWeights(data, coordinates, indices, updates, adds);
   bool isRows = coordinates.size() > 1 && data.axes.size() > coordinates.size() &&
                 llvm::all_of(coordinates, [](T at) { return at->kind == Term::kIndex; });
   if (isRows) { // rows of several dimensions, as of one

@@ -188,6 +188,49 @@ bool OperatorRules::split() {
   return true;
 }
 
+/// The first ranks of a choice: what the choice of so many fewer makes; nothing when the dimension is none of ranks.
+std::optional<Meaning> OperatorRules::bestOf(Meaning x, size_t axis, const Dim &ranks, int64_t count) {
+  for (int32_t id : SmallVector<int32_t>(x.term->routed.begin(), x.term->routed.end())) {
+    const Choice made = terms_.choice(id);
+    if (made.rank < 0 || !made.members.empty() || !space_.same(ranks, {made.rank}))
+      continue;
+    int32_t best = terms_.firstOf(id, count);
+    auto cut = [&](auto &self, T term) -> T {
+      if (!terms_.dependsOn(term, made.rank))
+        return term;
+      switch (term->kind) {
+      case Term::kId:
+        return term->id == id ? terms_.id(best) : nullptr;
+      case Term::kPick:
+        return term->id == id && !terms_.dependsOn(term->operands[0], made.rank) ? terms_.pick(best, term->operands[0])
+                                                                                 : nullptr;
+      case Term::kWeight: {
+        SmallVector<Index> indices(term->indices);
+        llvm::replace(indices, Index::chosen(id), Index::chosen(best));
+        return terms_.weight(term->id, indices);
+      }
+      case Term::kApply: {
+        SmallVector<T, 3> operands;
+        for (T operand : term->operands)
+          operands.push_back(self(self, operand));
+        return llvm::is_contained(operands, nullptr) ? nullptr : terms_.apply(term->fn, operands);
+      }
+      default:
+        return nullptr;
+      }
+    };
+    T term = cut(cut, x.term);
+    if (!term || terms_.dependsOn(term, made.rank))
+      return std::nullopt;
+    if (Operation *maker = in_.makers_.lookup(id))
+      in_.makers_.try_emplace(best, maker);
+    x.axes[axis] = {terms_.choice(best).rank};
+    x.term = term, x.mixture = -1;
+    return x;
+  }
+  return std::nullopt;
+}
+
 std::optional<Meaning> OperatorRules::cut(Meaning x, size_t axis, int64_t begin, int64_t step, int64_t count) {
   Dim dim = space_.resolve(x.axes[axis]);
   auto size = space_.sizeOf(dim);
@@ -203,6 +246,9 @@ std::optional<Meaning> OperatorRules::cut(Meaning x, size_t axis, int64_t begin,
     return stop("it cuts a dimension that is not followed");
   if (count <= 0 || begin + (count - 1) * step >= *size)
     return stop("it cuts nothing out");
+  if (begin == 0 && step == 1 && count > 1)
+    if (auto best = bestOf(x, axis, dim, count))
+      return best;
   Substitution by{dim, begin, step, count, std::nullopt};
   x.axes[axis] = count == 1 ? Dim() : space_.freshDim(space_.extent(onnx::SymExpr(count)));
   if (count != 1)

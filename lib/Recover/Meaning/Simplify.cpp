@@ -111,6 +111,10 @@ T Terms::simplifyApply(Fn fn, ArrayRef<T> x) {
     if (T result = takeSlots(x))
       return result;
     break;
+  case Fn::kNeg:
+    if (isApply(x[0], Fn::kNeg))
+      return x[0]->operands[0];
+    break;
   case Fn::kAbs:
     if (isNonNegative(x[0]))
       return x[0];

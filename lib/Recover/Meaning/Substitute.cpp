@@ -203,6 +203,11 @@ T Terms::substitute(T term, const Substitution &by) {
       auto rank = rankOf(t->id);
       if (!rank)
         return std::nullopt;
+      if (made.k == made.width && made.members.empty() && t->operands[0] == made.input && by.begin > 0 &&
+          by.begin + 1 < made.k) { // of an order of all: the least of the best so many
+        int32_t first = firstOf(t->id, by.begin + 1);
+        return apply(Fn::kNeg, {max({choice(first).rank}, apply(Fn::kNeg, {pick(first, made.input)}))});
+      }
       if (!made.members.empty() || t->operands[0] != made.input || (by.begin != 0 && by.begin != made.k - 1)) {
         T operand = mentions(t->operands[0]->free) ? substitute(t->operands[0], by) : t->operands[0];
         return operand ? pick(*rank, operand) : nullptr;

@@ -2,6 +2,8 @@
 
 #include "llvm/ADT/Hashing.h"
 
+#include <cmath>
+
 using namespace mlir;
 
 namespace janus::recover {
@@ -126,9 +128,37 @@ T Terms::chosen(int32_t choice, Index index) {
   return intern({.kind = Term::kChosen, .id = choice, .indices = {index}, .routed = {choice}}, pairVars(choice));
 }
 
+/// Of an order of all experts, those before (not before) a rank: the best so many (all others).
+T Terms::bestOf(int32_t id, Index index, T term) {
+  const Choice &made = choice(id);
+  if (made.k != made.width || made.rank < 0 || made.of >= 0 || !made.members.empty() || term->kind != Term::kApply ||
+      term->operands.size() != 2)
+    return nullptr;
+  bool less = term->fn == Fn::kLess || term->fn == Fn::kLessEqual;
+  bool greater = term->fn == Fn::kGreater || term->fn == Fn::kGreaterEqual;
+  for (unsigned i : {0u, 1u}) {
+    T rank = term->operands[i];
+    auto number = numberOf(term->operands[1 - i]);
+    bool is = (less || greater) && number && *number == std::floor(*number) && rank->kind == Term::kIndex &&
+              space_.same(rank->vars, {made.rank});
+    if (!is)
+      continue;
+    bool before = (i == 0) == less; // rank < n, rank <= n; else the opposite
+    bool with = before ? term->fn == Fn::kLessEqual || term->fn == Fn::kGreaterEqual
+                       : term->fn == Fn::kLess || term->fn == Fn::kGreater;
+    double count = *number + (with ? 1 : 0);
+    if (count < 1 || count >= static_cast<double>(made.k))
+      return nullptr;
+    return dense(firstOf(id, static_cast<int64_t>(count)), index, before ? 0 : 1, this->number(before ? 1 : 0));
+  }
+  return nullptr;
+}
+
 T Terms::dense(int32_t choice, Index index, double base, T term) {
   if (numberOf(term) == base)
     return number(base);
+  if (T best = bestOf(choice, index, term))
+    return best;
   return intern({.kind = Term::kDense,
                  .id = choice,
                  .number = base == 0 ? 0.0 : base,
@@ -349,6 +379,12 @@ int32_t Terms::rankOf(int32_t id, int64_t at) {
   rank.k = 1, rank.rank = -1;
   rank.of = id, rank.at = at;
   return addChoice(rank);
+}
+
+int32_t Terms::firstOf(int32_t id, int64_t count) {
+  Choice first = choice(id);
+  first.k = count, first.rank = count == 1 ? -1 : space_.fresh(space_.extent(onnx::SymExpr(count)));
+  return addChoice(first);
 }
 
 llvm::SmallVector<int32_t> Terms::restsOn(int32_t id) const {

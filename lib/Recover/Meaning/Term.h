@@ -176,6 +176,8 @@ public:
   std::optional<int32_t> joinChoices(llvm::ArrayRef<int32_t> choices);
   /// What rank `at` of a choice chose, as a choice of one expert.
   int32_t rankOf(int32_t choice, int64_t at);
+  /// The choice of the best `count` of what a choice orders.
+  int32_t firstOf(int32_t choice, int64_t count);
   /// The choice that it is a rank of, or itself.
   int32_t wholeOf(int32_t choice) const { return choices_[choice].of >= 0 ? choices_[choice].of : choice; }
   /// An order of choices in which the ranks of one are in order.
@@ -220,6 +222,7 @@ private:
   std::optional<onnx::SymExpr> largestOf(T term);
   T inSlot(Var slot, const Position &position);
   T takenSlots(T term);
+  T bestOf(int32_t choice, Index index, T term);
   T withoutSlotOf(T term, Var slot, int32_t within, SlotMask &mask);
   bool areDisjoint(int32_t a, int32_t b) const;
   T splitIndices(T term);
