@@ -39,8 +39,9 @@ private:
 /// Facts of a model as it was read.
 FileFacts fileFacts(const onnx::Model &model);
 
-/// Reports features of a node that the importer knows and does not support (codes 012, 013, 014, 030).
-void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics);
+/// Reports features of a node that the importer knows and does not support (codes 010, 011, 013, 014, 030).
+void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, const ImportOptions &options,
+                   onnx::Diagnostics &diagnostics);
 
 /// max_position_embeddings of the config.json in `folder`, or of its text_config; nothing when there is none.
 std::optional<int64_t> readContextLimit(llvm::StringRef folder);

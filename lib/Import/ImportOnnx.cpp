@@ -48,8 +48,9 @@ Operator findOperator(StringRef domain, StringRef type, MLIRContext *context) {
 
 class Importer {
 public:
-  Importer(const onnx::Model &model, MLIRContext *context, onnx::Diagnostics &diagnostics)
-      : model_(model), context_(context), diagnostics_(diagnostics), tensors_(model, context), builder_(context) {}
+  Importer(const onnx::Model &model, MLIRContext *context, onnx::Diagnostics &diagnostics, const ImportOptions &options)
+      : model_(model), context_(context), diagnostics_(diagnostics), options_(options), tensors_(model, context),
+        builder_(context) {}
 
   /// Null when there are errors. A node that is at fault is replaced by values of which nothing is known, so that the
   /// nodes behind it are looked at, too.
@@ -235,7 +236,7 @@ private:
         if (position < node.outputs.size() && !node.outputs[position].empty())
           define(node.outputs[position], result);
       }
-    checkFeatures(op, node, opset(node), diagnostics_);
+    checkFeatures(op, node, opset(node), options_, diagnostics_);
     return true;
   }
 
@@ -441,6 +442,7 @@ private:
   const onnx::Model &model_;
   MLIRContext *context_;
   onnx::Diagnostics &diagnostics_;
+  const ImportOptions options_;
   TensorImporter tensors_;
   OpBuilder builder_;
   OpBuilder initializers_{builder_};
@@ -452,7 +454,7 @@ private:
 } // namespace
 
 OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Diagnostics &diagnostics,
-                                 FileFacts *facts) {
+                                 const ImportOptions &options, FileFacts *facts) {
   context->loadDialect<onnx::OnnxDialect, func::FuncDialect>();
   auto native = [&](const std::string &domain, const std::string &type) {
     return findOperator(domain, type, context).second != nullptr;
@@ -462,7 +464,7 @@ OwningOpRef<ModuleOp> importOnnx(StringRef path, MLIRContext *context, onnx::Dia
     return nullptr;
   if (facts)
     *facts = fileFacts(*model);
-  OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics).run();
+  OwningOpRef<ModuleOp> module = Importer(*model, context, diagnostics, options).run();
   if (module && model->unknownFields)
     emitRemark(FileLineColLoc::get(context, model->file, 0, 0))
         << "ignored " << model->unknownFields << " fields that the ONNX schema does not have";

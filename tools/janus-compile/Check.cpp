@@ -144,7 +144,7 @@ json checkModel(const CompileOptions &options, const absl::Status &entered, Verd
   FileFacts facts;
   onnx::Diagnostics diagnostics;
   OwningOpRef<ModuleOp> module =
-      entered.ok() ? importOnnx(options.input, &context, diagnostics, &facts) : OwningOpRef<ModuleOp>();
+      entered.ok() ? importOnnx(options.input, &context, diagnostics, options.import, &facts) : OwningOpRef<ModuleOp>();
   causes.add(diagnostics);
   if (!entered.ok())
     emitError(UnknownLoc::get(&context)) << std::string(entered.message());

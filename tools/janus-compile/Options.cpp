@@ -46,6 +46,9 @@ absl::Status apply(CompileOptions &options, const std::string &name, const std::
   } else if (name == "--contract") {
     options.stages.contract = value == "tensor" ? Contract::kTensor : Contract::kAuto;
     return oneOf(name, value, {"auto", "tensor"});
+  } else if (name == "--qmoe-layout") {
+    options.import.rawQMoE = value == "raw";
+    return oneOf(name, value, {"raw"});
   } else if (name == "--from")
     return setStage(name, value, options.from);
   else if (name == "--to")
@@ -171,6 +174,8 @@ decoder_with_past_model.onnx), two graphs over one set of weights, or of one .on
   --from=STAGE --to=STAGE    the part of the pipeline to run; --from takes a dump as input, --to prints IR
                              (to -o FILE if given)
   --dump-stages-to=DIR       writes the IR after every stage to DIR/STAGE.mlir
+  --qmoe-layout=raw          quantised experts whose file does not say how they lie, and whose shapes do not tell either,
+                             lie as integers of [experts, rows, columns]
   --model-dir=DIR            where the files with weights are; default: the folder of the input
   --help                     this text
 

@@ -3,6 +3,7 @@
 #define JANUS_TOOLS_COMPILE_OPTIONS_H
 
 #include "absl/status/statusor.h"
+#include "janus/Import/ImportOnnx.h"
 #include "janus/Pipelines/Stages.h"
 
 #include <string>
@@ -13,6 +14,7 @@ namespace janus {
 struct CompileOptions {
   std::string input, output, topology, dumpStagesTo, tokenizer, modelDirectory;
   std::vector<std::string> targets;
+  ImportOptions import;
   StageOptions stages;
   Stage from = Stage::kImport, to = Stage::kTarget;
   bool explain = false, check = false, json = false, requireMoE = false, help = false;

@@ -56,7 +56,7 @@ absl::StatusOr<std::string> hashFile(const std::string &path) {
 OwningOpRef<ModuleOp> load(const CompileOptions &options, MLIRContext &context, Causes &causes) {
   if (options.from == Stage::kImport && !StringRef(options.input).ends_with(".mlir")) {
     onnx::Diagnostics diagnostics;
-    OwningOpRef<ModuleOp> module = importOnnx(options.input, &context, diagnostics);
+    OwningOpRef<ModuleOp> module = importOnnx(options.input, &context, diagnostics, options.import);
     causes.add(diagnostics);
     return module;
   }

@@ -19,12 +19,20 @@ struct FileFacts {
   std::map<std::string, int64_t> operators; // nodes by operator, "MatMul", "com.microsoft.MoE"
 };
 
+/// What a user says of a file that the file does not say itself.
+struct ImportOptions {
+  /// Weights of a QMoE without weights_prepacked are [experts, rows, columns * bits / 8], also where their shapes would
+  /// fit the layout of a GPU kernel as well.
+  bool rawQMoE = false;
+};
+
 /// Reads the model at `path` into a module with one function @main: an op a node, results of type !onnx.unknown,
 /// initializers as references into the files beside the model. Null when there are errors; `diagnostics` holds all of
 /// them (and warnings, also on success). `facts` is filled wherever the file is a model at all. Loads the dialects it
 /// needs into the context. Run the import pipeline next.
 mlir::OwningOpRef<mlir::ModuleOp> importOnnx(llvm::StringRef path, mlir::MLIRContext *context,
-                                             onnx::Diagnostics &diagnostics, FileFacts *facts = nullptr);
+                                             onnx::Diagnostics &diagnostics, const ImportOptions &options = {},
+                                             FileFacts *facts = nullptr);
 
 /// The same as MLIR text with locations, before any pass. Diagnostics go to `errors`; false when one is an error.
 bool importOnnxAsText(llvm::StringRef path, std::string &text, llvm::raw_ostream &errors);
