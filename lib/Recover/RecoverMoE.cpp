@@ -5,6 +5,8 @@
 #include "lib/Recover/PlainChoices.h"
 #include "lib/Recover/RowForm.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 #include <cmath>
 #include <set>
 
@@ -195,11 +197,23 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
     }
   }
 
+  static bool isMadeOf(T term, T part) {
+    DenseSet<T> seen;
+    SmallVector<T> stack{term};
+    while (!stack.empty() && stack.back() != part)
+      if (T next = stack.pop_back_val(); seen.insert(next).second)
+        stack.append(next->operands.begin(), next->operands.end());
+    return !stack.empty();
+  }
+
   /// `expert` against the first one: experts of other shapes or activations are no export of a model that Janus knows.
   LogicalResult compare(Interpreter &in, Operation *op, const ReadExpert &first, const ReadExpert &expert,
                         int64_t number) {
     auto shape = [](const std::optional<StoredWeight> &weight) {
       return weight ? weight->shape() : ArrayRef<int64_t>();
+    };
+    auto sizes = [](ArrayRef<int64_t> shape) {
+      return llvm::join(llvm::map_range(shape, [](int64_t size) { return std::to_string(size); }), ", ");
     };
     const recover::ExpertWeights &a = first.weights, &b = expert.weights;
     auto refuse = [&](StringRef what) {
@@ -208,13 +222,34 @@ struct RecoverMoE : impl::RecoverMoEPassBase<RecoverMoE> {
       refused_ = true;
       return failure();
     };
-    if (shape(a.gate) != shape(b.gate) || shape(a.up) != shape(b.up) || shape(a.down) != shape(b.down))
-      return refuse("the shape of its weights");
+    // Its own layers make what it reads: there are more of them.
+    bool more = isMadeOf(expert.input, first.input), less = isMadeOf(first.input, expert.input);
+    if (first.input != expert.input && more != less)
+      return refuse(more ? "the number of its linear layers: it has one in front of those that expert 0 has"
+                         : "the number of its linear layers: expert 0 has one in front of those that it has");
+    if (!a.up != !b.up)
+      return refuse(a.up
+                        ? "the number of its linear layers: it has no gate beside its up projection, expert 0 has one"
+                        : "the number of its linear layers: it has a gate beside its up projection, expert 0 has none");
+    using Part = std::pair<StringRef, std::optional<StoredWeight> recover::ExpertWeights::*>;
+    StringRef gate = a.up ? "gate" : "first";
+    for (auto [name, part] : {Part(gate, &recover::ExpertWeights::gate), Part("up", &recover::ExpertWeights::up),
+                              Part("down", &recover::ExpertWeights::down)})
+      if (shape(a.*part) != shape(b.*part))
+        return refuse(("the shape of its weights: [" + sizes(shape(b.*part)) + "] of its " + name +
+                       " projection, expert 0 has [" + sizes(shape(a.*part)) + "]")
+                          .str());
     if (!(first.activation == expert.activation))
       return refuse("its activation");
-    if (!a.gateBias != !b.gateBias || !a.upBias != !b.upBias || !a.downBias != !b.downBias ||
-        first.input != expert.input || first.scaled != expert.scaled || !in.space().same(first.columns, expert.columns))
-      return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its biases, input or result");
+    for (auto [name, part] :
+         {Part(gate, &recover::ExpertWeights::gateBias), Part("up", &recover::ExpertWeights::upBias),
+          Part("down", &recover::ExpertWeights::downBias)})
+      if (!(a.*part) != !(b.*part))
+        return refuse(("the bias of its " + name + " projection: it has " + (b.*part ? "one" : "none") +
+                       ", expert 0 has " + (a.*part ? "one" : "none"))
+                          .str());
+    if (first.input != expert.input || first.scaled != expert.scaled || !in.space().same(first.columns, expert.columns))
+      return notRecovered(op, "expert " + Twine(number) + " differs from expert 0 in its input or result");
     constexpr double kRounding = 1e-6; // of numbers that activations are spelled with
     if (first.weight != expert.weight || std::fabs(first.factor - expert.factor) > kRounding * std::fabs(first.factor))
       return notRecovered(op, "expert " + Twine(number) + " is weighted in another way than expert 0");
