@@ -25,34 +25,7 @@ template <typename Op> void checkExperts(Op op, const onnx::Node &node, int64_t 
                       absl::StrCat("k=", op.getK(), " with use_sparse_mixer=1 (only k=2 defined)"));
 }
 
-enum class Layout : uint8_t { kRaw, kPrepacked, kEither };
-
-/// What shapes tell of weights without weights_prepacked: raw ones are [E, N, K/pack], those of a GPU kernel
-/// [E, K, N/pack]; scales are [E, N, ...] in both. One layer that can only be one tells for all.
-Layout layoutOf(onnx::QMoEOp op) {
-  auto shape = [](Value value) {
-    auto type = value ? dyn_cast<RankedTensorType>(value.getType()) : nullptr;
-    return type && type.hasStaticShape() ? type.getShape() : ArrayRef<int64_t>();
-  };
-  const int64_t bits = std::max<int64_t>(1, op.getExpertWeightBits()), pack = std::max<int64_t>(1, 8 / bits);
-  bool anyRaw = false, anyPrepacked = false;
-  for (auto [weight, scale] : {std::pair<Value, Value>(op.getFc1ExpertsWeights(), op.getFc1Scales()),
-                               std::pair<Value, Value>(op.getFc2ExpertsWeights(), op.getFc2Scales()),
-                               std::pair<Value, Value>(op.getFc3ExpertsWeights(), op.getFc3Scales())}) {
-    ArrayRef<int64_t> w = shape(weight), s = shape(scale);
-    if (!weight)
-      continue;
-    const bool known = w.size() == 3 && s.size() >= 2;
-    const bool raw = known && w[1] == s[1], prepacked = known && s[1] % pack == 0 && w[2] == s[1] / pack;
-    if (!raw && !prepacked)
-      return Layout::kRaw; // and wrong, as shape inference says
-    anyRaw |= raw && !prepacked, anyPrepacked |= prepacked && !raw;
-  }
-  return anyPrepacked ? Layout::kPrepacked : anyRaw ? Layout::kRaw : Layout::kEither;
-}
-
-void checkQMoE(onnx::QMoEOp op, const onnx::Node &node, int64_t opset, const ImportOptions &options,
-               onnx::Diagnostics &diagnostics) {
+void checkQMoE(onnx::QMoEOp op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
   if (op.getQuantType() != "int")
     diagnostics.error(Code::QuantType, node, opset,
                       absl::StrCat("quant_type; found '", op.getQuantType().str(),
@@ -60,20 +33,6 @@ void checkQMoE(onnx::QMoEOp op, const onnx::Node &node, int64_t opset, const Imp
   if (!llvm::is_contained({2, 4, 8}, op.getExpertWeightBits()))
     diagnostics.error(Code::QuantType, node, opset,
                       absl::StrCat("expert_weight_bits; found ", op.getExpertWeightBits(), "; supported: 2, 4, 8"));
-  const Layout layout = op.getWeightsPrepacked() ? Layout::kRaw : layoutOf(op);
-  if (layout == Layout::kPrepacked)
-    diagnostics.error(Code::QuantLayout, node, opset,
-                      "weights_prepacked is absent and the weights are [E, K, N/pack], a CUDA-specific layout that "
-                      "cannot be decoded; hint: re-export with weights_prepacked=0 (raw [E,N,K/pack])");
-  if (layout == Layout::kEither && !options.rawQMoE)
-    diagnostics.error(Code::QuantLayout, node, opset,
-                      "weights_prepacked is absent and all weights are square, so that they may be raw [E,N,K/pack] or "
-                      "in a CUDA-specific layout [E,K,N/pack]; hint: --qmoe-layout=raw says that they are raw");
-  if (op.getWeightsPrepacked().value_or(0) != 0)
-    diagnostics.error(Code::QuantLayout, node, opset,
-                      absl::StrCat("weights_prepacked=", static_cast<int64_t>(*op.getWeightsPrepacked()),
-                                   " stores weights in a CUDA-specific layout that cannot be decoded; hint: re-export "
-                                   "with weights_prepacked=0 (raw [E,N,K/pack])"));
   for (mlir::Value scale :
        {op.getFc1GlobalScale(), op.getFc2GlobalScale(), op.getFc1ActivationScale(), op.getFc2ActivationScale(),
         op.getFc1ActivationBlockScale(), op.getFc2ActivationBlockScale()})
@@ -104,13 +63,12 @@ void checkAttention(onnx::GroupQueryAttentionOp op, const onnx::Node &node, int6
 }
 } // namespace
 
-void checkFeatures(Operation *op, const onnx::Node &node, int64_t opset, const ImportOptions &options,
-                   onnx::Diagnostics &diagnostics) {
+void checkFeatures(Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics) {
   if (auto moe = dyn_cast<onnx::MoEOp>(op))
     checkExperts(moe, node, opset, diagnostics);
   if (auto moe = dyn_cast<onnx::QMoEOp>(op)) {
     checkExperts(moe, node, opset, diagnostics);
-    checkQMoE(moe, node, opset, options, diagnostics);
+    checkQMoE(moe, node, opset, diagnostics);
   }
   if (auto attention = dyn_cast<onnx::GroupQueryAttentionOp>(op))
     checkAttention(attention, node, opset, diagnostics);

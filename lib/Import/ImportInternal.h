@@ -39,9 +39,13 @@ private:
 /// Facts of a model as it was read.
 FileFacts fileFacts(const onnx::Model &model);
 
-/// Reports features of a node that the importer knows and does not support (codes 010, 011, 013, 014, 030).
-void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, const ImportOptions &options,
-                   onnx::Diagnostics &diagnostics);
+/// Reports features of a node that the importer knows and does not support (codes 011, 013, 014, 030).
+void checkFeatures(mlir::Operation *op, const onnx::Node &node, int64_t opset, onnx::Diagnostics &diagnostics);
+
+/// Gives an MoE the layout of its definition where the options say which it has; reports layouts of a QMoE that cannot
+/// be decoded or that nothing tells (code 010). The operands that are initializers have their types.
+void settleExpertLayout(mlir::Operation *op, const onnx::Node &node, int64_t opset, const ImportOptions &options,
+                        onnx::Diagnostics &diagnostics);
 
 /// max_position_embeddings of the config.json in `folder`, or of its text_config; nothing when there is none.
 std::optional<int64_t> readContextLimit(llvm::StringRef folder);

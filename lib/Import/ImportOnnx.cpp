@@ -236,7 +236,8 @@ private:
         if (position < node.outputs.size() && !node.outputs[position].empty())
           define(node.outputs[position], result);
       }
-    checkFeatures(op, node, opset(node), options_, diagnostics_);
+    checkFeatures(op, node, opset(node), diagnostics_);
+    settleExpertLayout(op, node, opset(node), options_, diagnostics_);
     return true;
   }
 

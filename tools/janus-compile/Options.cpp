@@ -49,6 +49,10 @@ absl::Status apply(CompileOptions &options, const std::string &name, const std::
   } else if (name == "--qmoe-layout") {
     options.import.rawQMoE = value == "raw";
     return oneOf(name, value, {"raw"});
+  } else if (name == "--moe-weight-layout") {
+    using Layout = ImportOptions::ExpertLayout;
+    options.import.expertLayout = value == "rows" ? Layout::kRows : Layout::kColumns;
+    return oneOf(name, value, {"rows", "columns"});
   } else if (name == "--from")
     return setStage(name, value, options.from);
   else if (name == "--to")
@@ -176,6 +180,8 @@ decoder_with_past_model.onnx), two graphs over one set of weights, or of one .on
   --dump-stages-to=DIR       writes the IR after every stage to DIR/STAGE.mlir
   --qmoe-layout=raw          quantised experts whose file does not say how they lie, and whose shapes do not tell either,
                              lie as integers of [experts, rows, columns]
+  --moe-weight-layout=WHICH  experts of an MoE in the shapes of its old description, [experts, inputs, outputs]: rows, the
+                             bytes are [experts, outputs, inputs], or columns, they are as the shapes say
   --model-dir=DIR            where the files with weights are; default: the folder of the input
   --help                     this text
 

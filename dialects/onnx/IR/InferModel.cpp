@@ -167,14 +167,21 @@ LogicalResult inferMoE(Operation *op, ShapeContext &c) {
   int64_t k = moe.getK();
   if (k < 1 || (router[1].constant() && k > *router[1].constant()))
     return op->emitOpError() << "expects k in [1, " << router[1].str() << "], found " << k;
+  const SymExpr hidden = x.back(), fused(moe.getActivationType() == "swiglu" && !moe.getFc3ExpertsWeights() ? 2 : 1);
+  // Weights were once described as [E, H, f I] and [E, I, H]. Files with such shapes hold either what these say, or
+  // bytes of [E, f I, H] and [E, H, I], which is how ONNX Runtime reads them.
+  if (w1[1] == hidden && w2[2] == hidden && w1[2] == w2[1] * fused && !(w1[2] == hidden && w2[1] == hidden))
+    return op->emitError()
+           << "[JNS-ONNX-012] 'onnx.MoE' op has weights of the shapes [E, H, f*I] and [E, I, H], which old files have, "
+              "and not [E, f*I, H] and [E, H, I]; hint: --moe-weight-layout=rows reads their bytes as "
+              "the latter, as ONNX Runtime does, --moe-weight-layout=columns as the former";
   if (failed(c.require(op, product(ArrayRef<SymExpr>(x).drop_back()), router[0], "tokens of input and router_probs")) ||
       failed(c.require(op, router[1], w1[0], "experts of router_probs and fc1")) ||
       failed(c.require(op, w1[0], w2[0], "experts of fc1 and fc2")) ||
-      failed(c.require(op, w1[2], x.back(), "columns of fc1 (laid out [experts, rows, hidden]) and input")) ||
-      failed(c.require(op, w2[1], x.back(), "rows of fc2 (laid out [experts, hidden, inner]) and columns of input")))
+      failed(c.require(op, w1[2], hidden, "columns of fc1 (laid out [experts, rows, hidden]) and input")) ||
+      failed(c.require(op, w2[1], hidden, "rows of fc2 (laid out [experts, hidden, inner]) and columns of input")))
     return failure();
-  bool fused = moe.getActivationType() == "swiglu" && !moe.getFc3ExpertsWeights();
-  if (failed(c.require(op, w1[1], w2[2] * SymExpr(fused ? 2 : 1), "rows of fc1 and (gate and up) columns of fc2")))
+  if (failed(c.require(op, w1[1], w2[2] * fused, "rows of fc1 and (gate and up) columns of fc2")))
     return failure();
   c.set(moe.getOutput(), c.element(moe.getInput()), x);
   return success();

@@ -24,6 +24,10 @@ struct ImportOptions {
   /// Weights of a QMoE without weights_prepacked are [experts, rows, columns * bits / 8], also where their shapes would
   /// fit the layout of a GPU kernel as well.
   bool rawQMoE = false;
+  /// Of an MoE whose weights have the shapes of old descriptions: bytes are rows of outputs, [experts, rows, hidden],
+  /// or of inputs, as the shapes have it.
+  enum class ExpertLayout : uint8_t { kUnknown, kRows, kColumns };
+  ExpertLayout expertLayout = ExpertLayout::kUnknown;
 };
 
 /// Reads the model at `path` into a module with one function @main: an op a node, results of type !onnx.unknown,
