@@ -77,16 +77,22 @@ struct InferShapesPass : impl::InferShapesBase<InferShapesPass> {
   /// A result of an If has the higher rank where its graphs give different ones. That is right where it broadcasts
   /// against values of that rank, and nowhere else.
   LogicalResult checkRanks(func::FuncOp function) {
-    auto rank = [](Value value) {
+    auto rank = [](Value value) -> int64_t {
       auto type = dyn_cast<RankedTensorType>(value.getType());
       return type ? type.getRank() : -1;
     };
+    // Of an import with errors, graphs may give less than the operator has results, or what is not known.
     auto isOfTwoRanks = [&](Value value) {
       auto choice = value.getDefiningOp<onnx::IfOp>();
       auto given = [&](Region &graph) {
-        return graph.front().getTerminator()->getOperand(cast<OpResult>(value).getResultNumber());
+        unsigned number = cast<OpResult>(value).getResultNumber();
+        OperandRange values = graph.front().getTerminator()->getOperands();
+        return number < values.size() ? rank(values[number]) : -1;
       };
-      return choice && rank(given(choice.getThenBranch())) != rank(given(choice.getElseBranch()));
+      if (!choice)
+        return false;
+      const int64_t yes = given(choice.getThenBranch()), no = given(choice.getElseBranch());
+      return yes >= 0 && no >= 0 && yes != no;
     };
     auto broadcasts = [&](OpOperand &use) {
       if (isa<onnx::CastLikeOp>(use.getOwner()) && use.getOperandNumber() == 1) // its element type alone
