@@ -137,9 +137,9 @@ bool splice(pb::Message &message, const Field *field, const pb::Message &donor, 
   const pb::Message &part = *parts[draw(parts.size(), random)];
   if (part.ByteSizeLong() > 1 << 16)
     return false;
-  pb::Message &target = field->is_repeated() ? *r->AddMessage(&message, field) : *r->MutableMessage(&message, field);
-  std::unique_ptr<pb::Message> copy(part.New()); // the part may hold the target
+  std::unique_ptr<pb::Message> copy(part.New()); // the part may hold the target, or go when a oneof takes the target
   copy->CopyFrom(part);
+  pb::Message &target = field->is_repeated() ? *r->AddMessage(&message, field) : *r->MutableMessage(&message, field);
   target.CopyFrom(*copy);
   if (field->is_repeated())
     r->SwapElements(&message, field, static_cast<int>(draw(r->FieldSize(message, field), random)),
