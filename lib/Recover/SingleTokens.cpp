@@ -97,6 +97,12 @@ private:
     auto type = RankedTensorType::get(shape, builder.getI64Type());
     return onnx::ConstantValueOp::create(builder, loc, type, DenseElementsAttr::get(type, number));
   }
+  /// An extent of a value, as one number.
+  Value extentOf(OpBuilder &builder, Location loc, Value value, int64_t dim) {
+    return make<onnx::ShapeOp>(builder, loc, RankedTensorType::get({1}, builder.getI64Type()), {value},
+                               {builder.getNamedAttr("start", builder.getI64IntegerAttr(dim)),
+                                builder.getNamedAttr("end", builder.getI64IntegerAttr(dim + 1))});
+  }
   /// first, first + 1, .. as many as there are tokens; `type` is that for one.
   Value range(OpBuilder &builder, Location loc, RankedTensorType type, Value first) {
     Value one = integers(builder, loc, {}, 1);
@@ -162,9 +168,7 @@ private:
       Location loc = op.getLoc();
       auto scalar = RankedTensorType::get({}, builder.getI64Type()),
            single = RankedTensorType::get({1}, builder.getI64Type());
-      Value size = make<onnx::ShapeOp>(builder, loc, single, {past},
-                                       {builder.getNamedAttr("start", builder.getI64IntegerAttr(at)),
-                                        builder.getNamedAttr("end", builder.getI64IntegerAttr(at + 1))});
+      Value size = extentOf(builder, loc, past, at);
       Value first =
           make<onnx::AddOp>(builder, loc, scalar,
                             {make<onnx::SqueezeOp>(builder, loc, scalar, {size}), integers(builder, loc, {}, *offset)});
@@ -214,15 +218,11 @@ private:
       OpBuilder builder(&op);
       Location loc = op.getLoc();
       auto single = RankedTensorType::get({1}, builder.getI64Type());
-      auto extent = [&](Value value, int64_t dim) {
-        return make<onnx::ShapeOp>(builder, loc, single, {value},
-                                   {builder.getNamedAttr("start", builder.getI64IntegerAttr(dim)),
-                                    builder.getNamedAttr("end", builder.getI64IntegerAttr(dim + 1))});
-      };
       BlockArgument tokens = step_.getArgument(step_->getAttrOfType<IntegerAttr>(kTokensAttr).getInt());
       Value count =
           make<onnx::AddOp>(builder, loc, single,
-                            {extent(past, 2), extent(tokens, cast<RankedTensorType>(tokens.getType()).getRank() - 1)});
+                            {extentOf(builder, loc, past, 2),
+                             extentOf(builder, loc, tokens, cast<RankedTensorType>(tokens.getType()).getRank() - 1)});
       if (position == 5)
         count = make<onnx::SubOp>(builder, loc, single, {count, integers(builder, loc, {1}, 1)});
       if (!type.getElementType().isInteger(64))
